@@ -1,0 +1,94 @@
+"""Recollect: sequential recommendation with a memory of constant size per user.
+
+The public names resolve when they are first used, so that `import recollect` loads nothing heavy. Read a log, split
+it, fit a model, rank, recommend:
+
+    log = recollect.read("ratings.csv", user="user", item="item", time="time")
+    split = recollect.loo(log)
+"""
+
+import importlib
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "read": "data.sources",
+    "simulate": "data.simulate",
+    "EventLog": "data.log",
+    "loo": "data.splits",
+    "temporal": "data.splits",
+    "Catalog": "contracts",
+    "Events": "contracts",
+    "Recommender": "contracts",
+    "State": "contracts",
+    "fit": "train.fit",
+    "rank": "evaluate.ranking",
+    "recommend": "recommend",
+    "load": "artifact",
+    "model_names": "registry",
+}
+"""Public name -> the module it lives in."""
+
+_ALIASES = {"model_names": "names"}
+"""Public names that their own module calls something shorter."""
+
+__all__ = [
+    "Catalog",
+    "EventLog",
+    "Events",
+    "Recommender",
+    "State",
+    "__version__",
+    "fit",
+    "load",
+    "loo",
+    "model_names",
+    "rank",
+    "read",
+    "recommend",
+    "simulate",
+    "temporal",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'recollect' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"recollect.{_HOMES[name]}"), _ALIASES.get(name, name))
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(types.ModuleType):
+    """Keeps the function `recommend` public: importing the module of that name would put itself in its place."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "recommend" and isinstance(value, types.ModuleType):
+            value = value.recommend
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+if TYPE_CHECKING:
+    from recollect.artifact import load as load
+    from recollect.contracts import Catalog as Catalog
+    from recollect.contracts import Events as Events
+    from recollect.contracts import Recommender as Recommender
+    from recollect.contracts import State as State
+    from recollect.data.log import EventLog as EventLog
+    from recollect.data.simulate import simulate as simulate
+    from recollect.data.sources import read as read
+    from recollect.data.splits import loo as loo
+    from recollect.data.splits import temporal as temporal
+    from recollect.evaluate.ranking import rank as rank
+    from recollect.recommend import recommend as recommend
+    from recollect.registry import names as model_names
+    from recollect.train.fit import fit as fit

@@ -1,0 +1,76 @@
+"""Tables that are already in memory: pandas, Polars, Arrow and whatever else narwhals can look at.
+
+The one doorway for narwhals; only the columns that are needed are taken out of the caller's table.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from recollect.data.log import DataError
+from recollect.data.raw_table import Piece, RawTable, Side
+from recollect.data.roles import ITEM_NAMES, USER_NAMES, Wanted, guess, resolve
+
+
+def read_frame(table: Any, wanted: Wanted, *, name: str = "table", items: Any = None, users: Any = None) -> RawTable:
+    """An events table, and side tables of items and users if there are any, each of any kind narwhals knows."""
+    frame = _opened(table, name)
+    roles = resolve(frame.columns, wanted, name)
+    taken = _taken(frame, roles.columns)
+    return RawTable(
+        name,
+        [Piece(taken, lambda row: f"{name} row {row + 1}")],
+        roles,
+        users=None if users is None else _side(users, USER_NAMES, f"{name}: users"),
+        items=None if items is None else _side(items, ITEM_NAMES, f"{name}: items"),
+    )
+
+
+def _side(table: Any, names: str, where: str) -> Side:
+    frame = _opened(table, where)
+    if not frame.columns:
+        raise DataError(f"{where}: the table has no columns; its ids are needed, at least")
+    return Side(_taken(frame, frame.columns), guess(frame.columns, names) or frame.columns[0])
+
+
+def _opened(table: Any, where: str) -> nw.DataFrame[Any]:
+    try:
+        frame = nw.from_native(table)
+    except TypeError:
+        raise DataError(
+            f"{where}: a {type(table).__name__} is no table; give pandas, Polars, Arrow or a file"
+        ) from None
+    return frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+
+
+def _taken(frame: nw.DataFrame[Any], columns: Any) -> pl.DataFrame:
+    native = frame.to_native()
+    if isinstance(native, pl.DataFrame):
+        return native.select(columns)
+    return pl.DataFrame([_column(frame[name]).alias(name) for name in columns])
+
+
+def _column(series: nw.Series[Any]) -> pl.Series:
+    """One column by plain numpy or Python values: going by Arrow would ask pandas users for pyarrow."""
+    kind = series.dtype
+    if isinstance(kind, nw.Datetime):
+        utc = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if kind.time_zone else series
+        return pl.Series(utc.to_numpy().astype("datetime64[us]"))
+    if (kind.is_integer() or kind.is_float()) and not series.is_null().any():
+        return pl.Series(series.to_numpy())
+    values = [None if value is None or _is_nothing(value) else value for value in series.to_list()]
+    kinds = {type(value) for value in values if value is not None}
+    if len(kinds) > 1 and not kinds <= {int, float}:  # an object column of many kinds is text
+        values = [None if value is None else str(value) for value in values]
+    return pl.Series(values, strict=False)
+
+
+def _is_nothing(value: Any) -> bool:
+    """True for the many ways of saying nothing: NaN, NaT, NA. None of them equals itself, and NA will not even say."""
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):
+        return type(value).__name__ == "NAType"

@@ -1,0 +1,182 @@
+"""CSV, TSV, JSON lines and Parquet with named columns, one file or several that continue each other.
+
+What a column means is `roles`' business; this file only finds the columns and says where a row stands.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from recollect.data.formats import delimited
+from recollect.data.formats.delimited import Dialect
+from recollect.data.log import DataError, Dropped
+from recollect.data.raw_table import Piece, RawTable, Side, shorten
+from recollect.data.roles import ITEM_NAMES, USER_NAMES, OnBad, Roles, Wanted, guess, resolve
+
+TEXT = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data")
+JSON_LINES = (".jsonl", ".ndjson", ".json")
+PARQUET = (".parquet", ".pq")
+ENDINGS = (*TEXT, *JSON_LINES, *PARQUET)
+
+
+def ending(path: Path) -> str:
+    """What kind of file this is by its name: `.csv` for both `log.csv` and `log.csv.gz`."""
+    name = path.name.lower().removesuffix(".gz")
+    return Path(name).suffix
+
+
+def read_files(
+    paths: Sequence[Path],
+    wanted: Wanted,
+    *,
+    name: str,
+    on_bad: OnBad = "stop",
+    separator: str | None = None,
+    items: Path | None = None,
+    users: Path | None = None,
+) -> RawTable:
+    """All files in the given order as one table; the first one decides the columns, the others must have them."""
+    pieces: list[Piece] = []
+    roles: Roles | None = None
+    for path in paths:
+        piece, found = read_file(path, wanted if roles is None else roles.again(), on_bad, separator)
+        roles = roles or found
+        pieces.append(piece)
+    assert roles is not None
+    return RawTable(
+        name,
+        pieces,
+        roles,
+        users=None if users is None else side_parquet(users, USER_NAMES),
+        items=None if items is None else side_parquet(items, ITEM_NAMES),
+        notes=() if len(paths) == 1 else (f"{len(paths)} files, in the order of their names",),
+    )
+
+
+def read_file(path: Path, wanted: Wanted, on_bad: OnBad, separator: str | None) -> tuple[Piece, Roles]:
+    """One file, by its ending; text of an unknown ending is tried as delimited text."""
+    kind = ending(path)
+    if kind in PARQUET:
+        return _read_parquet(path, wanted)
+    if kind in JSON_LINES:
+        return _read_json_lines(path, wanted, on_bad)
+    return _read_delimited(path, wanted, on_bad, separator)
+
+
+def side_parquet(path: Path, names: str) -> Side:
+    """A Parquet file of side data; the ids are in its column of a well-known name, else in the first."""
+    frame = _parquet(path, None)
+    return Side(frame, guess(frame.columns, names) or frame.columns[0])
+
+
+def _read_delimited(path: Path, wanted: Wanted, on_bad: OnBad, separator: str | None) -> tuple[Piece, Roles]:
+    data = delimited.read_text(path)
+    _, line = delimited.first_line(data)
+    if separator is None:
+        usual = {".csv": ",", ".tsv": "\t", ".tab": "\t"}.get(ending(path))
+        separator = usual or delimited.sniff(line) or ","
+    dialect = Dialect(separator.replace("\\t", "\t") or ",")
+    names, _ = delimited.header(path, data, dialect)
+    numbers = tuple(str(place) for place in range(1, len(names) + 1))
+    if (wanted.by_number and not set(numbers) & set(names)) or all(
+        map(_is_number, delimited.split_fields(line, dialect))
+    ):
+        dialect = Dialect(dialect.separator, names=numbers)
+        if len(numbers) == 2 and wanted.user is None and wanted.item is None:
+            wanted = Wanted("1", "2", wanted.time, wanted.values)
+        if wanted.user is None or wanted.item is None:
+            raise DataError(
+                f"{path}: no header line, so columns are called by number (1 to {len(numbers)}): "
+                f"say which is which, for example --user 1 --item 2{' --time 3' if len(numbers) > 2 else ''}"
+            )
+        names = list(numbers)
+    roles = resolve(names, wanted, str(path))
+    return delimited.read(path, data, dialect, roles.columns, on_bad), roles
+
+
+def _read_parquet(path: Path, wanted: Wanted) -> tuple[Piece, Roles]:
+    if path.exists() and path.stat().st_size == 0:
+        raise DataError(f"{path}: the file is empty; it should be a Parquet file")
+    try:
+        names = list(pl.read_parquet_schema(path))
+    except (pl.exceptions.PolarsError, OSError, pl.exceptions.PanicException) as error:
+        raise _unreadable(path, error) from None
+    roles = resolve(names, wanted, str(path))
+    return Piece(_parquet(path, list(roles.columns)), lambda row: f"{path} row {row + 1}"), roles
+
+
+def _parquet(path: Path, columns: list[str] | None) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(path, columns=columns)
+    # A damaged page can make Polars panic, which is no Exception.
+    except (pl.exceptions.PolarsError, OSError, pl.exceptions.PanicException) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: BaseException) -> DataError:
+    reason = shorten(str(error).splitlines()[0] if str(error) else type(error).__name__, 100)
+    return DataError(f"{path}: not a whole Parquet file ({reason}); it may be cut short or damaged: fetch it again")
+
+
+def _read_json_lines(path: Path, wanted: Wanted, on_bad: OnBad) -> tuple[Piece, Roles]:
+    data = delimited.read_text(path)
+    if data.lstrip()[:1] == b"[":
+        raise DataError(f"{path}: this is one JSON list; write one object a line (JSON lines)")
+    try:
+        lazy = pl.scan_ndjson(data, infer_schema_length=None)
+        roles = resolve(lazy.collect_schema().names(), wanted, str(path))
+        frame = lazy.select(roles.columns).collect()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return _read_json_slowly(path, data, wanted, on_bad)
+    filled = [number for number, line in enumerate(data.split(b"\n"), 1) if line.strip()] if b"\n\n" in data else None
+
+    def line(row: int) -> str:
+        return f"{path} line {row + 1 if filled is None else filled[row]}"
+
+    return Piece(frame, line), roles
+
+
+def _read_json_slowly(path: Path, data: bytes, wanted: Wanted, on_bad: OnBad) -> tuple[Piece, Roles]:
+    """Every line by itself, to find the one that is no JSON object; values become text."""
+    rows: list[dict[str, object]] = []
+    lines: list[int] = []
+    bad: list[int] = []
+    for number, raw in enumerate(data.split(b"\n"), 1):
+        if not raw.strip():
+            continue
+        try:
+            value = json.loads(raw)
+            problem = "" if isinstance(value, dict) else "not a JSON object"
+        except ValueError:
+            problem = "not JSON"
+        if not problem:
+            rows.append(value)
+            lines.append(number)
+        elif on_bad == "stop":
+            shown = shorten(repr(raw.decode("utf-8", "replace").strip()))
+            raise DataError(f"{path} line {number}: {problem} ({shown}); write one object a line, or use --on-bad skip")
+        else:
+            bad.append(number)
+    if not rows:
+        raise DataError(f"{path}: none of its {len(bad)} lines is a JSON object; give JSON lines, or another ending")
+    roles = resolve(list(dict.fromkeys(key for row in rows for key in row)), wanted, str(path))
+    columns = {name: [_as_text(row.get(name)) for row in rows] for name in roles.columns}
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(roles.columns, pl.String))
+    dropped = (Dropped("not a JSON object", len(bad), f"first at {path} line {bad[0]}"),) if bad else ()
+    return Piece(frame, lambda row: f"{path} line {lines[row]}", dropped), roles
+
+
+def _as_text(value: object) -> str | None:
+    return value if isinstance(value, str) or value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

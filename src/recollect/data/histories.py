@@ -1,0 +1,79 @@
+"""Ragged histories and the questions asked of them: what a split leaves for training, and what it asks.
+
+A `Split` never copies events: training is a prefix of each user's history, and a question is a position in the log,
+whose history is everything that user did before it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from recollect.contracts import Catalog
+from recollect.data.log import EventLog
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ragged:
+    """Events of many users end to end: row u is `offsets[u]:offsets[u + 1]`, oldest first."""
+
+    items: np.ndarray
+    times: np.ndarray
+    offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """The item codes of each row."""
+        return (self.items[a:b] for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True))
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.offsets)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Questions:
+    """What is asked: the event at `positions[q]` of the log is the target, given all its user did before.
+
+    Sorted by (user, position), so that a user's questions are answered in one walk along the history.
+    """
+
+    users: np.ndarray
+    positions: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Split:
+    """A log cut for honest measuring. `train_ends[u]` is one past user u's last training event."""
+
+    log: EventLog
+    protocol: str
+    train_ends: np.ndarray
+    validation: Questions
+    test: Questions
+    notes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    @property
+    def train(self) -> Ragged:
+        """What a model may learn from: one row a user, rows may be empty."""
+        return ragged(self.log, self.log.offsets[:-1], self.train_ends)
+
+    @property
+    def catalog(self) -> Catalog:
+        counts = np.bincount(self.train.items, minlength=self.log.item_ids.size)
+        return Catalog(self.log.item_ids.size, counts)
+
+
+def ragged(log: EventLog, starts: np.ndarray, ends: np.ndarray) -> Ragged:
+    """The slices `starts[u]:ends[u]` of the log, end to end."""
+    lengths = ends - starts
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    index = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+    return Ragged(log.items[index].astype(np.int64), log.times[index], offsets)

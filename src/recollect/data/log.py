@@ -1,0 +1,185 @@
+"""The event log: immutable columns of integer codes, with the caller's own ids beside them.
+
+Order is part of the data: events are sorted by (user, time), and equal times keep the order of the file. Codes are
+given in the order of the sorted ids, so the same events give the same codes whatever file they came from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from recollect.config import digest
+
+Ties = Literal["file", "id", "random"]
+
+
+class DataError(ValueError):
+    """Input cannot be used. The message says what is wrong, where (file, line), and what to do."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """The ids of one side. Code `first + k` belongs to `ids[k]`; ids are sorted, all int64 or all str (dtype object)."""
+
+    ids: np.ndarray
+    first: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_codes", None)
+
+    def __len__(self) -> int:
+        """How many ids there are (padding is none of them)."""
+        return len(self.ids)
+
+    @property
+    def size(self) -> int:
+        """One more than the largest code: how long a table indexed by code must be."""
+        return self.first + len(self.ids)
+
+    def find(self, wanted: Any) -> int | None:
+        """The code of one id, or None. Text is accepted for integer ids ('42'), as a command line gives it."""
+        lookup = self._lookup()
+        if wanted in lookup:
+            return lookup[wanted]
+        if self.ids.dtype != object and isinstance(wanted, str):
+            try:
+                return lookup.get(int(wanted))
+            except ValueError:
+                return None
+        return lookup.get(str(wanted))
+
+    def encode(self, wanted: Iterable[Any], unknown: int) -> np.ndarray:
+        """Codes of many ids, int64; `unknown` where an id is not known."""
+        return np.array([unknown if (c := self.find(w)) is None else c for w in wanted], dtype=np.int64)
+
+    def decode(self, codes: Any) -> np.ndarray:
+        """The caller's ids of an array of codes."""
+        return self.ids[np.asarray(codes) - self.first]
+
+    def _lookup(self) -> dict[Any, int]:
+        if self._codes is None:  # type: ignore[attr-defined]
+            table = {key: self.first + k for k, key in enumerate(self.ids.tolist())}
+            object.__setattr__(self, "_codes", table)
+        return self._codes  # type: ignore[attr-defined]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """Side data of one vocabulary: columns aligned with `Vocabulary.ids` (row k describes id k).
+
+    Text columns have dtype object with None where missing; number columns are float64 with nan where missing.
+    """
+
+    columns: Mapping[str, np.ndarray]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.columns
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.columns[name]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Dropped:
+    """Events that were left out on the way in, and why: one entry a reason, in the order it happened."""
+
+    reason: str
+    events: int
+    detail: str = ""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class EventLog:
+    """Columns of one length, grouped by user code and in time order inside a user.
+
+    users int32, items int32 (from 1; 0 is padding), times int64 in seconds; `values`: further columns by name.
+    `clock` is False where the source had only an order, and `times` are then positions.
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    times: np.ndarray
+    user_ids: Vocabulary
+    item_ids: Vocabulary
+    values: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    user_table: Table | None = None
+    item_table: Table | None = None
+    clock: bool = True
+    ties: Ties = "file"
+    name: str = "log"
+    dropped: tuple[Dropped, ...] = ()
+    notes: tuple[str, ...] = ()
+    """How the source was understood (which columns were taken, which unit the times had), one sentence each."""
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """[users + 1] int64: events of user code u are `offsets[u]:offsets[u + 1]`."""
+        return np.searchsorted(self.users, np.arange(len(self.user_ids) + 1)).astype(np.int64)
+
+    @property
+    def digest(self) -> str:
+        """Twelve hex digits that name what was read: events, their order, and the ids behind the codes."""
+        ids = "\x00".join(map(str, [*self.user_ids.ids.tolist(), "\x01", *self.item_ids.ids.tolist()]))
+        parts = (self.users.astype("<i4"), self.items.astype("<i4"), self.times.astype("<i8"))
+        return digest(b"".join(part.tobytes() for part in parts) + ids.encode("utf-8", "surrogatepass"))
+
+    def titles(self) -> np.ndarray:
+        """[item vocabulary size] object: a name to show for every item code; the id itself where there is none."""
+        names = np.array(["", *map(str, self.item_ids.ids.tolist())], dtype=object)
+        if self.item_table is not None and "title" in self.item_table:
+            given = self.item_table["title"]
+            known = np.array([title is not None and title != "" for title in given], dtype=bool)
+            names[1:][known] = given[known]
+        return names
+
+
+def build_log(
+    user_ids: np.ndarray,
+    item_ids: np.ndarray,
+    times: np.ndarray | None,
+    values: Mapping[str, np.ndarray] | None = None,
+    *,
+    ties: Ties = "file",
+    seed: int = 0,
+    name: str = "log",
+    dropped: tuple[Dropped, ...] = (),
+) -> EventLog:
+    """Code, sort and wrap raw columns (one row an event, in file order). ids: int64, or object of str.
+
+    `times` None means the rows' order is all there is. `ties` says what stands first among a user's events of one
+    time: file order (the default), the smaller item id, or a seeded draw.
+    """
+    known_users, users = np.unique(user_ids, return_inverse=True)
+    known_items, items = np.unique(item_ids, return_inverse=True)
+    clock = times is not None
+    moments = np.arange(len(users), dtype=np.int64) if times is None else times.astype(np.int64)
+    breaker = {
+        "file": lambda: np.arange(len(users)),
+        "id": lambda: items,
+        "random": lambda: np.random.default_rng(seed).permutation(len(users)),
+    }[ties]()
+    order = np.lexsort((breaker, moments, users))
+    users, items = users[order].astype(np.int32), (items[order] + 1).astype(np.int32)
+    moments = moments[order]
+    if not clock:  # positions inside each user's history, not in the whole file
+        starts = np.searchsorted(users, np.arange(len(known_users)))
+        moments = np.arange(len(users), dtype=np.int64) - starts[users]
+    return EventLog(
+        users,
+        items,
+        moments,
+        Vocabulary(known_users),
+        Vocabulary(known_items, first=1),
+        {key: column[order] for key, column in (values or {}).items()},
+        clock=clock,
+        ties=ties,
+        name=name,
+        dropped=dropped,
+    )

@@ -1,0 +1,98 @@
+"""Plain columns to a Parquet file and back, with text beside them: the doorway for tables that are not event logs.
+
+Ledgers and recommendation lists go through here, so that only the data layer knows which library writes Parquet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recollect.data.log import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# Polars is imported where it is used: training and ranking pass through this module without writing a table.
+
+
+def write_columns(path: Path | str, columns: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+    """Write columns of one length; the file appears whole or not at all. dtype object is written as text.
+
+    Raises DataError where the place cannot be written.
+    """
+    with _appearing(Path(path)) as (_, waiting):
+        _table(columns).write_parquet(waiting, metadata=dict(metadata))
+
+
+def write_blocks(path: Path | str, blocks: Iterable[Mapping[str, np.ndarray]], metadata: Mapping[str, str]) -> int:
+    """`write_columns` for a table that need not fit in memory, given block by block -> rows written.
+
+    Every block has the same columns. No blocks are an error (ValueError): a table without columns says nothing.
+    """
+    import polars as pl
+
+    rows = 0
+    with _appearing(Path(path)) as (folder, waiting):
+        parts = []
+        for number, block in enumerate(blocks):
+            table = _table(block)
+            rows += table.height
+            parts.append(folder / f"{number}.parquet")
+            table.write_parquet(parts[-1])
+        if not parts:
+            raise ValueError(f"{path}: nothing to write, not even the names of the columns")
+        pl.scan_parquet(parts).sink_parquet(waiting, metadata=dict(metadata), maintain_order=True)
+    return rows
+
+
+def read_columns(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """-> columns (text as dtype object), metadata. Raises DataError where the file is missing or damaged."""
+    import polars as pl
+
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        table = pl.read_parquet(path, glob=False)
+        metadata = dict(pl.read_parquet_metadata(path))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})") from None
+    return {column.name: column.to_numpy(writable=True) for column in table.get_columns()}, metadata
+
+
+def _table(columns: Mapping[str, np.ndarray]) -> pl.DataFrame:
+    import polars as pl
+
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"columns differ in length: {lengths}")
+    return pl.DataFrame(
+        [
+            pl.Series(name, column.tolist(), dtype=pl.String) if column.dtype == object else pl.Series(name, column)
+            for name, column in columns.items()
+        ]
+    )
+
+
+@contextlib.contextmanager
+def _appearing(path: Path) -> Iterator[tuple[Path, Path]]:
+    """A folder for parts, and a file in it that is moved to `path` when all went well; beside it, so on one disk."""
+    folder = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        yield folder, folder / "whole"
+        os.replace(folder / "whole", path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)

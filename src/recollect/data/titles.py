@@ -1,0 +1,68 @@
+"""From what a person types to item codes: an id, a title, or enough of a title to mean one item only.
+
+A guess that could be wrong is worse than a question, so what fits two items is an error that names them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+
+import numpy as np
+
+from recollect.data.log import DataError, Vocabulary
+
+_YEAR = re.compile(r"\s*\((?:19|20)\d\d\)$")
+_ARTICLE = re.compile(r"^(.*), (the|a|an)$")
+_SHOWN = 5
+
+
+def resolve_history(text: str, items: Vocabulary, titles: np.ndarray) -> np.ndarray:
+    """`id or title; id or title; ...`, oldest first -> item codes [T] int64.
+
+    Each entry is an id, else a title in any case, else a title without its year (`Matrix, The (1999)` is also
+    `the matrix`), else the beginning of one title only. `titles` [vocabulary size] as `EventLog.titles` gives them.
+    Raises DataError where an entry means nothing or several items.
+    """
+    entries = [entry for part in text.split(";") if (entry := part.strip())]
+    if not entries:
+        raise DataError('the history is empty; write ids or titles with ";" between them')
+    return np.array([resolve_item(entry, items, titles) for entry in entries], dtype=np.int64)
+
+
+def resolve_item(text: str, items: Vocabulary, titles: np.ndarray) -> int:
+    """The code of one id or title; see `resolve_history`."""
+    code = items.find(text)
+    if code is not None:
+        return code
+    wanted = text.casefold()
+    full = [str(title).casefold() for title in titles]
+    spoken = [_spoken(title) for title in full]
+    ways: tuple[Callable[[int], bool], ...] = (
+        lambda code: full[code] == wanted,
+        lambda code: spoken[code] == _spoken(wanted),
+        lambda code: full[code].startswith(wanted) or spoken[code].startswith(wanted),
+    )
+    for fits in ways:
+        found = [code for code in range(items.first, items.size) if fits(code)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise DataError(f"{text!r} could be {len(found)} items: {_listed(found, items, titles)}; give the id")
+    near = difflib.get_close_matches(_spoken(wanted), spoken[items.first :], n=_SHOWN, cutoff=0.6)
+    codes = [code for code in range(items.first, items.size) if spoken[code] in near]
+    hint = f"near: {_listed(codes, items, titles)}" if codes else "no title is near it"
+    raise DataError(f"no item has the id or title {text!r}; {hint}")
+
+
+def _spoken(title: str) -> str:
+    """A casefolded title as it is said: without its year, its article in front."""
+    plain = _YEAR.sub("", title)
+    moved = _ARTICLE.match(plain)
+    return f"{moved[2]} {moved[1]}" if moved else plain
+
+
+def _listed(codes: list[int], items: Vocabulary, titles: np.ndarray) -> str:
+    shown = ", ".join(f"{titles[code]} (id {items.decode(code)})" for code in codes[:_SHOWN])
+    return shown + (f" and {len(codes) - _SHOWN} more" if len(codes) > _SHOWN else "")

@@ -1,0 +1,120 @@
+"""The ledger: the rank of every target, one row a question; every table, test and plot is computed from it.
+
+Averages cannot be paired, cut into cohorts or tested; ranks can. Kept as Parquet, with the protocol in the file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from recollect.config import did_you_mean
+from recollect.data.log import DataError
+from recollect.data.parquet import read_columns, write_columns
+from recollect.evaluate.protocol import Protocol
+
+MISS = np.iinfo(np.int32).max
+"""The rank of a target that could not be answered: seen before, with seen items hidden. Worth 0 in every metric."""
+
+_METADATA = "recollect.ledger"
+_FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ledger:
+    """Columns of one length. (run, seed, user, length) names a row.
+
+    run: object of str, the model's name in this comparison; seed int64; user int64, the log's code; user_id, the
+    caller's own id; item int64, the target's code; length int64, how many events stand before the target in the
+    user's history; rank int32, from 1, or `MISS`. `protocols`: how each run was measured.
+    """
+
+    run: np.ndarray
+    seed: np.ndarray
+    user: np.ndarray
+    user_id: np.ndarray
+    item: np.ndarray
+    length: np.ndarray
+    rank: np.ndarray
+    protocols: Mapping[str, Protocol]
+
+    def __post_init__(self) -> None:
+        sizes = {name: len(column) for name, column in self.columns().items()}
+        if len(set(sizes.values())) > 1:
+            raise ValueError(f"ledger columns differ in length: {sizes}")
+        object.__setattr__(self, "protocols", {run: self._counted(run) for run in self.protocols})
+
+    def __len__(self) -> int:
+        return len(self.rank)
+
+    def _counted(self, run: str) -> Protocol:
+        """The run's protocol with users, questions and seeds as they stand in the rows."""
+        rows = self.run == run
+        lengths = self.length[rows]
+        asked = self.user[rows] * (int(lengths.max(initial=0)) + 1) + lengths  # a number for each (user, length)
+        return dataclasses.replace(
+            self.protocols[run],
+            users=len(np.unique(self.user[rows])),
+            questions=len(np.unique(asked)),
+            seeds=tuple(np.unique(self.seed[rows]).tolist()),
+        )
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Every column by name, in the order of the file."""
+        names = ("run", "seed", "user", "user_id", "item", "length", "rank")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def runs(self) -> list[str]:
+        """Names of the runs, in the order they were added."""
+        return list(self.protocols)
+
+    def of(self, run: str, seed: int | None = None) -> Ledger:
+        """The rows of one run, and of one seed if asked."""
+        if run not in self.protocols:
+            raise DataError(f"the ledger has no run {run!r}{did_you_mean(run, self.protocols)}")
+        keep = self.run == run
+        if seed is not None:
+            keep &= self.seed == seed
+            if not keep.any():
+                raise DataError(f"run {run!r} has no seed {seed}; it has {list(self.protocols[run].seeds)}")
+        return Ledger(**{name: c[keep] for name, c in self.columns().items()}, protocols={run: self.protocols[run]})
+
+    def save(self, path: Path | str) -> None:
+        protocols = {run: dataclasses.asdict(protocol) for run, protocol in self.protocols.items()}
+        text = json.dumps({"format": _FORMAT, "miss": MISS, "protocols": protocols})
+        write_columns(path, self.columns(), {_METADATA: text})
+
+    @classmethod
+    def load(cls, path: Path | str) -> Ledger:
+        """Raises DataError where the file is missing, damaged, no ledger, or of a newer format."""
+        columns, metadata = read_columns(path)
+        if _METADATA not in metadata:
+            raise DataError(f"{path}: a Parquet file, but no ledger; make one with `recollect evaluate`")
+        about = json.loads(metadata[_METADATA])
+        if about["format"] > _FORMAT:
+            raise DataError(f"{path}: ledger format {about['format']} is newer than {_FORMAT}; update recollect")
+        protocols = {run: Protocol.from_plain(values) for run, values in about["protocols"].items()}
+        return cls(**columns, protocols=protocols)
+
+
+def concat(ledgers: Sequence[Ledger]) -> Ledger:
+    """All rows in one ledger. A run's name stands for one protocol; the same (run, seed) cannot come twice."""
+    if not ledgers:
+        raise ValueError("concat needs at least one ledger")
+    protocols: dict[str, Protocol] = {}
+    known: set[tuple[str, int]] = set()
+    for ledger in ledgers:
+        for run, protocol in ledger.protocols.items():
+            before = protocols.setdefault(run, protocol)
+            if different := before.differences(protocol, ignore=("seeds", "users", "questions")):
+                raise DataError(f"run {run!r} was measured in two ways ({'; '.join(different)}); rename one")
+            if twice := known & {(run, seed) for seed in protocol.seeds}:
+                raise DataError(f"run {run!r} has seed {min(twice)[1]} in two ledgers; keep one of them")
+            known |= {(run, seed) for seed in protocol.seeds}
+    names = ledgers[0].columns()
+    return Ledger(**{n: np.concatenate([x.columns()[n] for x in ledgers]) for n in names}, protocols=protocols)

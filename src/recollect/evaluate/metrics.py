@@ -1,0 +1,111 @@
+"""Accuracy from ranks, with standard errors over users: a figure without its error cannot be compared.
+
+Every question has one right answer, so Recall is HR, Precision is HR / k, and average precision is 1 / rank.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from recollect.config import did_you_mean
+from recollect.evaluate.ledger import MISS, Ledger
+
+CUTOFFS = (5, 10, 20)
+KINDS = ("hr", "recall", "precision", "ndcg", "mrr")
+NAMES = (*(f"{kind}@{k}" for kind in KINDS for k in CUTOFFS), "map")
+"""The metrics that are reported; any other cut-off can be asked for by name (`ndcg@50`)."""
+
+
+def gains(name: str, ranks: np.ndarray) -> np.ndarray:
+    """What each question is worth, float64 in [0, 1]: `hr@10`, `ndcg@10`, `mrr@20`, `map`... A miss is worth 0."""
+    kind, at, cutoff = name.lower().partition("@")
+    place = ranks.astype(np.float64)
+    if kind == "map" and not at:
+        return np.where(ranks < MISS, 1 / place, 0.0)
+    if kind not in KINDS or not cutoff.isdecimal() or int(cutoff) < 1:
+        raise ValueError(f"no metric is called {name!r}{did_you_mean(name, NAMES)}")
+    k = int(cutoff)
+    worth = {
+        "hr": lambda: np.ones_like(place),
+        "recall": lambda: np.ones_like(place),
+        "precision": lambda: np.full_like(place, 1 / k),
+        "ndcg": lambda: 1 / np.log2(place + 1),
+        "mrr": lambda: 1 / place,
+    }[kind]()
+    return np.where((ranks <= k) & (ranks < MISS), worth, 0.0)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Metrics:
+    """Means over questions, and their standard errors over users (several questions or seeds of a user: one cluster).
+
+    `seed_spread`: standard deviation over seeds of the mean of each seed; empty with one seed. It is no part of
+    `errors`, which say how far another draw of users would move these very models.
+    """
+
+    values: Mapping[str, float]
+    errors: Mapping[str, float]
+    seed_spread: Mapping[str, float]
+    users: int
+    questions: int
+    misses: int
+    seeds: tuple[int, ...]
+
+    def __getitem__(self, name: str) -> float:
+        return self.values[name]
+
+    def text(self, name: str) -> str:
+        """One figure with its standard error, to print: `.3209 ± .0060`."""
+        return f"{_short(self.values[name])} ± {_short(self.errors[name])}"
+
+    def __str__(self) -> str:
+        lines = []
+        for name in self.values:
+            spread = f"   seeds ± {_short(self.seed_spread[name])}" if name in self.seed_spread else ""
+            lines.append(f"{name.upper():<13} {self.text(name)}{spread}")
+        return "\n".join(lines)
+
+
+def measure(ledger: Ledger, names: Sequence[str] = NAMES) -> Metrics:
+    """The metrics of a ledger of one run (all its seeds); raises ValueError for several runs: use `measure_runs`."""
+    if len(ledger.runs) != 1:
+        raise ValueError(f"measure wants the rows of one run, got {len(ledger.runs)}: {', '.join(ledger.runs)}")
+    if len(ledger) == 0:
+        raise ValueError(f"run {ledger.runs[0]!r} has no rows: nobody was asked")
+    _, user = np.unique(ledger.user, return_inverse=True)
+    seeds, seed = np.unique(ledger.seed, return_inverse=True)
+    values, errors, spread = {}, {}, {}
+    for name in names:
+        gain = gains(name, ledger.rank)
+        values[name] = float(gain.mean())
+        errors[name] = clustered_error(gain, user)
+        if len(seeds) > 1:
+            spread[name] = float((np.bincount(seed, gain) / np.bincount(seed)).std(ddof=1))
+    protocol = ledger.protocols[ledger.runs[0]]
+    misses = int((ledger.rank == MISS).sum())
+    return Metrics(values, errors, spread, protocol.users, protocol.questions, misses, tuple(seeds.tolist()))
+
+
+def measure_runs(ledger: Ledger, names: Sequence[str] = NAMES) -> dict[str, Metrics]:
+    """`measure` for every run of the ledger."""
+    return {run: measure(ledger.of(run), names) for run in ledger.runs}
+
+
+def clustered_error(gain: np.ndarray, user: np.ndarray) -> float:
+    """The standard error of `gain.mean()` when rows of one user (codes 0 to U - 1) are no independent evidence.
+
+    The linearised ratio of sums over users; with one row a user it is the sample deviation over sqrt(U). nan for U = 1.
+    """
+    counts = np.bincount(user)
+    users = len(counts)
+    if users < 2:
+        return float("nan")
+    deviations = np.bincount(user, gain) - gain.mean() * counts
+    return float(np.sqrt(users / (users - 1) * np.square(deviations).sum()) / len(gain))
+
+
+def _short(value: float) -> str:
+    return f"{value:.4f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.4f}"

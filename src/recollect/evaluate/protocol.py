@@ -1,0 +1,72 @@
+"""How a figure was measured, as a value that prints itself: two figures compare only where these lines agree.
+
+Each switch here has been seen to move a score by more than models differ (docs/guide, the traps of measuring).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+Seen = Literal["hidden", "allowed"]
+RequestTime = Literal["used", "unused"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Protocol:
+    """The switches of one measurement. `users`, `questions` and `seeds` are counted from the ledger's rows."""
+
+    data: str
+    """Name of the log."""
+    digest: str
+    """Twelve hex digits of the log's content and order."""
+    split: str
+    """How the log was cut and which part is asked: `loo, test`."""
+    ties: str
+    """What orders a user's events of one time: file, id or random."""
+    seen: Seen
+    """Whether items of the user's own history can be answers."""
+    request_time: RequestTime
+    """Whether the model looked at the time of the target event."""
+    candidates: str = "all"
+    """`all N items`, or how many were drawn and how."""
+    history: str = "whole"
+    """`whole`, or `last L`: how much of a user's past the model was shown, or can hold."""
+    users: int = 0
+    questions: int = 0
+    seeds: tuple[int, ...] = ()
+
+    def line(self) -> str:
+        """The one line that is printed with every figure."""
+        seeds = ", ".join(map(str, self.seeds)) or "none"
+        return " | ".join(
+            (
+                f"{self.data} [{self.digest}]",
+                f"split {self.split or 'not stated'}",
+                f"ties {self.ties}",
+                f"seen {self.seen}",
+                f"request time {self.request_time}",
+                f"candidates {self.candidates}",
+                f"history {self.history}",
+                f"{self.users:,} users" + (f", {self.questions:,} questions" if self.questions != self.users else ""),
+                f"seed{'' if len(self.seeds) == 1 else 's'} {seeds}",
+            )
+        )
+
+    __str__ = line
+
+    def differences(self, other: Protocol, *, ignore: tuple[str, ...] = ("seeds", "history")) -> list[str]:
+        """What keeps figures of the two from being compared, in words; by default a model may choose its history."""
+        names = [field.name for field in dataclasses.fields(self) if field.name not in ignore]
+        pairs = ((name, getattr(self, name), getattr(other, name)) for name in names)
+        return [f"{name}: {mine!r} and {theirs!r}" for name, mine, theirs in pairs if mine != theirs]
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_plain(cls, values: Mapping[str, Any]) -> Protocol:
+        """The reverse of `dataclasses.asdict` after a trip through JSON, which has no tuples."""
+        return cls(**{**values, "seeds": tuple(values["seeds"])})

@@ -1,0 +1,227 @@
+"""Rank every target among all items, through the three verbs only: what any model's figures are made from.
+
+Users are streamed in blocks of similar history length, each walked once with its memory carried from question to
+question, so that neither the number of users nor the length of a life changes the peak memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from recollect.contracts import PAD, Recommender, State, Window
+from recollect.data.blocks import by_length, pieces, ranges
+from recollect.data.histories import Questions
+from recollect.data.log import DataError, EventLog
+from recollect.evaluate.ledger import MISS, Ledger
+from recollect.evaluate.protocol import Protocol, Seen
+
+SCORE_CELLS = 1 << 24
+"""Scores held at once (64 MiB in fp32): a block larger than this is scored in parts."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Walks:
+    """Walks along the log: walk w starts at event `starts[w]` and passes questions `first[w]:first[w + 1]`."""
+
+    starts: np.ndarray
+    first: np.ndarray
+
+    @property
+    def asked(self) -> np.ndarray:
+        return np.diff(self.first)
+
+
+def rank(
+    model: Recommender,
+    log: EventLog,
+    questions: Questions,
+    *,
+    seen: Seen,
+    device: torch.device | str | None = None,
+    token_budget: int = 16384,
+    segment: int = 1024,
+    request_time: bool = False,
+    last: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    run: str = "",
+    seed: int = 0,
+    split: str = "",
+) -> Ledger:
+    """The rank of each question's target: 1 + how many other items score at least as high (ties count against it).
+
+    Scores are compared in fp32. `seen="hidden"`: items of the user's history before the question are no candidates,
+    and a target among them is a miss (`ledger.MISS`). `request_time`: tell the model the target's time; only a model
+    that says so looks at it. `last`: show only each question's last events. `segment`: events advanced at once.
+    `device`: where the model is, by default what it says. `progress`: called with questions done and their number.
+    `run`, `seed`, `split` name the rows (run: the class name if empty).
+
+    Raises DataError where log and model differ in their items, the model scores NaN, or the log has no clock to
+    take the request time from; ValueError where questions are out of order or belong to another log.
+    """
+    _check(model, log, questions, request_time, last)
+    place = torch.device(device) if device is not None else getattr(model, "device", torch.device("cpu"))
+    offsets = log.offsets
+    walks = _walks(questions, offsets, last)
+    ranks = np.zeros(len(questions), dtype=np.int32)
+    done = 0
+    with torch.inference_mode(), _evaluating(model):
+        for rows in _blocks(walks, questions, token_budget, segment):
+            for state, asked in _walk(model, log, questions, walks, rows, place, segment):
+                for part in _parts(len(asked), log.item_ids.size):
+                    which = asked[part]
+                    at = None
+                    if request_time:
+                        at = torch.from_numpy(log.times[questions.positions[which]].astype(np.int64)).to(place)
+                    scores = model.score(state if len(which) == state.users else state.rows(part), at)
+                    ranks[which] = _ranks(model, scores, log, questions, offsets, which, seen)
+                    done += len(which)
+                    if progress is not None:
+                        progress(done, len(questions))
+    protocol = Protocol(
+        data=log.name,
+        digest=log.digest,
+        split=split,
+        ties=log.ties,
+        seen=seen,
+        request_time="used" if request_time and model.request_time else "unused",
+        candidates=f"all {len(log.item_ids):,} items",
+        history=_history(model, last),
+    )
+    name = run or type(model).__name__
+    return Ledger(
+        run=np.full(len(ranks), name, dtype=object),
+        seed=np.full(len(ranks), seed, dtype=np.int64),
+        user=questions.users.astype(np.int64),
+        user_id=log.user_ids.decode(questions.users),
+        item=log.items[questions.positions].astype(np.int64),
+        length=questions.positions - offsets[questions.users],
+        rank=ranks,
+        protocols={name: protocol},
+    )
+
+
+def _check(model: Recommender, log: EventLog, questions: Questions, request_time: bool, last: int | None) -> None:
+    if model.catalog.size != log.item_ids.size:
+        raise DataError(
+            f"{log.name} has {len(log.item_ids):,} items, but {type(model).__name__} was made for "
+            f"{model.catalog.size - 1:,}; evaluate on the log it was trained on"
+        )
+    if request_time and not log.clock:
+        raise DataError(f"{log.name} has only an order, so there is no request time to use; leave it unused")
+    if last is not None and last < 1:
+        raise ValueError(f"last must be at least 1, got {last}")
+    positions = questions.positions
+    if np.any(positions[1:] <= positions[:-1]) or not np.array_equal(log.users[positions], questions.users):
+        raise ValueError("questions must be sorted by (user, position), each once, and belong to this log")
+
+
+def _walks(questions: Questions, offsets: np.ndarray, last: int | None) -> _Walks:
+    """One walk a user; with `last`, one a question, for each then has a beginning of its own."""
+    total = len(questions)
+    if last is not None:
+        starts = np.maximum(offsets[questions.users], questions.positions - last)
+        return _Walks(starts, np.arange(total + 1))
+    new = np.flatnonzero(np.diff(questions.users, prepend=-1))
+    return _Walks(offsets[questions.users[new]], np.append(new, total))
+
+
+def _blocks(walks: _Walks, questions: Questions, token_budget: int, segment: int) -> Iterator[np.ndarray]:
+    """Walk numbers in blocks of similar length; inside a block those with most questions stand first."""
+    if len(walks.starts) == 0:
+        return
+    lengths = questions.positions[walks.first[1:] - 1] - walks.starts
+    for rows in by_length(lengths, token_budget, segment):
+        yield rows[np.argsort(-walks.asked[rows], kind="stable")]
+
+
+def _walk(
+    model: Recommender,
+    log: EventLog,
+    questions: Questions,
+    walks: _Walks,
+    rows: np.ndarray,
+    place: torch.device,
+    segment: int,
+) -> Iterator[tuple[State, np.ndarray]]:
+    """Yield the memory just before each round of questions, and the questions: the k-th of every user who has one."""
+    times = log.times if log.clock else None
+    asked = walks.asked[rows]  # descending, so those still asked are always a prefix
+    state = model.fresh(len(rows))
+    here = walks.starts[rows]
+    for turn in range(int(asked[0])):
+        active = int(np.searchsorted(-asked, -turn, side="left"))
+        if active < len(here):
+            state, here = state.rows(slice(0, active)), here[:active]
+        which = walks.first[rows[:active]] + turn
+        there = questions.positions[which]
+        for events in pieces(log.items, times, here, there, segment):
+            state = model.advance(state, events.to(place))
+        yield state, which
+        here = there
+
+
+def _parts(rows: int, vocabulary: int) -> Iterator[slice]:
+    step = max(1, SCORE_CELLS // vocabulary)
+    return (slice(begin, min(begin + step, rows)) for begin in range(0, rows, step))
+
+
+def _ranks(
+    model: Recommender,
+    given: Tensor,
+    log: EventLog,
+    questions: Questions,
+    offsets: np.ndarray,
+    which: np.ndarray,
+    seen: Seen,
+) -> np.ndarray:
+    """given [B V] -> ranks [B] of the targets of the questions `which`."""
+    positions = questions.positions[which]
+    if given.shape != (len(which), log.item_ids.size):
+        expected = [len(which), log.item_ids.size]
+        raise ValueError(f"{type(model).__name__} scored shape {list(given.shape)}, expected {expected}")
+    targets = torch.from_numpy(log.items[positions].astype(np.int64)).to(given.device)
+    # A copy where cells will be overwritten: a model may hand out an expanded or cached tensor.
+    scores = given.to(torch.float32, copy=seen == "hidden", memory_format=torch.contiguous_format)
+    broken = scores.amax(dim=1).isnan()  # a maximum of NaN is NaN
+    if broken.any():
+        user = log.user_ids.decode(questions.users[which[int(broken.nonzero()[0])]])
+        raise DataError(
+            f"{type(model).__name__} scored NaN for user {user}: its weights or its state are not finite; "
+            "train again, with a smaller learning rate or in fp32"
+        )
+    wanted = scores.gather(1, targets[:, None])  # [B 1]
+    if seen == "hidden":
+        index, row = ranges(offsets[questions.users[which]], positions)
+        flat = row * scores.shape[1] + log.items[index]
+        # NaN and not -inf: it is never >= anything, even where the target itself scores -inf.
+        scores.view(-1).index_fill_(0, torch.from_numpy(flat).to(scores.device), torch.nan)
+    scores = scores[:, PAD + 1 :]
+    own = scores.gather(1, targets[:, None] - PAD - 1)
+    ranks = (scores >= wanted).sum(dim=1, dtype=torch.int32)  # the target counts itself, which is the 1
+    return ranks.masked_fill_(own.isnan().squeeze(1), MISS).cpu().numpy()
+
+
+def _history(model: Recommender, last: int | None) -> str:
+    limits = [limit for limit in (last, model.window if isinstance(model, Window) else None) if limit is not None]
+    return f"last {min(limits)}" if limits else "whole"
+
+
+@contextlib.contextmanager
+def _evaluating(model: Recommender) -> Iterator[None]:
+    """Evaluation mode inside; outside every module has the mode it had, frozen parts too."""
+    if not isinstance(model, nn.Module):
+        yield
+        return
+    before = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training

@@ -1,0 +1,1 @@
+"""Losses over hidden vectors and the item table: they never see a model, a log or a batch."""

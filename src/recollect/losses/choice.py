@@ -1,0 +1,41 @@
+"""Which loss a training run uses, as a setting: the full softmax unless there are too many items for it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from recollect.config import Settings
+from recollect.losses.full import full_cross_entropy
+from recollect.losses.sampled import (
+    bayesian_personalised_ranking,
+    binary_cross_entropy,
+    draw_negatives,
+    sampled_softmax,
+)
+
+
+class LossSettings(Settings):
+    """The main loss of training."""
+
+    kind: Literal["full", "sampled", "bce", "gbce", "bpr"] = "full"
+    """full: softmax over all items; sampled: softmax over negatives, logQ-corrected; the others need negatives too."""
+    negatives: int = Field(256, ge=1)
+    """Negatives a batch, shared by its targets (all kinds but full)."""
+    calibration: float = Field(0.75, ge=0, le=1)
+    """t of gBCE."""
+
+
+def loss_of(settings: LossSettings, hidden: Tensor, table: Tensor, targets: Tensor, bias: Tensor | None) -> Tensor:
+    """hidden [N D], table [V D], targets [N] -> the mean loss of the chosen kind."""
+    if settings.kind == "full":
+        return full_cross_entropy(hidden, table, targets, bias)
+    negatives = draw_negatives(settings.negatives, len(table), hidden.device)
+    if settings.kind == "sampled":
+        return sampled_softmax(hidden, table, targets, negatives, bias)
+    if settings.kind == "bpr":
+        return bayesian_personalised_ranking(hidden, table, targets, negatives, bias)
+    calibration = settings.calibration if settings.kind == "gbce" else 0.0
+    return binary_cross_entropy(hidden, table, targets, negatives, bias, calibration)

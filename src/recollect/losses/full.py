@@ -1,0 +1,77 @@
+"""Cross-entropy over the whole catalogue, in chunks, gradient and loss in one pass.
+
+The logits of a chunk of targets are made, turned into their own gradient and dropped, so that memory holds one chunk
+x items and never tokens x items, and each logit is computed once. Full softmax instead of one negative is worth more
+than any architecture: +36 % NDCG@10 on ML-1M (Petrov & Macdonald 2023; Klenitskiy & Vasilev 2023).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+CHUNK_CELLS = 2_000_000
+"""Logits alive at once (8 MB in fp32): small enough for a CPU's cache, large enough to keep its cores busy."""
+
+
+def full_cross_entropy(hidden: Tensor, table: Tensor, targets: Tensor, bias: Tensor | None = None) -> Tensor:
+    """hidden [N D], table [V D] (row 0 is padding and never a candidate), targets [N] codes -> mean loss.
+
+    Products are taken in hidden's dtype (bf16 under mixed precision), the softmax in fp32.
+    """
+    if torch.is_autocast_enabled(hidden.device.type):
+        hidden = hidden.to(torch.get_autocast_dtype(hidden.device.type))
+    loss: Tensor = _ChunkedCrossEntropy.apply(hidden, table, targets, bias)
+    return loss
+
+
+class _ChunkedCrossEntropy(torch.autograd.Function):
+    """The mean's gradient is known up to one factor, so it is made on the way forward."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, bias: Tensor | None) -> Tensor:
+        tokens, items = len(hidden), len(table)
+        dtype = hidden.dtype
+        candidates = table[1:].to(dtype)
+        wanted = (targets - 1).unsqueeze(1)
+        chunk = max(1, CHUNK_CELLS // items) if hidden.device.type == "cpu" else max(1, 32 * CHUNK_CELLS // items)
+        grad_hidden = torch.empty_like(hidden)
+        grad_table = torch.zeros_like(table, dtype=torch.float32)
+        grad_bias = None if bias is None else torch.zeros_like(bias, dtype=torch.float32)
+        total = hidden.new_zeros((), dtype=torch.float32)
+        for start in range(0, tokens, chunk):
+            part = slice(start, start + chunk)
+            logits = (hidden[part] @ candidates.T).float()
+            if bias is not None:
+                logits += bias[1:].float()
+            probabilities = torch.softmax(logits, dim=-1)
+            at_target = probabilities.gather(1, wanted[part])
+            hit = logits.gather(1, wanted[part])
+            # log p = logit - logsumexp; from p itself where p is not lost to rounding, which is nearly always
+            exact = at_target > 1e-30
+            if not bool(exact.all()):
+                total -= (hit - logits.logsumexp(dim=-1, keepdim=True)).sum()
+            else:
+                total -= at_target.log().sum()
+            probabilities.scatter_(1, wanted[part], at_target - 1)
+            if grad_bias is not None:
+                grad_bias[1:] += probabilities.sum(0)
+            slope = probabilities.to(dtype)
+            grad_hidden[part] = slope @ candidates
+            grad_table[1:] += slope.T @ hidden[part]
+        ctx.save_for_backward(grad_hidden, grad_table, grad_bias)
+        ctx.tokens, ctx.table_dtype = max(tokens, 1), table.dtype
+        return total / ctx.tokens
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, table, bias = ctx.saved_tensors
+        scale = grad / ctx.tokens
+        return (
+            hidden * scale.to(hidden.dtype),
+            (table * scale).to(ctx.table_dtype),
+            None,
+            None if bias is None else bias * scale,
+        )

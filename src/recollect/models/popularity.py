@@ -1,0 +1,62 @@
+"""Popularity: the answer for somebody nothing is known about, and the least any model must beat.
+
+Scores are log frequencies (additively smoothed), so that their softmax is the share of events an item has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from recollect.config import Settings
+from recollect.contracts import PAD, Catalog, Counting, Events, Histories, State
+
+_DAY = 86_400
+
+
+class Popularity(Counting):
+    """Ranks items by how often they occur in training; the same list for everybody."""
+
+    class Config(Settings):
+        days: float | None = Field(None, gt=0)
+        """Count only events of so many days before the newest one (the log needs a clock); none counts all."""
+        smoothing: float = Field(1.0, gt=0)
+        """Events added to every item's count, so that an item never seen has a finite score."""
+
+    config: Config
+
+    def __init__(self, config: Config, catalog: Catalog) -> None:
+        self.config = config
+        self.catalog = catalog
+        self._counts = torch.zeros(catalog.size, dtype=torch.int64)  # [V]
+
+    def fit(self, histories: Histories) -> None:
+        items = histories.items
+        if self.config.days is not None and len(items):
+            items = items[histories.times > histories.times.max() - self.config.days * _DAY]
+        self._counts = torch.from_numpy(np.bincount(items, minlength=self.catalog.size))
+
+    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+        # Nothing about a user changes the answer: rows of no cells, which still say how many users there are.
+        return State({"nothing": torch.zeros(users, 0)})
+
+    def advance(self, state: State, events: Events) -> State:
+        return state
+
+    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
+        smoothed = self._counts + self.config.smoothing
+        smoothed[PAD] = 0
+        scores = (smoothed / smoothed.sum()).log().float().to(state["nothing"].device)  # [V], padding -inf
+        return scores.repeat(state.users, 1) if items is None else scores[items.expand(state.users, -1)]
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        return {"counts": self._counts}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        if set(tensors) != {"counts"} or tensors["counts"].shape != self._counts.shape:
+            raise ValueError(f"popularity: expected only 'counts' of {len(self._counts)} items")
+        self._counts = tensors["counts"].cpu()

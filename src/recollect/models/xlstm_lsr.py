@@ -1,0 +1,154 @@
+"""xLSTM-LSR: a matrix memory for the whole history, a scalar memory for the last few events, and a gate between them.
+
+Source: the xLSTM-LSR paper, sec. 4, eq. 1-27. What it leaves open is a switch here: the shape of the gate, where the
+norms stand, the contrastive temperature and weight (tuned on ML-1M validation, see docs/results). The published tables
+are no targets: most of their columns are arithmetically impossible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from recollect.config import Settings
+from recollect.contracts import Carried, Catalog, Events, State, push_recent, take_last
+from recollect.losses.contrastive import contrastive_loss
+from recollect.nn.embed import ItemTable
+from recollect.nn.mlstm_block import MLSTMBlock, MLSTMSettings
+from recollect.nn.recurrent_block import RecurrentBlock
+from recollect.nn.slstm_block import SLSTMBlock, SLSTMSettings
+from recollect.nn.windows import align_right, overlapped, sliding
+
+
+class XLSTMLSR(Carried):
+    class Config(Settings):
+        width: int = Field(64, ge=1)
+        """Width of the item table and of both streams."""
+        blocks: int = Field(2, ge=1)
+        """Blocks of the long stream."""
+        recent: int = Field(20, ge=1)
+        """How many of the last events the short stream reads (m; the paper tries 10, 20, 30)."""
+        dropout: float = Field(0.2, ge=0, lt=1)
+        """Dropout on what is read and on every branch."""
+        gate: Literal["vector", "scalar", "none"] = "vector"
+        """One alpha a channel, one a position, or equal weights (the ablation `w/o GN`)."""
+        long_memory: Literal["mlstm", "lstm"] = "mlstm"
+        """lstm is the ablation `w/o MTX`."""
+        short_memory: Literal["slstm", "lstm"] = "slstm"
+        """lstm is the ablation `w/o MIX`."""
+        short_training: Literal["overlapped", "sliding"] = "overlapped"
+        """Windows of the short stream in training: blocks with m to 2m - 1 events of context, or exactly m."""
+        normalise: bool = True
+        """Layer norm and dropout on what is read (eq. 1); False is the ablation `w/o LN`."""
+        contrastive: float = Field(0.0, ge=0)
+        """Weight lambda of the contrastive loss (eq. 27); 0 is the ablation `w/o CL`."""
+        temperature: float = Field(0.2, gt=0)
+        """Temperature tau of the contrastive loss (eq. 24)."""
+        mlstm: MLSTMSettings = MLSTMSettings()
+        """How a long block is built."""
+        slstm: SLSTMSettings = SLSTMSettings()
+        """How the short block is built."""
+
+    config: Config
+
+    def __init__(self, config: Config, catalog: Catalog) -> None:
+        super().__init__()
+        self.config, self.catalog = config, catalog
+        width, dropout = config.width, config.dropout
+        self.table = ItemTable(catalog.size, width, dropout * config.normalise, normalised=config.normalise)
+        self.long = nn.ModuleList(
+            MLSTMBlock(width, config.mlstm, dropout)
+            if config.long_memory == "mlstm"
+            else RecurrentBlock(width, dropout, config.mlstm.feedforward)
+            for _ in range(config.blocks)
+        )
+        self.short = (
+            SLSTMBlock(width, config.slstm, dropout)
+            if config.short_memory == "slstm"
+            else RecurrentBlock(width, dropout, config.slstm.feedforward)
+        )
+        self.norm_long, self.norm_short = nn.LayerNorm(width), nn.LayerNorm(width)
+        if config.gate != "none":
+            self.gate = nn.Linear(2 * width, width if config.gate == "vector" else 1)
+        self.start = nn.Parameter(torch.randn(width) * 0.02)
+
+    def item_vectors(self) -> Tensor:
+        return self.table.weight
+
+    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+        recent = torch.zeros(users, self.config.recent - 1, dtype=torch.int64, device=self.device)
+        return State.join(
+            {
+                "hidden": self.start.expand(users, -1),
+                "recent": recent,
+                "held": recent.new_zeros(users),
+                **{f"long.{depth}": block.fresh(users) for depth, block in enumerate(self.long)},
+            }
+        )
+
+    def forward(self, events: Events, state: State) -> tuple[Tensor, State, Mapping[str, Tensor]]:
+        """aux: `long` and `short` [B T D], `alpha` [B T D or 1], the weight of the long stream."""
+        x = self.table(events.codes)
+        long, after = self._read_long(x, events, state)
+        before, real = align_right(state["recent"], state["held"])
+        extended = torch.cat([self.table(before).to(x.dtype), x], dim=1)
+        valid = torch.cat([real, events.mask], dim=1)
+        short = self._read_short(extended, valid)
+        hidden, aux = self._fuse(long, short)
+        return hidden, self._next(state, events, after, take_last(hidden, events.lengths, state["hidden"])), aux
+
+    def advance(self, state: State, events: Events) -> State:
+        """As `forward`, with the short stream computed where it is asked for: at each row's last event."""
+        if events.items.shape[1] == 0:
+            return state
+        long, after = self._read_long(self.table(events.codes), events, state)
+        window, held = push_recent(nn.functional.pad(state["recent"], (0, 1)), state["held"], events)
+        places = torch.arange(window.shape[1], device=window.device) < held[:, None]
+        short = self._encode_short(self.table(window), places)
+        hidden, _ = self._fuse(take_last(long, events.lengths, long[:, 0]), take_last(short, held, short[:, 0]))
+        grown = (events.lengths > 0)[:, None]
+        return self._next(state, events, after, torch.where(grown, hidden, state["hidden"]))
+
+    def own_loss(self, hidden: Tensor, aux: Mapping[str, Tensor], mask: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """lambda x the contrastive loss, at one random real position of each user; nothing for a single user."""
+        rows = mask.any(dim=1).nonzero().squeeze(1)
+        if self.config.contrastive == 0 or len(rows) < 2:
+            return hidden.new_zeros(()), {}
+        place = torch.rand(mask.shape, device=mask.device).masked_fill(~mask, -1).argmax(dim=1)[rows]
+        loss = contrastive_loss(
+            hidden[rows, place], aux["long"][rows, place], aux["short"][rows, place], self.config.temperature
+        )
+        return self.config.contrastive * loss, {"contrastive": loss.detach()}
+
+    def _read_long(self, x: Tensor, events: Events, state: State) -> tuple[Tensor, dict[str, State]]:
+        after = {}
+        for depth, block in enumerate(self.long):
+            x, after[f"long.{depth}"] = block(x, events, state.part(f"long.{depth}"))
+        return self.norm_long(x), after
+
+    def _read_short(self, extended: Tensor, valid: Tensor) -> Tensor:
+        size = self.config.recent
+        if self.training and self.config.short_training == "overlapped":
+            offset = int(torch.randint(size, ()))
+            return overlapped(extended, valid, size, self._encode_short, offset)
+        return sliding(extended, valid, size, self._encode_short)
+
+    def _encode_short(self, x: Tensor, valid: Tensor) -> Tensor:
+        result: Tensor = self.norm_short(self.short.encode(x, valid))
+        return result
+
+    def _fuse(self, long: Tensor, short: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """eq. 22-23."""
+        if self.config.gate == "none":
+            alpha = torch.full_like(long[..., :1], 0.5)
+        else:
+            alpha = torch.sigmoid(self.gate(torch.cat([long, short], dim=-1)))
+        return alpha * long + (1 - alpha) * short, {"long": long, "short": short, "alpha": alpha}
+
+    def _next(self, state: State, events: Events, after: dict[str, State], hidden: Tensor) -> State:
+        recent, held = push_recent(state["recent"], state["held"], events)
+        return State.join({"hidden": hidden, "recent": recent, "held": held, **after})

@@ -1,0 +1,74 @@
+"""The block around the sLSTM cell: normalise, convolve, remember with mixing, add; then a gated feed-forward.
+
+Source: xLSTM-LSR sec. 4.4; Beck et al. 2024, fig. 9. The convolution feeds the input and forget gates only.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from recollect.config import Settings
+from recollect.nn import slstm
+from recollect.nn.conv import CausalConv
+from recollect.nn.dropout import Dropout
+from recollect.nn.feedforward import GatedFeedForward
+from recollect.nn.norm import HeadNorm
+from recollect.nn.projection import BlockLinear
+
+
+class SLSTMSettings(Settings):
+    """How an sLSTM block is built."""
+
+    heads: int = 4
+    """Groups of cells that mix with each other and not across groups."""
+    convolution: int = 4
+    """Width of the causal convolution that feeds the input and forget gates."""
+    block: int = 0
+    """Block size of the gate projections (the paper: 4); 0 is dense."""
+    input_gate: Literal["exp", "sigmoid"] = "exp"
+    """sigmoid is the paper's ablation `w/o MIXE`."""
+    forget_range: tuple[float, float] = (3.0, 6.0)
+    """Bias of the forget gate, spread over the heads."""
+    feedforward: float = 4 / 3
+    """Width factor of the gated feed-forward behind the cell; 0 leaves it out."""
+
+
+class SLSTMBlock(nn.Module):
+    """x [B T D] -> [B T D] over windows that start from nothing; `valid` [B T] is False on padding, left or right."""
+
+    def __init__(self, width: int, settings: SLSTMSettings, dropout: float) -> None:
+        super().__init__()
+        if width % settings.heads:
+            raise ValueError(f"width {width} does not divide into {settings.heads} heads")
+        self.settings, self.size = settings, width // settings.heads
+        self.norm = nn.LayerNorm(width)
+        self.conv = CausalConv(width, settings.convolution)
+        self.z, self.i, self.f, self.o = (BlockLinear(width, settings.block or width) for _ in range(4))
+        heads, size = settings.heads, self.size
+        self.mixing = nn.Parameter(torch.empty(heads, 4, size, size).uniform_(-(size**-0.5), size**-0.5))
+        self.bias = nn.Parameter(torch.zeros(heads, 4, size))
+        with torch.no_grad():
+            self.bias[:, 2] = torch.linspace(*settings.forget_range, heads)[:, None]
+        self.head_norm = HeadNorm(heads, size)
+        self.dropout = Dropout(dropout)
+        self.feedforward = GatedFeedForward(width, settings.feedforward, dropout) if settings.feedforward else None
+
+    def encode(self, x: Tensor, valid: Tensor) -> Tensor:
+        heads, size = self.settings.heads, self.size
+        inner = torch.where(valid[:, :, None], self.norm(x), 0.0)
+        mixed = F.silu(self.conv.mix(F.pad(inner, (0, 0, self.conv.width - 1, 0))))
+        parts = (self.z(inner), self.i(mixed), self.f(mixed), self.o(inner))
+        # [B T D] each -> [T H 4 d B], fp32: users last, so that a step of the scan is contiguous
+        gates = torch.stack(parts, dim=2).unflatten(-1, (heads, size)).permute(1, 3, 2, 4, 0).float()
+        gates = gates + self.bias.unsqueeze(-1)
+        if self.settings.input_gate == "sigmoid":
+            z, i, f, o = gates.unbind(2)
+            gates = torch.stack([z, F.logsigmoid(i), f, o], dim=2)
+        memory = slstm.Memory.zeros(heads, size, x.shape[0], device=x.device)
+        h, _ = slstm.fused_scan(gates.contiguous(), self.mixing, memory, valid.T.contiguous())
+        x = x + self.dropout(self.head_norm(h.permute(3, 0, 1, 2).to(inner.dtype)))
+        return x if self.feedforward is None else self.feedforward(x)

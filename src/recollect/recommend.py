@@ -1,0 +1,246 @@
+"""Top lists with logit and probability, for one user or for all: ids in, ids out, through the three verbs only.
+
+A probability is a share among all items, taken before anything is hidden, so hiding never inflates what is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from recollect.contracts import PAD, Recommender
+from recollect.data.blocks import by_length, pieces, ranges
+from recollect.data.histories import Ragged
+from recollect.data.log import DataError, Vocabulary
+
+NOTHING = PAD
+"""The code in the places of a list that could not be filled: fewer items were left than asked for."""
+
+CHUNK = 16384
+"""Users sorted by length together; lists are given in the order of the histories, one chunk after the other."""
+
+SCORE_CELLS = 1 << 24
+"""Scores held at once (64 MiB in fp32)."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One row of a list. `probability` is None where the model's scores are no likelihood."""
+
+    rank: int
+    item: Any
+    title: str
+    logit: float
+    probability: float | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """The list for one history, best first, and the ids in the history that the model does not know."""
+
+    items: tuple[Recommendation, ...]
+    unknown: tuple[Any, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Recommendation]:
+        return iter(self.items)
+
+    def __getitem__(self, place: int) -> Recommendation:
+        return self.items[place]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TopLists:
+    """Lists of the histories `first` to `first + len - 1`: codes [B k] int64, logits and probabilities [B k] float32.
+
+    Places that could not be filled hold `NOTHING`, logit -inf and probability 0. `probabilities` may be None.
+    """
+
+    first: int
+    codes: np.ndarray
+    logits: np.ndarray
+    probabilities: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+def recommend(
+    model: Recommender,
+    items: Vocabulary,
+    histories: Sequence[Sequence[Any]],
+    *,
+    times: Sequence[Sequence[int]] | None = None,
+    titles: np.ndarray | None = None,
+    k: int = 10,
+    seen: Literal["hidden", "allowed"] = "hidden",
+    at: Sequence[int] | None = None,
+    device: torch.device | str | None = None,
+) -> list[Answer]:
+    """The k best next items for each history of the caller's own item ids, oldest first; an empty one is a newcomer.
+
+    `times`: seconds, one for each id. `titles` [vocabulary size]: names to show, by code. `at`: the time of asking
+    of each history. Ids the model does not know are skipped and listed in `Answer.unknown`.
+    """
+    known, clock, unknown = [], [], []
+    for row, history in enumerate(histories):
+        codes = items.encode(history, unknown=NOTHING)
+        if times is not None and len(times[row]) != len(history):
+            raise ValueError(f"history {row} has {len(history)} items but {len(times[row])} times")
+        unknown.append(tuple(one for one, code in zip(history, codes, strict=True) if code == NOTHING))
+        known.append(codes[codes != NOTHING])
+        clock.append(np.asarray(times[row], dtype=np.int64)[codes != NOTHING] if times is not None else known[-1])
+    offsets = np.cumsum([0, *map(len, known)])
+    flat = Ragged(np.concatenate([np.zeros(0, np.int64), *known]), np.concatenate([np.zeros(0, int), *clock]), offsets)
+    moments = None if at is None else np.asarray(at, dtype=np.int64)
+    answers: list[Answer] = []
+    for lists in top_lists(model, flat, k=k, seen=seen, at=moments, clock=times is not None, device=device):
+        rows = (listed(lists, row, items, titles) for row in range(len(lists)))
+        answers += [Answer(row, unknown[lists.first + number]) for number, row in enumerate(rows)]
+    return answers
+
+
+def listed(lists: TopLists, row: int, items: Vocabulary, titles: np.ndarray | None) -> tuple[Recommendation, ...]:
+    """One row of `TopLists` with ids and titles; places that could not be filled are left out."""
+    filled = [place for place, code in enumerate(lists.codes[row]) if code != NOTHING]
+    return tuple(
+        Recommendation(
+            place + 1,
+            own := items.ids[lists.codes[row, place] - items.first],
+            str(own) if titles is None else str(titles[lists.codes[row, place]]),
+            float(lists.logits[row, place]),
+            None if lists.probabilities is None else float(lists.probabilities[row, place]),
+        )
+        for place in filled
+    )
+
+
+def as_columns(
+    lists: TopLists, users: np.ndarray, items: Vocabulary, titles: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """The lists as a table, one row a recommendation: user, rank, item, title, logit, probability (where there is one).
+
+    users [all histories]: the caller's own id of each history. What `data.parquet.write_blocks` takes.
+    """
+    row, place = np.nonzero(lists.codes != NOTHING)
+    codes = lists.codes[row, place]
+    columns = {"user": users[lists.first + row], "rank": (place + 1).astype(np.int32), "item": items.decode(codes)}
+    if titles is not None:
+        columns["title"] = titles[codes]
+    columns["logit"] = lists.logits[row, place]
+    if lists.probabilities is not None:
+        columns["probability"] = lists.probabilities[row, place]
+    return columns
+
+
+def top_lists(
+    model: Recommender,
+    histories: Ragged,
+    *,
+    k: int = 10,
+    seen: Literal["hidden", "allowed"] = "hidden",
+    at: np.ndarray | None = None,
+    clock: bool = True,
+    device: torch.device | str | None = None,
+    token_budget: int = 16384,
+    segment: int = 1024,
+) -> Iterator[TopLists]:
+    """Stream the lists of many histories of item codes, in their order, in memory that their number does not change.
+
+    `clock` False: the histories' times are no times, and the model is shown none. `at` [users] int64: the time of
+    asking. Equal scores stand in the order of their codes. Raises DataError where the model scores NaN or was made
+    for other items, ValueError for a k below 1.
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    if at is not None and len(at) != len(histories):
+        raise ValueError(f"{len(histories)} histories but {len(at)} times of asking")
+    size = model.catalog.size
+    if len(histories.items) and not 0 < int(histories.items.min()) <= int(histories.items.max()) < size:
+        raise DataError(f"the histories hold item codes outside 1 to {size - 1}, which {type(model).__name__} knows")
+    place = torch.device(device) if device is not None else getattr(model, "device", torch.device("cpu"))
+    for first in range(0, len(histories), CHUNK):
+        # Inference mode is entered anew for each chunk: it must not stay on in the caller between two of them.
+        with torch.inference_mode(), _evaluating(model):
+            chunk = _chunk(model, histories, first, min(k, size - 1), seen, at, clock, place, token_budget, segment)
+        yield chunk
+
+
+def _chunk(
+    model: Recommender,
+    histories: Ragged,
+    first: int,
+    k: int,
+    seen: str,
+    at: np.ndarray | None,
+    clock: bool,
+    place: torch.device,
+    token_budget: int,
+    segment: int,
+) -> TopLists:
+    starts, ends = histories.offsets[:-1][first : first + CHUNK], histories.offsets[1:][first : first + CHUNK]
+    codes = np.zeros((len(starts), k), dtype=np.int64)
+    logits = np.zeros((len(starts), k), dtype=np.float32)
+    shares = np.zeros((len(starts), k), dtype=np.float32)
+    times = histories.times if clock else None
+    step = max(1, SCORE_CELLS // model.catalog.size)
+    for block in by_length(ends - starts, token_budget, segment):
+        state = model.fresh(len(block))
+        for events in pieces(histories.items, times, starts[block], ends[block], segment):
+            state = model.advance(state, events.to(place))
+        for begin in range(0, len(block), step):
+            rows = block[begin : begin + step]
+            moment = None if at is None else torch.from_numpy(at[first + rows].astype(np.int64)).to(place)
+            scores = model.score(state.rows(slice(begin, begin + step)), moment).float()
+            normaliser = torch.logsumexp(scores, dim=1, keepdim=True)  # [B 1]
+            # One infinite score makes this NaN as well: neither can be ranked beside the others.
+            if normaliser.isnan().any() or (normaliser == torch.inf).any():
+                raise DataError(
+                    f"{type(model).__name__} scored NaN or infinity: its weights or its state are not finite; "
+                    "train again, with a smaller learning rate or in fp32"
+                )
+            if seen == "hidden":
+                index, row = ranges(starts[rows], ends[rows])
+                flat = torch.from_numpy(row * scores.shape[1] + histories.items[index])
+                scores = scores.clone(memory_format=torch.contiguous_format)
+                scores.view(-1).index_fill_(0, flat.to(scores.device), -torch.inf)
+            best, chosen = _top(scores, k)
+            codes[rows] = chosen.masked_fill(best == -torch.inf, NOTHING).cpu().numpy()
+            logits[rows] = best.cpu().numpy()
+            shares[rows] = (best - normaliser).exp().nan_to_num(0.0).cpu().numpy()
+    return TopLists(first, codes, logits, shares if model.probabilistic else None)
+
+
+def _top(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """scores [B V] -> the k best and their codes, [B k]; among equals the smaller code, whoever shares the batch."""
+    least = scores.topk(k, dim=1).values[:, -1:]
+    over, equal = scores > least, scores == least
+    room = k - over.sum(dim=1, keepdim=True)
+    if bool((equal.sum(dim=1, keepdim=True) > room).any()):
+        equal &= equal.cumsum(dim=1) <= room
+    codes = (over | equal).nonzero()[:, 1].view(-1, k)  # ascending in each row
+    best, order = scores.gather(1, codes).sort(dim=1, descending=True, stable=True)
+    return best, codes.gather(1, order)
+
+
+@contextlib.contextmanager
+def _evaluating(model: Recommender) -> Iterator[None]:
+    """Evaluation mode inside; outside every module has the mode it had."""
+    if not isinstance(model, nn.Module):
+        yield
+        return
+    before = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training

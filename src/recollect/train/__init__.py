@@ -1,0 +1,1 @@
+"""Training: one verb, `fit`, and the loop behind it."""

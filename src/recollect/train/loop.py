@@ -1,0 +1,235 @@
+"""The training loop: epochs of steps with the state carried, validation after each, a checkpoint in between.
+
+Short and ours, because carrying state, token budgets and exact resume are what this project is about. Fabric gives it
+device and precision. Epoch plans and learning rates are functions of the step number, so nothing but what
+`checkpoint` saves is needed to go on.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from recollect.contracts import Carried, Histories, Network, State, Window
+from recollect.data.batches import Step, build, plan_carried, plan_windows
+from recollect.data.log import DataError
+from recollect.train import checkpoint
+from recollect.train.checkpoint import Progress
+from recollect.train.objective import Objective
+from recollect.train.progress import Reporter
+from recollect.train.settings import TrainSettings
+
+Validate = Callable[[Network], dict[str, float]]
+"""The figures of a validation; `ndcg@10` decides."""
+
+
+class Interrupted(Exception):
+    """Training was stopped by Ctrl-C or a termination signal; the checkpoint is written."""
+
+
+def train(
+    model: Network,
+    histories: Histories,
+    settings: TrainSettings,
+    validate: Validate,
+    report: Reporter,
+    *,
+    save_to: Path | None = None,
+    resume: bool = False,
+    identity: dict[str, Any] | None = None,
+) -> Progress:
+    """Train in place and leave the best validated weights in the model -> what happened, epoch by epoch."""
+    fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=_precision(settings))  # type: ignore[arg-type]
+    objective = Objective(model, settings.loss)
+    optimizer = make_optimizer(model, settings)
+    wrapped, optimizer_ = fabric.setup(objective, optimizer)
+    progress, best, carried = Progress(), dict[str, Tensor](), dict[int, State]()
+    if resume and save_to is not None and save_to.is_file():
+        progress, best, carried = checkpoint.load(save_to, model, optimizer, identity or {})
+        carried = {group: state.to(fabric.device) for group, state in carried.items()}
+        report.resumed(progress)
+    lengths = np.diff(histories.offsets)
+    if lengths.max(initial=0) < 2:
+        raise DataError("no user has two training events, so there is nothing to learn from; use more data")
+
+    def save() -> None:
+        if save_to is not None:
+            checkpoint.save(save_to, progress, model, optimizer, best, carried, identity or {})
+
+    saved = started = time.monotonic() - progress.seconds
+    with _stop_signals() as stopped:
+        while not _finished(progress, settings):
+            steps = plan(model, lengths, settings, progress.epoch)
+            total = settings.epochs * len(steps)
+            model.train()
+            for step in steps[progress.step :]:
+                begun = time.monotonic()
+                _set_rate(optimizer, settings, progress.steps_done, total)
+                loss, targets = _one_step(fabric, wrapped, optimizer_, histories, step, carried, settings)
+                progress.step += 1
+                progress.steps_done += 1
+                progress.epoch_loss += loss * targets
+                progress.epoch_targets += targets
+                progress.epoch_seconds += time.monotonic() - begun
+                progress.seconds = time.monotonic() - started
+                report.step(progress, len(steps))
+                late = time.monotonic() - saved >= 60 * settings.checkpoint_minutes
+                if stopped() or late:
+                    save()
+                    saved = time.monotonic()
+                if stopped():
+                    raise Interrupted
+            with fabric.autocast():  # validation in the precision of training; scores are ranked in fp32
+                _end_epoch(model, progress, settings, validate, best, report)
+            progress.seconds = time.monotonic() - started
+            save()
+            saved = time.monotonic()
+            if stopped():
+                raise Interrupted
+    if best:
+        model.load_state_dict(best)
+    model.eval()
+    return progress
+
+
+def plan(model: Network, lengths: np.ndarray, settings: TrainSettings, epoch: int) -> list[Step]:
+    """The steps of one epoch, by the kind of model."""
+    if isinstance(model, Carried):
+        return plan_carried(lengths, settings.batches, settings.seed, epoch)
+    assert isinstance(model, Window)
+    return plan_windows(lengths, model.window, settings.batches, settings.seed, epoch)
+
+
+def make_optimizer(model: Network, settings: TrainSettings) -> torch.optim.Optimizer:
+    """AdamW; weight decay on matrices other than the item table."""
+    table = model.item_vectors()
+    decayed = [p for p in model.parameters() if p.ndim >= 2 and p is not table]
+    other = [p for p in model.parameters() if p.ndim < 2 or p is table]
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": other, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
+
+
+def rate_at(settings: TrainSettings, step: int, total: int) -> float:
+    """Linear warm-up, then a cosine fall to `final_rate` of the peak."""
+    if step < settings.warmup:
+        return settings.learning_rate * (step + 1) / settings.warmup
+    done = min(1.0, (step - settings.warmup) / max(1, total - settings.warmup))
+    low = settings.final_rate
+    return settings.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def _one_step(
+    fabric: Fabric,
+    objective: Any,
+    optimizer: Any,
+    histories: Histories,
+    step: Step,
+    carried: dict[int, State],
+    settings: TrainSettings,
+) -> tuple[float, int]:
+    """-> mean loss and number of targets."""
+    events, targets = build(histories, step)
+    batch = {"items": events.items, "lengths": events.lengths, "times": events.times, "targets": targets}
+    state = None if step.opens else carried.pop(step.group)
+    loss, figures, after = objective(fabric.to_device(batch), None if state is None else dict(state))
+    mean = float(figures["loss"])
+    if not math.isfinite(mean):
+        raise DataError(
+            f"the loss became {mean}; the last checkpoint is from before. "
+            "Train with a smaller train.learning_rate or train.precision=32"
+        )
+    optimizer.zero_grad(set_to_none=True)
+    fabric.backward(loss)
+    fabric.clip_gradients(objective, optimizer, max_norm=settings.clip, error_if_nonfinite=False)
+    optimizer.step()
+    if after is not None and not step.closes:
+        carried[step.group] = State(after)
+    return mean, int(targets.sum())
+
+
+def _end_epoch(
+    model: Network,
+    progress: Progress,
+    settings: TrainSettings,
+    validate: Validate,
+    best: dict[str, Tensor],
+    report: Reporter,
+) -> None:
+    progress.epoch += 1
+    row: dict[str, Any] = {
+        "epoch": progress.epoch,
+        "loss": progress.epoch_loss / max(1, progress.epoch_targets),
+        "targets": progress.epoch_targets,
+        "train_seconds": progress.epoch_seconds,
+    }
+    if progress.epoch % settings.validate_every == 0 or progress.epoch == settings.epochs:
+        begun = time.monotonic()
+        row |= validate(model)
+        row["validate_seconds"] = time.monotonic() - begun
+        if row["ndcg@10"] > progress.best:
+            progress.best, progress.best_epoch = row["ndcg@10"], progress.epoch
+            best.clear()
+            best.update({name: tensor.detach().clone() for name, tensor in model.state_dict().items()})
+    progress.history.append(row)
+    progress.step, progress.epoch_loss, progress.epoch_targets, progress.epoch_seconds = 0, 0.0, 0, 0.0
+    report.epoch(progress, row)
+
+
+def _finished(progress: Progress, settings: TrainSettings) -> bool:
+    if progress.step:
+        return False
+    validations = (progress.epoch - progress.best_epoch) // settings.validate_every
+    out_of_time = settings.minutes is not None and progress.seconds >= 60 * settings.minutes
+    return progress.epoch >= settings.epochs or out_of_time or (progress.epoch > 0 and validations >= settings.patience)
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, settings: TrainSettings, step: int, total: int) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate_at(settings, step, total)
+
+
+def _precision(settings: TrainSettings) -> str:
+    if settings.precision == "32":
+        return "32-true"
+    if settings.precision == "bf16":
+        return "bf16-mixed"
+    on_cuda = settings.accelerator in ("auto", "cuda") and torch.cuda.is_available()
+    native = torch.cuda.is_bf16_supported() if on_cuda else torch.cpu._is_avx512_bf16_supported()
+    return "bf16-mixed" if native else "32-true"
+
+
+@contextmanager
+def _stop_signals() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and SIGTERM end the step under way, not the process; a second one does."""
+    asked = False
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(number, previous[number])
+
+    previous: dict[int, Any] = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            previous[number] = signal.signal(number, ask)
+    except ValueError:  # not the main thread: signals are the caller's business
+        pass
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,41 @@
+"""How much memory a training run will need, told before it starts, and how much it took.
+
+The estimate counts what is exact (weights, gradients, two moments, best weights) and bounds the rest by a rule of thumb
+for activations: cells of a batch x width x a factor per block, measured on the models of this package.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+
+from recollect.contracts import Network
+from recollect.losses.full import CHUNK_CELLS
+from recollect.train.settings import TrainSettings
+
+ACTIVATIONS_PER_PARAMETER_CELL = 0.08
+"""Bytes kept per batch cell for each non-table parameter: about 12 KB for two blocks of width 64."""
+
+
+def estimate_bytes(model: Network, settings: TrainSettings) -> int:
+    """Peak bytes of training beyond what Python and torch take by themselves (about 0.4 GB)."""
+    parameters = sum(p.numel() for p in model.parameters())
+    beyond_table = parameters - model.item_vectors().numel()
+    cells = settings.batches.tokens
+    activations = int(cells * beyond_table * ACTIVATIONS_PER_PARAMETER_CELL)
+    return parameters * 4 * 5 + activations + 3 * 4 * CHUNK_CELLS
+
+
+def peak_bytes() -> int:
+    """The most resident memory this process has had so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def human_bytes(count: float) -> str:
+    """As 12.3 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"

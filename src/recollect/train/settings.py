@@ -1,0 +1,48 @@
+"""How a network is trained: the defaults are what won on ML-1M validation (docs/results)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from recollect.config import Settings
+from recollect.data.batches import BatchSettings
+from recollect.losses.choice import LossSettings
+
+
+class TrainSettings(Settings):
+    """Everything about a training run but the model and the data."""
+
+    epochs: int = Field(40, ge=1)
+    """At most so many passes over the training events; the learning rate falls to its end over them."""
+    minutes: float | None = Field(None, gt=0)
+    """Stop, at an epoch's end, when so many minutes of training and validation are spent; unset: no limit."""
+    patience: int = Field(6, ge=1)
+    """Stop after so many validations without a better NDCG@10."""
+    learning_rate: float = Field(2e-3, gt=0)
+    """Peak learning rate of AdamW."""
+    final_rate: float = Field(0.1, ge=0, le=1)
+    """What part of the peak learning rate is left at the last epoch (cosine fall)."""
+    warmup: int = Field(100, ge=0)
+    """Steps of linear warm-up."""
+    weight_decay: float = Field(0.01, ge=0)
+    """Decoupled weight decay, on matrices only (not on biases, norms and the item table)."""
+    clip: float = Field(1.0, gt=0)
+    """Largest norm of the gradient."""
+    precision: Literal["auto", "32", "bf16"] = "auto"
+    """auto takes bf16 where the processor multiplies it natively, else 32."""
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to compute."""
+    seed: int = Field(0, ge=0)
+    """Of weights, order and dropout."""
+    validate_every: int = Field(1, ge=1)
+    """Epochs between validations."""
+    validation_users: int | None = Field(None, ge=1)
+    """Validate on so many users, drawn once by seed; unset: on all."""
+    checkpoint_minutes: float = Field(5.0, ge=0)
+    """Write a checkpoint this often, besides at every epoch's end; 0 writes one after every step."""
+    batches: BatchSettings = BatchSettings()
+    """How histories become batches."""
+    loss: LossSettings = LossSettings()
+    """What is minimised."""

@@ -1,0 +1,96 @@
+"""`import recollect` and `recollect --help` answer at once: fresh interpreters are asked what they loaded."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+import recollect
+
+from .tree import PACKAGE
+
+HEAVY = {"torch", "numpy", "scipy", "polars", "narwhals", "lightning_fabric", "matplotlib", "pandas", "pyarrow"}
+NOT_FOR_AN_IMPORT = HEAVY | {"pydantic", "typer", "rich", "safetensors"}
+
+
+def fresh(code: str) -> Any:
+    """What `code` printed as JSON in an interpreter of its own."""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def test_an_import_loads_nothing_heavy() -> None:
+    loaded = fresh("import json, sys, recollect; dir(recollect); print(json.dumps(sorted(sys.modules)))")
+    assert "recollect" in loaded
+    assert NOT_FOR_AN_IMPORT & set(loaded) == set()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["data", "inspect", "--help"]])
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    loaded = fresh(
+        f"""
+import json, sys
+sys.argv = ["recollect", *{arguments!r}]
+from recollect.cli.main import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print()
+print(json.dumps(sorted(sys.modules)))
+"""
+    )
+    assert "recollect.cli.main" in loaded
+    assert HEAVY & set(loaded) == set()
+
+
+@pytest.mark.parametrize("arguments", [["-c", "import recollect"], ["-m", "recollect.cli.main", "--help"]])
+def test_it_takes_less_than_a_second(arguments: list[str]) -> None:
+    seconds = []
+    for _ in range(5):  # the best of five: a busy machine is no slow import
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], check=True, capture_output=True, timeout=120)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 1
+
+
+@pytest.mark.parametrize("name", recollect.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    value = getattr(recollect, name)
+    assert name == "__version__" or callable(value)
+
+
+def test_a_name_stays_itself_when_its_module_is_imported() -> None:
+    """Importing a submodule binds it on the package; the public function of that name must stay."""
+    code = "import json, recollect; {}; print(json.dumps([callable(getattr(recollect, n)) for n in recollect.__all__[:-1]]))"
+    names = "recollect.__all__ = [n for n in recollect.__all__ if n != '__version__'] + ['']"
+    for first in ("recollect.recommend", "recollect.models.popularity", "recollect.train.fit", "recollect.artifact"):
+        assert all(fresh(code.format(f"import {first}; {names}"))), first
+        assert all(
+            fresh(code.format(f"{names}; [getattr(recollect, n) for n in recollect.__all__[:-1]]; import {first}"))
+        )
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="'recomend'"):
+        recollect.recomend  # noqa: B018
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    """The imports under TYPE_CHECKING, the table of homes and `__all__` say the same."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    typed = {
+        alias.asname: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("recollect.")
+        for alias in node.names
+    }
+    assert typed == {name: f"recollect.{home}" for name, home in recollect._HOMES.items()}
+    assert set(recollect.__all__) == {*typed, "__version__"}

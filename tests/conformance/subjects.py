@@ -1,0 +1,80 @@
+"""Every registered model, small: settings a model happens to have are made small, whatever model it is.
+
+Nothing here names a model. A network's parameters are moved off their start, where gates and biases are often zero.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import typing
+from collections.abc import Iterator
+
+import torch
+from pydantic import BaseModel
+
+from recollect import registry
+from recollect.config import ConfigError, Settings, apply_sets, decode, plain
+from recollect.contracts import Counting, Network, Recommender
+
+from .material import catalog, training_log
+
+SMALL = {"width": 16, "heads": 2, "window": 12, "recent": 5, "history": 6, "neighbours": 9, "blocks": 2, "hidden": 16}
+
+
+def small(kind: type[Recommender]) -> Settings:
+    """The default settings of a model, with the sizes of `SMALL` where it has them and allows them."""
+    chosen: dict[str, object] = {}
+    for name, size in SMALL.items():
+        if name in kind.Config.model_fields:
+            try:
+                decode(kind.Config, {**chosen, name: size}, where=name)
+            except ConfigError:
+                continue
+            chosen[name] = size
+    return decode(kind.Config, chosen, where="model")
+
+
+def unsettle(network: Network, seed: int = 0, noise: float = 0.15) -> None:
+    """Add noise to every parameter, so that nothing is hidden by a weight that starts at zero."""
+    draw = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(noise * torch.randn(parameter.shape, generator=draw))
+
+
+def ready(kind: type[Recommender], settings: Settings | None = None) -> Recommender:
+    """A model to be asked: fitted if it counts, unsettled and in evaluation mode if it is a network."""
+    torch.manual_seed(0)
+    model = kind(settings or small(kind), catalog())  # type: ignore[call-arg]
+    if isinstance(model, Counting):
+        model.fit(training_log())
+    if isinstance(model, Network):
+        unsettle(model)
+        model.eval()
+    return model
+
+
+def registered(name: str) -> Recommender:
+    return ready(registry.model_class(name))
+
+
+def variants(kind: type[Recommender]) -> Iterator[tuple[str, Settings]]:
+    """The small settings with one switch turned, for each choice or yes-or-no setting a model has, nested or not."""
+    plainly = plain(small(kind))
+    for path, value in _switches(kind.Config):
+        changed = apply_sets(plainly, [f"{path}={json.dumps(value)}"])
+        if changed != plainly:
+            with contextlib.suppress(ConfigError):  # a choice that needs another setting with it
+                yield f"{path}={value}", decode(kind.Config, changed, where="model")
+
+
+def _switches(settings: type[BaseModel]) -> Iterator[tuple[str, object]]:
+    for name, field in settings.model_fields.items():
+        annotation = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield from ((f"{name}.{path}", value) for path, value in _switches(annotation))
+        elif annotation is bool:
+            yield from ((name, value) for value in (False, True))
+        elif typing.get_origin(annotation) is typing.Literal:
+            yield from ((name, value) for value in typing.get_args(annotation))

@@ -1,0 +1,72 @@
+"""What a person types: ids first, then titles, and never a guess between two items."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recollect.data.log import DataError, Vocabulary
+from recollect.data.titles import resolve_history, resolve_item
+
+TITLES = [
+    "Matrix, The (1999)",
+    "Heat (1995)",
+    "Heat (1986)",
+    "Toy Story (1995)",
+    "Toy Story 2 (1999)",
+    "42",
+    "Amélie (2001)",
+    "Alien (1979)",
+    "Aliens (1986)",
+]
+ITEMS = Vocabulary(np.arange(10, 10 + len(TITLES)) * 3, first=1)
+NAMES = np.array(["", *TITLES], dtype=object)
+
+
+@pytest.mark.parametrize(
+    "text, title",
+    [
+        ("30", "Matrix, The (1999)"),
+        ("matrix, the (1999)", "Matrix, The (1999)"),
+        ("The Matrix", "Matrix, The (1999)"),
+        ("matrix", "Matrix, The (1999)"),
+        ("heat (1995)", "Heat (1995)"),
+        ("Toy Story", "Toy Story (1995)"),
+        ("toy story 2", "Toy Story 2 (1999)"),
+        ("AMÉL", "Amélie (2001)"),
+        ("alien", "Alien (1979)"),
+    ],
+)
+def test_found(text, title):
+    assert NAMES[resolve_item(text, ITEMS, NAMES)] == title
+
+
+def test_an_id_goes_before_a_title():
+    assert NAMES[resolve_item("42", ITEMS, NAMES)] == "Toy Story 2 (1999)"  # the id 42, not the film
+
+
+@pytest.mark.parametrize(
+    "text, error",
+    [
+        ("heat", r"2 items: Heat \(1995\) \(id 33\), Heat \(1986\) \(id 36\); give the id"),
+        ("toy", "2 items"),
+        ("Tyo Story", r"no item.*near: Toy Story \(1995\) \(id 39\)"),
+        ("999", "no item has the id or title '999'; no title is near"),
+        ("qqqqqqqq", "no title is near"),
+    ],
+)
+def test_ambiguous_or_unknown(text, error):
+    with pytest.raises(DataError, match=error):
+        resolve_item(text, ITEMS, NAMES)
+
+
+def test_history():
+    assert resolve_history(" 33; the matrix ;; 33", ITEMS, NAMES).tolist() == [2, 1, 2]
+    with pytest.raises(DataError, match="empty"):
+        resolve_history(" ; ", ITEMS, NAMES)
+
+
+def test_text_ids():
+    items = Vocabulary(np.array(["85123A", "POST"], dtype=object), first=1)
+    names = np.array(["", "WHITE HEART", "POSTAGE"], dtype=object)
+    assert resolve_history("POST; white heart; 85123A; postage", items, names).tolist() == [2, 1, 1, 2]

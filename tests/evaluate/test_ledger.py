@@ -1,0 +1,114 @@
+"""The ledger's trip to disk and back, its filters, and what it refuses to mix."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recollect.data.log import DataError
+from recollect.data.parquet import write_columns
+from recollect.evaluate.ledger import MISS, Ledger, concat
+from recollect.evaluate.protocol import Protocol
+
+PROTOCOL = Protocol("toy", "0" * 12, "loo, test", "file", "hidden", "unused", "all 9 items")
+
+
+def ledger(ranks, *, run="a", seed=0, ids=None, protocol=PROTOCOL) -> Ledger:
+    count = len(ranks)
+    users = np.arange(count)
+    return Ledger(
+        np.full(count, run, dtype=object),
+        np.full(count, seed, dtype=np.int64),
+        users,
+        users * 10 if ids is None else np.array(ids, dtype=object),
+        users + 1,
+        users + 3,
+        np.asarray(ranks, dtype=np.int32),
+        {run: protocol},
+    )
+
+
+def assert_same(mine: Ledger, theirs: Ledger) -> None:
+    assert mine.protocols == theirs.protocols
+    for name, column in mine.columns().items():
+        assert column.tolist() == theirs.columns()[name].tolist()
+        assert column.dtype == theirs.columns()[name].dtype
+
+
+@given(st.lists(st.tuples(st.text(st.characters(codec="utf-8")), st.integers(1, MISS)), min_size=1, max_size=8))
+def test_saved_and_loaded_is_the_same(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("ledger") / "ledger.parquet"
+    ids, ranks = zip(*rows, strict=True)
+    before = concat([ledger(ranks, ids=ids), ledger(ranks, run="b", seed=5, ids=ids)])
+    before.save(path)
+    assert_same(Ledger.load(path), before)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_integer_ids_stay_integers(tmp_path):
+    ledger([1, 2, MISS]).save(tmp_path / "l.parquet")
+    assert_same(Ledger.load(tmp_path / "l.parquet"), ledger([1, 2, MISS]))
+
+
+def test_filter_by_run_and_seed():
+    both = concat([ledger([1, 2]), ledger([3, 4], seed=1), ledger([5, 6], run="b")])
+    assert both.runs == ["a", "b"]
+    assert both.of("a").rank.tolist() == [1, 2, 3, 4]
+    assert both.of("a", 1).rank.tolist() == [3, 4]
+    assert both.of("b").runs == ["b"]
+    with pytest.raises(DataError, match="no run 'c'"):
+        both.of("c")
+    with pytest.raises(DataError, match="no seed 9"):
+        both.of("a", 9)
+
+
+def test_users_questions_and_seeds_are_counted_from_rows():
+    protocol = concat([ledger([1, 2]), ledger([3, 4], seed=4)]).protocols["a"]
+    assert (protocol.users, protocol.questions, protocol.seeds) == (2, 2, (0, 4))
+
+
+def test_one_name_measured_in_two_ways_is_refused():
+    other = dataclasses.replace(PROTOCOL, seen="allowed")
+    with pytest.raises(DataError, match=r"measured in two ways.*seen"):
+        concat([ledger([1]), ledger([1], seed=1, protocol=other)])
+
+
+def test_one_seed_twice_is_refused():
+    with pytest.raises(DataError, match="seed 0 in two ledgers"):
+        concat([ledger([1]), ledger([2])])
+
+
+def test_columns_of_different_length_are_refused():
+    with pytest.raises(ValueError, match="differ in length"):
+        dataclasses.replace(ledger([1, 2]), item=np.array([1]))
+
+
+def test_what_is_no_ledger_is_one_clear_error(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        Ledger.load(tmp_path / "none.parquet")
+    (tmp_path / "text.parquet").write_text("hello")
+    with pytest.raises(DataError, match="not a readable Parquet"):
+        Ledger.load(tmp_path / "text.parquet")
+    write_columns(tmp_path / "other.parquet", {"x": np.arange(2)}, {})
+    with pytest.raises(DataError, match="no ledger"):
+        Ledger.load(tmp_path / "other.parquet")
+    ledger([1, 2]).save(tmp_path / "l.parquet")
+    whole = (tmp_path / "l.parquet").read_bytes()
+    (tmp_path / "l.parquet").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="not a readable Parquet"):
+        Ledger.load(tmp_path / "l.parquet")
+    columns, metadata = ledger([1]).columns(), '{"format": 99, "protocols": {}}'
+    write_columns(tmp_path / "newer.parquet", columns, {"recollect.ledger": metadata})
+    with pytest.raises(DataError, match="newer"):
+        Ledger.load(tmp_path / "newer.parquet")
+
+
+def test_a_file_that_cannot_be_written_is_one_clear_error(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match="cannot be written"):
+        ledger([1]).save(tmp_path / "file" / "l.parquet")
+    assert (tmp_path / "file").read_text() == "in the way"

@@ -1,0 +1,49 @@
+"""The line that is printed with every figure says every switch, and differences are found by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from recollect.evaluate.protocol import Protocol
+
+PROTOCOL = Protocol(
+    "ml", "abcdef012345", "loo, test", "file", "hidden", "unused", "all 9 items", "last 200", 7, 7, (0, 1)
+)
+
+
+def test_every_field_shows_in_the_line():
+    changed = {
+        "data": "other",
+        "digest": "9" * 12,
+        "split": "temporal",
+        "ties": "id",
+        "seen": "allowed",
+        "request_time": "used",
+        "candidates": "sampled(100, uniform)",
+        "history": "whole",
+        "users": 8,
+        "questions": 9,
+        "seeds": (3,),
+    }
+    assert set(changed) == {field.name for field in dataclasses.fields(Protocol)}
+    lines = {dataclasses.replace(PROTOCOL, **{name: value}).line() for name, value in changed.items()}
+    assert len(lines | {PROTOCOL.line()}) == len(changed) + 1
+
+
+def test_the_line():
+    assert PROTOCOL.line() == (
+        "ml [abcdef012345] | split loo, test | ties file | seen hidden | request time unused | "
+        "candidates all 9 items | history last 200 | 7 users | seeds 0, 1"
+    )
+    assert "split not stated" in dataclasses.replace(PROTOCOL, split="").line()
+
+
+def test_differences_are_named():
+    other = dataclasses.replace(PROTOCOL, seen="allowed", history="whole", seeds=())
+    assert PROTOCOL.differences(other) == ["seen: 'hidden' and 'allowed'"]
+    assert PROTOCOL.differences(PROTOCOL, ignore=()) == []
+
+
+def test_json_and_back():
+    assert Protocol.from_plain(json.loads(PROTOCOL.to_json())) == PROTOCOL
