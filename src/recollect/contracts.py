@@ -79,6 +79,18 @@ class Events:
     def to(self, device: torch.device | str) -> Events:
         return self.map(lambda tensor: tensor.to(device))
 
+    def widen(self, width: int) -> Events:
+        """The same events with padding up to `width` cells."""
+        short = width - self.items.shape[1]
+        if short <= 0:
+            return self
+
+        def pad(column: Tensor) -> Tensor:
+            return torch.cat([column, column.new_zeros(column.shape[0], short, *column.shape[2:])], dim=1)
+
+        features = {name: pad(column) for name, column in self.features.items()}
+        return Events(pad(self.items), self.lengths, None if self.times is None else pad(self.times), features)
+
     def rows(self, index: Any) -> Events:
         """The users named by `index` (a slice, list, or tensor)."""
         return self.map(lambda tensor: tensor[index])
@@ -184,9 +196,12 @@ class Catalog:
 class Histories(Protocol):
     """Ragged event histories: events of row u are `items[offsets[u]:offsets[u + 1]]`, in time order."""
 
-    items: np.ndarray
-    times: np.ndarray
-    offsets: np.ndarray
+    @property
+    def items(self) -> np.ndarray: ...
+    @property
+    def times(self) -> np.ndarray: ...
+    @property
+    def offsets(self) -> np.ndarray: ...
 
 
 class Recommender(ABC):

@@ -17,6 +17,9 @@ from recollect.config import Settings
 from recollect.contracts import Events, Histories
 from recollect.data.blocks import padded
 
+GRAIN = 16
+"""Widths are rounded up to a multiple: the CPU's bf16 products prepare, and keep, code for every new shape."""
+
 
 class BatchSettings(Settings):
     """How histories become batches."""
@@ -38,6 +41,7 @@ class Step:
     group: int
     rows: np.ndarray
     first: np.ndarray  # [B] position of each row's first cell in the whole history
+    last: np.ndarray  # [B] one past its last cell; equal to `first` where the row has ended
     width: int
     opens: bool
     """True for the first segment of its group: the state starts fresh."""
@@ -51,9 +55,10 @@ def plan_carried(lengths: np.ndarray, settings: BatchSettings, seed: int, epoch:
     rng = np.random.default_rng([seed, epoch])
     starts = np.zeros_like(lengths) if settings.history is None else np.maximum(lengths - settings.history, 0)
     spans = lengths - starts
-    groups = _groups(spans, settings, rng)
+    groups = _groups(np.minimum(_rounded(spans), settings.segment), spans, settings.tokens, rng)
     steps: list[Step] = []
-    waiting, active = list(enumerate(groups)), []
+    waiting = list(enumerate(groups))
+    active: list[tuple[int, np.ndarray, int]] = []
     while waiting or active:
         while waiting and len(active) < settings.interleave:
             group, rows = waiting.pop()
@@ -61,11 +66,12 @@ def plan_carried(lengths: np.ndarray, settings: BatchSettings, seed: int, epoch:
         place = int(rng.integers(len(active)))
         group, rows, done = active[place]
         longest = int(spans[rows].max())
-        width = min(settings.segment, longest - done)
+        width = min(settings.segment, int(_rounded(longest - done)))
         closes = done + width >= longest
         first = starts[rows] + done
         begins = (first == 0) if done == 0 else np.ones(len(rows), bool)
-        steps.append(Step(group, rows, first, width, done == 0, closes, begins))
+        last = np.clip(lengths[rows], first, first + width)
+        steps.append(Step(group, rows, first, last, width, done == 0, closes, begins))
         if closes:
             active.pop(place)
         else:
@@ -74,47 +80,55 @@ def plan_carried(lengths: np.ndarray, settings: BatchSettings, seed: int, epoch:
 
 
 def plan_windows(lengths: np.ndarray, window: int, settings: BatchSettings, seed: int, epoch: int) -> list[Step]:
-    """Steps for models that see a window: histories cut into windows at a random offset (or the last one only)."""
+    """Steps for models that see a window: histories cut into pieces at a random offset (or the last one only).
+
+    A piece has one event more than a window: its last event is only a target, so that the last place is trained too.
+    """
     rng = np.random.default_rng([seed, epoch])
     if settings.history is not None:
         rows = np.flatnonzero(lengths >= 1)
-        first = np.maximum(lengths[rows] - min(settings.history, window), 0)
+        first = np.maximum(lengths[rows] - min(settings.history, window + 1), 0)
         spans = lengths[rows] - first
     else:
-        rows, first, spans = _cut(lengths, window, rng)
-    pieces = _groups(spans, settings, rng)
+        rows, first, spans = _cut(lengths, window + 1, rng)
+    widths = np.minimum(_rounded(np.maximum(spans - 1, 1)), window)
+    pieces = _groups(widths, spans, settings.tokens, rng)
     return [
-        Step(number, rows[index], first[index], int(spans[index].max()), True, True, first[index] == 0)
-        for number, index in enumerate(pieces)
+        Step(number, rows[i], first[i], first[i] + spans[i], int(widths[i].max()) + 1, True, True, first[i] == 0)
+        for number, i in enumerate(pieces)
     ]
 
 
-def _cut(lengths: np.ndarray, window: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pieces (row, first position, length) that cover every history, full windows but for the first piece.
+def _cut(lengths: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pieces (row, first position, length) that cover every history, `size` events each but for the first and last.
 
     Pieces of a row overlap by one event, since the first event of a piece is only context.
     """
-    short = np.flatnonzero((lengths >= 1) & (lengths <= window))
+    short = np.flatnonzero((lengths >= 1) & (lengths <= size))
     pieces = [np.stack([short, np.zeros_like(short), lengths[short]])]
-    for row in np.flatnonzero(lengths > window):
+    for row in np.flatnonzero(lengths > size):
         end = int(lengths[row])
-        head = int(rng.integers(1, window))  # shift the grid, so that places in the window vary between epochs
-        edges = np.array([0, *range(head, end - 1, window - 1)])
+        head = int(rng.integers(1, size))  # shift the grid, so that places in the window vary between epochs
+        edges = np.array([0, *range(head, end - 1, size - 1)])
         stops = np.append(edges[1:] + 1, end)
         pieces.append(np.stack([np.full_like(edges, row), edges, stops - edges]))
     rows, firsts, spans = np.concatenate(pieces, axis=1)
     return rows, firsts, spans
 
 
-def _groups(spans: np.ndarray, settings: BatchSettings, rng: np.random.Generator) -> list[np.ndarray]:
-    """Rows of similar length together, each group within the token budget, groups in random order."""
+def _rounded(widths: np.ndarray | int) -> np.ndarray:
+    return np.asarray(-(-widths // GRAIN) * GRAIN)
+
+
+def _groups(widths: np.ndarray, spans: np.ndarray, tokens: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Rows of similar span together, groups in random order; `widths` are the cells a row takes of the token budget."""
     rows = np.flatnonzero(spans >= 1)
     blurred = spans[rows] * np.exp(rng.normal(0, 0.05, len(rows)))  # company changes from epoch to epoch
     rows = rows[np.argsort(blurred, kind="stable")]
     groups, begin, widest = [], 0, 0
     for place, row in enumerate(rows):
-        width = min(int(spans[row]), settings.segment)
-        if place > begin and max(widest, width) * (place - begin + 1) > settings.tokens:
+        width = int(widths[row])
+        if place > begin and max(widest, width) * (place - begin + 1) > tokens:
             groups.append(rows[begin:place])
             begin, widest = place, 0
         widest = max(widest, width)
@@ -125,9 +139,9 @@ def _groups(spans: np.ndarray, settings: BatchSettings, rng: np.random.Generator
 
 def build(histories: Histories, step: Step) -> tuple[Events, torch.Tensor]:
     """The events of a step, and which cells are targets: [B T] bool (a window's first cell may be context only)."""
-    begin, end = histories.offsets[step.rows] + step.first, histories.offsets[step.rows + 1]
-    stop = np.clip(end, begin, begin + step.width)
-    events = padded(histories.items, histories.times, np.minimum(begin, stop), stop)
+    start = histories.offsets[step.rows]
+    events = padded(histories.items, histories.times, start + step.first, start + step.last)
+    events = events.widen(step.width)
     targets = events.mask
     targets[:, 0] &= torch.from_numpy(step.begins)
     return events, targets

@@ -44,7 +44,8 @@ def read_moments(column: pl.Series) -> Moments:
     if kind.is_numeric():
         floats = column.cast(pl.Float64)
         missing = (column.is_null() | floats.is_nan().fill_null(True)).to_numpy()
-        return _from_numbers(column, missing, missing & False)
+        reader = _dates_or_numbers if kind.is_integer() else _from_numbers
+        return reader(column, missing, missing & False)
     if kind == pl.String:
         return _from_text(column)
     nothing = column.is_null().to_numpy()
@@ -60,12 +61,12 @@ def _from_text(column: pl.Series) -> Moments:
     whole = text.cast(pl.Int64, strict=False)
     number = text.cast(pl.Float64, strict=False)
     numeric = (number.is_finite().fill_null(False)).to_numpy() & ~missing
-    if numeric.sum() * 2 >= (~missing).sum():
+    found = _parse_dates(text)
+    if numeric.sum() >= found.is_not_null().sum():  # whichever kind explains more of the column is its kind
         bad = ~numeric & ~missing
         if (whole.is_not_null().to_numpy() | ~numeric).all():
             return _dates_or_numbers(whole, missing, bad)
         return _from_numbers(number, missing, bad)
-    found = _parse_dates(text)
     missing_dates = missing & found.is_null().to_numpy()
     return _from_dates(found, missing_dates, found.is_null().to_numpy() & ~missing_dates, "")
 

@@ -205,7 +205,7 @@ def _index(folder: Path) -> dict[str, Any]:
         raise _damaged(folder, f"{INDEX} cannot be read") from None
     if check != digest(index):
         raise _damaged(folder, f"{INDEX} is not what was written")
-    return index  # type: ignore[no-any-return]
+    return index
 
 
 def _damaged(folder: Path, what: str) -> DataError:

@@ -44,16 +44,17 @@ class RawTable:
     users: Side | None = None
     items: Side | None = None
     notes: tuple[str, ...] = ()
+    place: str = ""
+    """Where it comes from, for errors; the name if empty."""
 
     def to_log(self, *, ties: Ties = "file", on_bad: OnBad = "stop") -> EventLog:
         """Code, sort and count. DataError for a time that is none (unless `on_bad` is skip), or if nothing is left."""
-        frame = _joined([piece.frame.select(self.roles.columns) for piece in self.pieces], self.name)
+        where = self.place or self.name
+        frame = _joined([piece.frame.select(self.roles.columns) for piece in self.pieces], where)
         dropped = [entry for piece in self.pieces for entry in piece.dropped]
         notes = [*self.roles.notes, *self.notes]
         if len(frame) == 0:
-            raise DataError(
-                f"{self.name}: no events in it, only {_before(dropped) or 'a header'}; give a log with rows"
-            )
+            raise DataError(f"{where}: no events in it, only {_before(dropped) or 'a header'}; give a log with rows")
         keep = np.ones(len(frame), bool)
         no_user, no_item = (_missing(frame[column]) for column in (self.roles.user, self.roles.item))
         moments = None if self.roles.time is None else read_moments(frame[self.roles.time])
@@ -64,13 +65,15 @@ class RawTable:
             self._leave_out("no time", moments.missing, keep, dropped)
             self._answer_bad_times(frame, moments, keep, dropped, on_bad)
         if not keep.any():
-            raise DataError(f"{self.name}: none of its {len(frame)} rows can be used ({_before(dropped)})")
+            raise DataError(
+                f"{where}: none of its {len(frame)} rows can be used ({_before(dropped)}); check the columns"
+            )
         if moments is not None and moments.note:
             notes.append(moments.note)
         kept = frame if keep.all() else frame.filter(pl.Series(keep))
         log = build_log(
-            code_ready(kept[self.roles.user]),
-            code_ready(kept[self.roles.item]),
+            code_ready(kept[self.roles.user], where),
+            code_ready(kept[self.roles.item], where),
             None if moments is None else moments.exact[keep],
             {name: as_values(kept[name]) for name in self.roles.values},
             ties=ties,
@@ -128,7 +131,7 @@ class RawTable:
         self._leave_out("not a time", bad, keep, dropped)
 
 
-def code_ready(column: pl.Series) -> np.ndarray:
+def code_ready(column: pl.Series, where: str = "table") -> np.ndarray:
     """Ids as int64 if every one of them is a canonical integer, else as text (object of str). No id is missing here."""
     kind = column.dtype
     if kind.is_float():
@@ -140,7 +143,7 @@ def code_ready(column: pl.Series) -> np.ndarray:
         whole = column.cast(pl.Int64, strict=False)
         return whole.to_numpy() if whole.null_count() == 0 else column.cast(pl.String).to_numpy()
     if kind.is_nested() or kind in (pl.Binary, pl.Object):
-        raise DataError(f"column {column.name!r} holds {kind}, which cannot be an id; give text or integers")
+        raise DataError(f"{where}: column {column.name!r} holds {kind}, which cannot be an id; give text or integers")
     text = column.cast(pl.String)
     for candidate in (text, text.str.strip_chars()):  # "1, 5, 97": the space is the writer's, not the id's
         whole = candidate.cast(pl.Int64, strict=False)
@@ -163,7 +166,7 @@ def _missing(column: pl.Series) -> np.ndarray:
     return nothing.to_numpy().copy()
 
 
-def _joined(frames: list[pl.DataFrame], name: str) -> pl.DataFrame:
+def _joined(frames: list[pl.DataFrame], where: str) -> pl.DataFrame:
     if len(frames) == 1:
         return frames[0]
     try:
@@ -173,7 +176,7 @@ def _joined(frames: list[pl.DataFrame], name: str) -> pl.DataFrame:
     try:  # one file's ids are numbers and another's are text: as text they agree
         return pl.concat([frame.cast(pl.String) for frame in frames], rechunk=True)
     except pl.exceptions.PolarsError as error:
-        raise DataError(f"{name}: its files do not fit together: {shorten(str(error).splitlines()[0])}") from None
+        raise DataError(f"{where}: its files do not fit together: {shorten(str(error).splitlines()[0])}") from None
 
 
 def _before(dropped: list[Dropped]) -> str:

@@ -80,12 +80,13 @@ def resolve(names: Sequence[str], wanted: Wanted, where: str) -> Roles:
         time = _take(names, wanted.time, TIME_NAMES, "time", where, needed=False)
     if user is None or item is None or len({user, item, time}) < 3:
         raise DataError(
-            f"{where}: user, item and time must be three columns, not {user!r}, {item!r} and {time!r}; "
+            f"{where}: user, item and time must be three columns, not {_short(user or '')}, {_short(item or '')} and "
+            f"{_short(time or '')}; "
             f"there are {_listed(names)}"
         )
     for name in wanted.values:
         if name not in names:
-            raise DataError(f"{where}: no column {name!r}{did_you_mean(name, names)}; there are {_listed(names)}")
+            raise _absent(name, names, where)
     notes = [f"columns: user = {user}, item = {item}, time = {time or '(none)'}"]
     if time is None and wanted.time is None:
         notes.append(f"no time column among {_listed(names)}: the order of the rows is used")
@@ -104,17 +105,27 @@ def _take(
     if asked is not None:
         if asked in names:
             return asked
-        near = did_you_mean(asked, names)
-        raise DataError(
-            f"{where}: no column {asked!r} for the {role}"
-            + (f"{near}; there are {_listed(names)}" if "did you mean" in near else f"; there are {_listed(names)}")
-        )
+        raise _absent(asked, names, where)
     found = guess(names, known)
     if found is None and needed:
-        raise DataError(f"{where}: no column looks like the {role}; name it with --{role}; there are {_listed(names)}")
+        bare = any(name.replace(".", "").isdigit() for name in names)
+        hint = f" (if the first line is no header, by number: --{role} 1)" if bare else ""
+        raise DataError(
+            f"{where}: no column looks like the {role}; name it with --{role}{hint}; there are {_listed(names)}"
+        )
     return found
 
 
+def _absent(asked: str, names: Sequence[str], where: str) -> DataError:
+    near = did_you_mean(asked, names) if len(asked) < 100 else ""
+    near = near if "did you mean" in near and len(near) < 100 else ""
+    return DataError(f"{where}: no column {_short(asked)}{near}; there are {_listed(names)}")
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 40 else name[:37] + "...")
+
+
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name if len(name) <= 40 else name[:37] + "...") for name in names[:20])
+    shown = ", ".join(map(_short, names[:20]))
     return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "")

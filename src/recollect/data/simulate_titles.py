@@ -27,7 +27,7 @@ GENRES = {
 }
 ADJECTIVES = """Silent Crimson Last Hidden Golden Broken Distant Paper Midnight Forgotten Second Wandering Velvet
 Burning Patient Hollow Borrowed Northern Quiet Restless Painted Iron Secret Early Crooked Glass Gentle Stolen Endless
-Winter Unlikely Honest Wild Amber Faded Reluctant Clever Drowned Sleeping Invisible""".split()
+Winter Unlikely Honest Wild Amber Faded Reluctant Clever Drowned Sleeping Invisible"""
 PLACES = """Marrow Bay,Lisbon,the North,Elm Street,Saint Orla,the Delta,Prague,Two Rivers,Hollow Hill,the Archipelago,
 Kestrel Point,Vienna,the Old Quarter,Juniper Lake,Samarkand,Platform Nine,the Salt Coast,Montreal,Ash Valley,Room 12"""
 
@@ -43,6 +43,7 @@ def catalogue_titles(
     places = count // topics
     titles, series, genres = (np.empty(count, dtype=object) for _ in range(3))
     names = list(GENRES)
+    adjectives = ADJECTIVES.split()
     firsts = np.setdiff1d(np.arange(count), sequels)
     used: set[str] = set()
     for topic in range(topics):
@@ -50,7 +51,7 @@ def catalogue_titles(
         genres[topic * places : (topic + 1) * places] = names[kind] if turn == 0 else f"{names[kind]} {turn + 1}"
         nouns = GENRES[names[kind]].split()
         for first in firsts[firsts // places == topic].tolist():
-            name = _unused_name(nouns, used, rng)
+            name = _unused_name(adjectives, nouns, used, rng)
             used.add(name)
             slot, part = first, 1
             while slot >= 0:
@@ -60,11 +61,11 @@ def catalogue_titles(
     return titles, genres, series
 
 
-def _unused_name(nouns: list[str], used: set[str], rng: np.random.Generator) -> str:
+def _unused_name(adjectives: list[str], nouns: list[str], used: set[str], rng: np.random.Generator) -> str:
     """`The Silent Cipher`; longer once short names run out, numbered once the long ones do."""
     places = [" ".join(place.split()) for place in PLACES.split(",")]
     for attempt in range(30):
-        name = f"The {ADJECTIVES[rng.integers(len(ADJECTIVES))]} {nouns[rng.integers(len(nouns))]}"
+        name = f"The {adjectives[rng.integers(len(adjectives))]} {nouns[rng.integers(len(nouns))]}"
         if attempt >= 5:
             name += f" of {places[rng.integers(len(places))]}"
         if name not in used:

@@ -39,22 +39,22 @@ class SimulateConfig(Settings):
 
     profiles: int = Field(12, ge=1)
     """Kinds of user: each has its own preference over topics and its usual style in every topic."""
-    facets: int = Field(4, ge=0, le=8)
+    facets: int = Field(5, ge=0, le=8)
     """Yes-or-no questions of taste a topic has; a user answers them for life (a "style"), and never says how."""
     conformity: float = Field(0.3, ge=0, le=1)
     """How often a user's style in a topic is the usual one of the profile (else any style, equally likely)."""
     breadth: float = Field(0.3, gt=0)
     """Concentration of a profile's preference over topics; small means few favourite topics."""
-    contrast: float = Field(1.2, ge=0)
+    contrast: float = Field(1.0, ge=0)
     """How much an answer moves what is liked: the deviation of log-weights that one facet makes; 0 means not at all."""
-    zipf: float = Field(0.5, ge=0)
+    zipf: float = Field(0.4, ge=0)
     """Popularity skew of items inside a topic: weight 1 / rank**zipf."""
     topic_zipf: float = Field(0.5, ge=0)
     """Popularity skew of topics: weight 1 / rank**topic_zipf."""
 
     mean_session: float = Field(3.0, ge=1)
     """Events a session, on average (before the cap of 30)."""
-    drift: float = Field(0.2, ge=0, le=1)
+    drift: float = Field(0.25, ge=0, le=1)
     """How often the topic is drawn anew in mid-session."""
     repeat: float = Field(0.08, ge=0, le=1)
     """How often a choice is one of the user's own old items of the topic, where there is one."""

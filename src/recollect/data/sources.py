@@ -52,7 +52,7 @@ def read(
 
         return read_frame(source, wanted, items=items, users=users).to_log(ties=ties, on_bad=on_bad)
     text = os.fspath(source)
-    if text == SIMULATED and not Path(text).exists():
+    if text == SIMULATED and not os.path.exists(text):
         from recollect.data.simulate import SimulateConfig, simulate
 
         return simulate(SimulateConfig()).log
@@ -70,19 +70,24 @@ def read(
 def locate(text: str, data_dir: str | Path | None = None) -> tuple[Path | list[Path], str]:
     """Where a source is (a file, a folder, or the files of a glob), and what to call it."""
     path = Path(text).expanduser()
-    if path.exists():
+    if len(text) > 4000 or "\0" in text or not text.strip():
+        shown = repr(text if len(text) < 40 else text[:40] + "...")
+        raise DataError(f"{shown} is not the name of a file; give a file, a folder or the name of a log")
+    if os.path.exists(path):
         return path, _name(path)
     if glob.has_magic(text):
         found = sorted(Path(one) for one in glob.glob(os.path.expanduser(text), recursive=True) if os.path.isfile(one))
         if not found:
             raise DataError(f"{text}: no file matches; check the pattern (in quotes, or the shell expands it)")
         return (found if len(found) > 1 else found[0]), _name(found[0])
+    folder = Path(data_dir or os.environ.get(DATA_DIR) or "data").expanduser()
+    originals, converted = folder / text / "raw", folder / text
+    if os.path.isdir(originals) and _holds_a_log(originals):
+        return originals, text
+    if os.path.isdir(converted):
+        return converted, text
     if len(path.parts) > 1 or path.suffix:
         raise DataError(f"{text}: no such file or folder{_near(path)}")
-    folder = Path(data_dir or os.environ.get(DATA_DIR) or "data").expanduser()
-    for candidate in (folder / text / "raw", folder / text):
-        if candidate.is_dir() and (candidate.name != "raw" or _recognise(candidate) is not None):
-            return candidate, text
     known = sorted(one.name for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
     hint = f"; {folder} has {', '.join(known)}" if known else f"; {folder} is no data folder with logs in it"
     raise DataError(
@@ -123,7 +128,10 @@ def _recognise(folder: Path) -> list[Path] | None:
     """The files that hold a folder's events; None if nothing here looks like a log."""
     if prepared.is_prepared(folder):
         return [folder]
-    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror or error})") from None
     names = {path.name for path in files}
     for known in ("u.data", "ratings.dat", "ratings.csv"):
         if known in names:
@@ -148,6 +156,13 @@ def _recognise(folder: Path) -> list[Path] | None:
     return tables or None
 
 
+def _holds_a_log(folder: Path) -> bool:
+    try:
+        return _recognise(folder) is not None
+    except DataError:  # several logs, or several kinds of files: not for us to choose from
+        return False
+
+
 def _name(path: Path) -> str:
     path = Path(os.path.abspath(path))
     if path.is_dir() or path.name in ("u.data", "ratings.dat", "ratings.csv", "interactions.parquet"):
@@ -157,7 +172,7 @@ def _name(path: Path) -> str:
 
 
 def _near(path: Path) -> str:
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         return f"; {path.parent} is no folder either"
     near = difflib.get_close_matches(path.name, [one.name for one in path.parent.iterdir()], n=1, cutoff=0.6)
     return f"; did you mean {str(path.with_name(near[0]))!r}?" if near else "; check the path"

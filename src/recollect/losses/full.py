@@ -11,19 +11,22 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 CHUNK_CELLS = 2_000_000
 """Logits alive at once (8 MB in fp32): small enough for a CPU's cache, large enough to keep its cores busy."""
+GRAIN = 64
+"""Chunks are rounded up to a multiple: the CPU's bf16 products prepare, and keep, code for every new shape."""
 
 
 def full_cross_entropy(hidden: Tensor, table: Tensor, targets: Tensor, bias: Tensor | None = None) -> Tensor:
     """hidden [N D], table [V D] (row 0 is padding and never a candidate), targets [N] codes -> mean loss.
 
-    Products are taken in hidden's dtype (bf16 under mixed precision), the softmax in fp32.
+    Products are taken in hidden's dtype (bf16 under mixed precision), the softmax in fp32 (fp64 for an fp64 table).
     """
     if torch.is_autocast_enabled(hidden.device.type):
         hidden = hidden.to(torch.get_autocast_dtype(hidden.device.type))
-    loss: Tensor = _ChunkedCrossEntropy.apply(hidden, table, targets, bias)
+    loss: Tensor = _ChunkedCrossEntropy.apply(hidden, table, targets, bias)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -33,36 +36,42 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, bias: Tensor | None) -> Tensor:
         tokens, items = len(hidden), len(table)
-        dtype = hidden.dtype
+        dtype, wide = hidden.dtype, torch.promote_types(table.dtype, torch.float32)
         candidates = table[1:].to(dtype)
-        wanted = (targets - 1).unsqueeze(1)
         chunk = max(1, CHUNK_CELLS // items) if hidden.device.type == "cpu" else max(1, 32 * CHUNK_CELLS // items)
+        grain = min(GRAIN, chunk)
+        chunk -= chunk % grain
+        short = -tokens % grain
+        hidden = F.pad(hidden, (0, 0, 0, short))
+        wanted = F.pad(targets - 1, (0, short)).unsqueeze(1)
         grad_hidden = torch.empty_like(hidden)
-        grad_table = torch.zeros_like(table, dtype=torch.float32)
-        grad_bias = None if bias is None else torch.zeros_like(bias, dtype=torch.float32)
-        total = hidden.new_zeros((), dtype=torch.float32)
+        grad_table = torch.zeros_like(table, dtype=wide)
+        grad_bias = None if bias is None else torch.zeros_like(bias, dtype=wide)
+        total = hidden.new_zeros((), dtype=wide)
         for start in range(0, tokens, chunk):
-            part = slice(start, start + chunk)
-            logits = (hidden[part] @ candidates.T).float()
+            part, real = slice(start, start + chunk), min(chunk, tokens - start)
+            logits = (hidden[part] @ candidates.T).to(wide)
             if bias is not None:
-                logits += bias[1:].float()
+                logits += bias[1:].to(wide)
             probabilities = torch.softmax(logits, dim=-1)
             at_target = probabilities.gather(1, wanted[part])
             hit = logits.gather(1, wanted[part])
             # log p = logit - logsumexp; from p itself where p is not lost to rounding, which is nearly always
             exact = at_target > 1e-30
             if not bool(exact.all()):
-                total -= (hit - logits.logsumexp(dim=-1, keepdim=True)).sum()
+                total -= (hit - logits.logsumexp(dim=-1, keepdim=True))[:real].sum()
             else:
-                total -= at_target.log().sum()
+                total -= at_target[:real].log().sum()
             probabilities.scatter_(1, wanted[part], at_target - 1)
+            probabilities[real:] = 0
             if grad_bias is not None:
                 grad_bias[1:] += probabilities.sum(0)
             slope = probabilities.to(dtype)
             grad_hidden[part] = slope @ candidates
             grad_table[1:] += slope.T @ hidden[part]
-        ctx.save_for_backward(grad_hidden, grad_table, grad_bias)
+        ctx.save_for_backward(grad_hidden[:tokens], grad_table, grad_bias)
         ctx.tokens, ctx.table_dtype = max(tokens, 1), table.dtype
+        ctx.bias_dtype = None if bias is None else bias.dtype
         return total / ctx.tokens
 
     @staticmethod
@@ -73,5 +82,5 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             hidden * scale.to(hidden.dtype),
             (table * scale).to(ctx.table_dtype),
             None,
-            None if bias is None else bias * scale,
+            None if bias is None else (bias * scale).to(ctx.bias_dtype),
         )

@@ -44,7 +44,7 @@ class MLSTM4Rec(Carried):
         return self.table.weight
 
     def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
-        blocks = {f"blocks.{depth}": block.fresh(users) for depth, block in enumerate(self.blocks)}
+        blocks = {f"blocks.{depth}": block.fresh(users) for depth, block in enumerate(self.blocks)}  # type: ignore[operator]
         return State.join({"hidden": self.start.expand(users, -1), **blocks})
 
     def forward(self, events: Events, state: State) -> tuple[Tensor, State, Mapping[str, Tensor]]:

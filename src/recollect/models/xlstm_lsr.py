@@ -86,7 +86,7 @@ class XLSTMLSR(Carried):
                 "hidden": self.start.expand(users, -1),
                 "recent": recent,
                 "held": recent.new_zeros(users),
-                **{f"long.{depth}": block.fresh(users) for depth, block in enumerate(self.long)},
+                **{f"long.{depth}": block.fresh(users) for depth, block in enumerate(self.long)},  # type: ignore[operator]
             }
         )
 

@@ -18,7 +18,7 @@ class Dropout(nn.Module):
         super().__init__()
         if not 0 <= p < 1:
             raise ValueError(f"dropout rate must be in [0, 1), got {p}")
-        self.dropped = round(p * 256)
+        self.dropped = min(255, round(p * 256))
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.dropped == 0:

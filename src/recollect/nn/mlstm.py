@@ -14,7 +14,7 @@ Padding is log i = `NEVER`, log f = 0: the state passes through it unchanged, bi
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,11 +32,11 @@ class Memory(NamedTuple):
     peak: Tensor  # [B H], the stabiliser m
 
     @staticmethod
-    def zeros(users: int, heads: int, key: int, value: int, **kind: torch.device | torch.dtype) -> Memory:
+    def zeros(users: int, heads: int, key: int, value: int, **kind: Any) -> Memory:
         return Memory(
-            torch.zeros(users, heads, key, value, **kind),  # type: ignore[arg-type]
-            torch.zeros(users, heads, key, **kind),  # type: ignore[arg-type]
-            torch.zeros(users, heads, **kind),  # type: ignore[arg-type]
+            torch.zeros(users, heads, key, value, **kind),
+            torch.zeros(users, heads, key, **kind),
+            torch.zeros(users, heads, **kind),
         )
 
 

@@ -39,7 +39,7 @@ class MLSTMSettings(Settings):
     output_gate: Literal["silu", "sigmoid"] = "silu"
     """silu gates with a branch of its own (the xLSTM code); sigmoid is eq. 11 of the paper."""
     forget_range: tuple[float, float] = (3.0, 6.0)
-    """Bias of the forget gate, spread over the heads: 6 forgets to 1/e in about 400 events."""
+    """Where the forget gate starts, spread over the heads: f = sigmoid of it; 6 forgets to 1/e in about 400 events."""
     feedforward: float = 2.0
     """Width factor of the gated feed-forward behind the cell; 0 leaves it out (the paper's block)."""
     chunk: int = 32
@@ -68,7 +68,9 @@ class MLSTMBlock(nn.Module):
         nn.init.zeros_(self.gates.weight)
         with torch.no_grad():
             self.gates.bias[: settings.heads].normal_(std=0.1)
-            self.gates.bias[settings.heads :] = torch.linspace(*settings.forget_range, settings.heads)
+            start = torch.linspace(*settings.forget_range, settings.heads)
+            # An exponential gate starts at the same f: one above 1 would let the first events drown all later ones.
+            self.gates.bias[settings.heads :] = start if settings.forget_gate == "sigmoid" else F.logsigmoid(start)
 
     def fresh(self, users: int) -> State:
         heads, size = self.settings.heads, self.size
@@ -86,7 +88,8 @@ class MLSTMBlock(nn.Module):
         log_i, log_f = self._log_gates(mixed, events.mask)
         memory = mlstm.Memory(state["cell"], state["norm"], state["peak"])
         if x.shape[1] == 1:
-            h, memory = mlstm.step(*(p[:, :, 0].float() for p in (q, k, v)), log_i[..., 0], log_f[..., 0], memory)
+            now = (p[:, :, 0].float() for p in (q, k, v))
+            h, memory = mlstm.step(next(now), next(now), next(now), log_i[..., 0], log_f[..., 0], memory)
             h = h.unsqueeze(2)
         else:
             h, memory = mlstm.chunkwise(q, k, v, log_i, log_f, memory, self.settings.chunk)

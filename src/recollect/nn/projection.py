@@ -26,4 +26,5 @@ class BlockLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if len(self.weight) == 1:
             return F.linear(x, self.weight[0])
-        return F.linear(x, torch.block_diag(*self.weight.unbind(0)))
+        matrix: Tensor = torch.block_diag(*self.weight.unbind(0))  # type: ignore[no-untyped-call]
+        return F.linear(x, matrix)

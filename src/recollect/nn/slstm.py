@@ -49,10 +49,13 @@ def mask_gates(gates: Tensor, valid: Tensor) -> Tensor:
     return torch.stack([z, torch.where(real, log_i, NEVER), torch.where(real, f, ALWAYS), o], dim=2)
 
 
-def scan(gates: Tensor, mixing: Tensor, memory: Memory, valid: Tensor | None = None) -> tuple[Tensor, Memory]:
+def scan(
+    gates: Tensor, mixing: Tensor, memory: Memory, valid: Tensor | None = None, *, bounded: bool = False
+) -> tuple[Tensor, Memory]:
     """gates [T H 4 d B] in the order z, log i, f, o; mixing [H 4 d d'] -> h [T H d B] and the memory at the end.
 
-    `valid` [T B] marks real events; a padded one leaves the memory as it is.
+    `valid` [T B] marks real events; a padded one leaves the memory as it is. `bounded` makes the input gate the
+    sigmoid of what stands in its place, instead of the exponential.
     """
     if valid is not None:
         gates = mask_gates(gates, valid)
@@ -61,6 +64,8 @@ def scan(gates: Tensor, mixing: Tensor, memory: Memory, valid: Tensor | None = N
     for t in range(gates.shape[0]):
         z, log_i, f, o = (gates[t] + torch.einsum("hgde,heb->hgdb", mixing, hidden)).unbind(1)
         log_f = logsigmoid(f)
+        if bounded:
+            log_i = logsigmoid(log_i)
         new_peak = torch.maximum(log_f + peak, log_i)
         take, keep = torch.exp(log_i - new_peak), torch.exp(log_f + peak - new_peak)
         cell = keep * cell + take * torch.tanh(z)
@@ -72,11 +77,14 @@ def scan(gates: Tensor, mixing: Tensor, memory: Memory, valid: Tensor | None = N
     return torch.stack(out), Memory(cell, norm, hidden, peak)
 
 
-def fused_scan(gates: Tensor, mixing: Tensor, memory: Memory, valid: Tensor | None = None) -> tuple[Tensor, Memory]:
+def fused_scan(
+    gates: Tensor, mixing: Tensor, memory: Memory, valid: Tensor | None = None, *, bounded: bool = False
+) -> tuple[Tensor, Memory]:
     """As `scan`; gradients reach `gates` and `mixing` through h, never the memory (truncated back-propagation)."""
     if valid is not None:
         gates = mask_gates(gates, valid)
-    hidden, *rest = _FusedScan.apply(gates, mixing, valid, *(part.detach() for part in memory))
+    start = (part.detach() for part in memory)
+    hidden, *rest = _FusedScan.apply(gates, mixing, valid, bounded, *start)  # type: ignore[no-untyped-call]
     return hidden, Memory(*rest)
 
 
@@ -84,12 +92,15 @@ class _FusedScan(torch.autograd.Function):
     """h does not depend on the stabiliser, which cancels in c / n, so the gradient may take it as a constant."""
 
     @staticmethod
-    def forward(ctx: Any, gates: Tensor, mixing: Tensor, valid: Tensor | None, *memory: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, gates: Tensor, mixing: Tensor, valid: Tensor | None, bounded: bool, *memory: Tensor
+    ) -> tuple[Tensor, ...]:
         T, H, _, d, B = gates.shape
         cell, norm, hidden, peak = memory
         weight = mixing.reshape(H, 4 * d, d)
         acts = torch.empty_like(gates)  # tanh z, i', f', sigmoid o
         slack = gates.new_empty(T, H, d, B)  # sigmoid(-f): what logsigmoid hands back
+        room = gates.new_empty(T, H, d, B) if bounded else None  # sigmoid(-i), likewise
         cells, norms, hiddens = (gates.new_empty(T + 1, H, d, B) for _ in range(3))
         cells[0], norms[0], hiddens[0] = cell, norm, hidden
         flat = gates.reshape(T, H, 4 * d, B)
@@ -99,6 +110,9 @@ class _FusedScan(torch.autograd.Function):
             torch.sigmoid(o, out=acts[t, :, 3])
             torch.sigmoid(-f, out=slack[t])
             held = logsigmoid(f).add_(peak)
+            if room is not None:
+                torch.sigmoid(-log_i, out=room[t])
+                log_i = logsigmoid(log_i)
             peak = torch.maximum(held, log_i)
             torch.exp(log_i - peak, out=acts[t, :, 1])
             torch.exp(held.sub_(peak), out=acts[t, :, 2])
@@ -108,12 +122,12 @@ class _FusedScan(torch.autograd.Function):
             torch.mul(o, cells[t + 1], out=hiddens[t + 1]).div_(norms[t + 1].clamp(min=TINY))
             if valid is not None:
                 hiddens[t + 1] = torch.where(valid[t], hiddens[t + 1], hiddens[t])
-        ctx.save_for_backward(mixing, valid, acts, slack, cells, norms, hiddens)
+        ctx.save_for_backward(mixing, valid, acts, slack, room, cells, norms, hiddens)
         return hiddens[1:], cells[-1].clone(), norms[-1].clone(), hiddens[-1].clone(), peak
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, *unused: Tensor) -> tuple[Tensor | None, ...]:
-        mixing, valid, acts, slack, cells, norms, hiddens = ctx.saved_tensors
+        mixing, valid, acts, slack, room, cells, norms, hiddens = ctx.saved_tensors
         T, H, _, d, B = acts.shape
         back = mixing.reshape(H, 4 * d, d).transpose(1, 2).contiguous()
         grad_gates = torch.empty_like(acts)
@@ -134,6 +148,8 @@ class _FusedScan(torch.autograd.Function):
             torch.mul(ratio, o * (1 - o), out=do)
             torch.mul(dc * take, 1 - z * z, out=dz)
             torch.mul(torch.addcmul(dn, dc, z), take, out=di)
+            if room is not None:
+                di.mul_(room[t])
             torch.mul((dc * cells[t]).addcmul_(dn, norms[t]), keep * slack[t], out=df)
             dc, dn = dc * keep, dn * keep
             dh = torch.bmm(back, grad_gates[t].reshape(H, 4 * d, B))
@@ -142,4 +158,4 @@ class _FusedScan(torch.autograd.Function):
         columns = grad_gates.permute(1, 2, 3, 0, 4).reshape(H, 4 * d, T * B)
         before = hiddens[:-1].permute(1, 2, 0, 3).reshape(H, d, T * B)
         grad_mixing = (columns @ before.transpose(1, 2)).reshape(mixing.shape)
-        return grad_gates, grad_mixing, None, None, None, None, None
+        return grad_gates, grad_mixing, None, None, None, None, None, None

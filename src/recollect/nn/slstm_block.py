@@ -63,12 +63,10 @@ class SLSTMBlock(nn.Module):
         mixed = F.silu(self.conv.mix(F.pad(inner, (0, 0, self.conv.width - 1, 0))))
         parts = (self.z(inner), self.i(mixed), self.f(mixed), self.o(inner))
         # [B T D] each -> [T H 4 d B], fp32: users last, so that a step of the scan is contiguous
-        gates = torch.stack(parts, dim=2).unflatten(-1, (heads, size)).permute(1, 3, 2, 4, 0).float()
+        gates = torch.stack(parts, dim=2).view(*x.shape[:2], 4, heads, size).permute(1, 3, 2, 4, 0).float()
         gates = gates + self.bias.unsqueeze(-1)
-        if self.settings.input_gate == "sigmoid":
-            z, i, f, o = gates.unbind(2)
-            gates = torch.stack([z, F.logsigmoid(i), f, o], dim=2)
         memory = slstm.Memory.zeros(heads, size, x.shape[0], device=x.device)
-        h, _ = slstm.fused_scan(gates.contiguous(), self.mixing, memory, valid.T.contiguous())
+        bounded = self.settings.input_gate == "sigmoid"
+        h, _ = slstm.fused_scan(gates.contiguous(), self.mixing, memory, valid.T.contiguous(), bounded=bounded)
         x = x + self.dropout(self.head_norm(h.permute(3, 0, 1, 2).to(inner.dtype)))
         return x if self.feedforward is None else self.feedforward(x)

@@ -76,19 +76,27 @@ def load(
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads(file.metadata()["run"])
+            if about["format"] > FORMAT:
+                raise ConfigError(
+                    f"{path}: written by a newer version of recollect (format {about['format']}); update recollect"
+                )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        progress, started_as = Progress(**about["progress"]), dict(about["identity"])
+    except ConfigError:
+        raise
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"{path}: not a usable checkpoint ({error}); start again without --resume") from None
-    if about["format"] > FORMAT:
-        raise ConfigError(f"{path}: written by a newer version of recollect (format {about['format']}); update recollect")
+        raise _unusable(path, repr(error)) from None
     for key, now in identity.items():
-        if about["identity"].get(key) != now:
+        if started_as.get(key) != now:
             raise ConfigError(f"{path}: this run was started with another {key}; start again, or give it the same {key}")
 
     def part(prefix: str) -> dict[str, Tensor]:
         return {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
 
-    model.load_state_dict(part("model."))
+    given, wanted = part("model."), model.state_dict()
+    if {n: t.shape for n, t in given.items()} != {n: t.shape for n, t in wanted.items()} or "random.cpu" not in tensors:
+        raise _unusable(path, "its weights are those of another model")
+    model.load_state_dict(given)
     slots: dict[int, dict[str, Tensor]] = {}
     for name, tensor in part("optim.").items():
         number, slot = name.split(".", 1)
@@ -101,5 +109,8 @@ def load(
     torch.set_rng_state(tensors["random.cpu"])
     if "random.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random.cuda"])
-    progress = Progress(**about["progress"])
     return progress, part("best."), {group: State(parts) for group, parts in carried.items()}
+
+
+def _unusable(path: Path, why: str) -> ConfigError:
+    return ConfigError(f"{path}: not a usable checkpoint ({' '.join(why.split())}); start again without --resume")

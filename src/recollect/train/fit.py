@@ -83,7 +83,13 @@ def fit(
         metrics = measure(ledger, ["hr@10", "ndcg@10"])
         return {"hr@10": metrics["hr@10"], "ndcg@10": metrics["ndcg@10"]}
 
-    identity = {"model": {"name": name, **plain(config)}, "training settings": plain(settings), "data": split.log.digest}
+    identity = {
+        "model": {"name": name, **plain(config)},
+        "training settings": plain(settings),
+        "data": split.log.digest,
+        "split": split.protocol,
+        "seen filter": seen,
+    }
     progress = train(
         built,
         split.train,

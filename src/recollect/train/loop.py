@@ -55,7 +55,9 @@ def train(
     optimizer = make_optimizer(model, settings)
     wrapped, optimizer_ = fabric.setup(objective, optimizer)
     progress, best, carried = Progress(), dict[str, Tensor](), dict[int, State]()
-    if resume and save_to is not None and save_to.is_file():
+    if resume and save_to is not None and not save_to.is_file():
+        report.note(f"{save_to} does not exist (no checkpoint was written yet): starting from the beginning")
+    elif resume and save_to is not None:
         progress, best, carried = checkpoint.load(save_to, model, optimizer, identity or {})
         carried = {group: state.to(fabric.device) for group, state in carried.items()}
         report.resumed(progress)
@@ -85,17 +87,19 @@ def train(
                 progress.seconds = time.monotonic() - started
                 report.step(progress, len(steps))
                 late = time.monotonic() - saved >= 60 * settings.checkpoint_minutes
-                if stopped() or late:
+                stop = stopped()  # asked once: a signal between saving and raising would lose the checkpoint
+                if stop or late:
                     save()
                     saved = time.monotonic()
-                if stopped():
+                if stop:
                     raise Interrupted
             with fabric.autocast():  # validation in the precision of training; scores are ranked in fp32
                 _end_epoch(model, progress, settings, validate, best, report)
             progress.seconds = time.monotonic() - started
+            stop = stopped()
             save()
             saved = time.monotonic()
-            if stopped():
+            if stop:
                 raise Interrupted
     if best:
         model.load_state_dict(best)
@@ -147,18 +151,25 @@ def _one_step(
     state = None if step.opens else carried.pop(step.group)
     loss, figures, after = objective(fabric.to_device(batch), None if state is None else dict(state))
     mean = float(figures["loss"])
-    if not math.isfinite(mean):
-        raise DataError(
-            f"the loss became {mean}; the last checkpoint is from before. "
-            "Train with a smaller train.learning_rate or train.precision=32"
-        )
+    _finite(float(loss.detach()), "loss")
     optimizer.zero_grad(set_to_none=True)
-    fabric.backward(loss)
-    fabric.clip_gradients(objective, optimizer, max_norm=settings.clip, error_if_nonfinite=False)
+    # Every event of an epoch weighs the same, also those of the small batches that end the longest histories.
+    count = int(targets.sum())
+    fabric.backward(loss * (count / settings.batches.tokens))
+    norm = fabric.clip_gradients(objective, optimizer, max_norm=settings.clip, error_if_nonfinite=False)
+    _finite(float(norm), "gradient")  # before it reaches the weights, and with them a checkpoint
     optimizer.step()
     if after is not None and not step.closes:
         carried[step.group] = State(after)
-    return mean, int(targets.sum())
+    return mean, count
+
+
+def _finite(value: float, what: str) -> None:
+    if not math.isfinite(value):
+        raise DataError(
+            f"the {what} became {value}; the last checkpoint is from before. "
+            "Train with a smaller train.learning_rate or train.precision=32"
+        )
 
 
 def _end_epoch(
@@ -231,5 +242,5 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
     try:
         yield lambda: asked
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for taken, handler in previous.items():
+            signal.signal(taken, handler)

@@ -37,12 +37,15 @@ class Objective(nn.Module):
         else:
             assert isinstance(self.model, Window)
             first = self.model.start().expand(events.users, -1)
-            hidden, aux = self.model.encode(events)
-        predicting = torch.cat([first.unsqueeze(1).to(hidden.dtype), hidden[:, :-1]], dim=1)
+            # What comes after the last event predicts nothing here, and a piece is one event longer than the window.
+            events_read = events.span(0, events.items.shape[1] - 1)
+            hidden, aux = self.model.encode(events_read)
+        before = hidden[:, : targets.shape[1] - 1]
+        predicting = torch.cat([first.unsqueeze(1).to(hidden.dtype), before], dim=1)
         wanted = events.codes[targets]
         loss = loss_of(self.loss, predicting[targets], self.model.item_vectors(), wanted, self.model.item_bias())
         figures = {"loss": loss.detach()}
         if isinstance(self.model, HasOwnLoss):
-            own, more = self.model.own_loss(hidden, aux, events.mask)
+            own, more = self.model.own_loss(hidden, aux, events.mask[:, : hidden.shape[1]])
             loss, figures = loss + own, figures | dict(more)
         return loss, figures, after

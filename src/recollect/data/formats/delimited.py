@@ -19,8 +19,10 @@ from recollect.data.log import DataError, Dropped
 from recollect.data.raw_table import Piece, shorten
 from recollect.data.roles import OnBad
 
-SEPARATORS = (",", "\t", ";", "|", "::", " ")
-SEPARATOR_NAMES = {"\t": "\\t (tab)", " ": "' ' (space)"}
+TAB = "\t"
+TYPED_TAB = "\\t"
+SEPARATORS = (",", TAB, ";", "|", "::", " ")
+SEPARATOR_NAMES = {TAB: "\\t (tab)", " ": "' ' (space)"}
 UNIT_SEPARATOR = "\x1f"  # stands in for a separator of several characters, which Polars does not take
 LONGEST_QUOTE = 1000  # lines: a quoted field that spans more was never closed
 
@@ -100,7 +102,7 @@ def header(path: Path, data: bytes, dialect: Dialect) -> tuple[list[str], int]:
         if better is not None:
             raise DataError(
                 f"{path} line {skip}: all in one column with separator {name_of(dialect.separator)}; the file seems to "
-                f"use {name_of(better)}: pass --separator {better.replace(chr(9), chr(92) + 't')!r}"
+                f"use {name_of(better)}: pass --separator '{better.replace(TAB, TYPED_TAB)}'"
             )
     if dialect.names is not None:
         return list(dialect.names), skip if dialect.titled else skip - 1
@@ -222,7 +224,11 @@ def records(data: bytes, dialect: Dialect, skip: int) -> Iterator[tuple[int, lis
                 text = raw.decode(dialect.encoding, dialect.errors)
                 fields, used = (text.split(dialect.separator) if text else []), 1
         except UnicodeDecodeError as error:
-            yield at + 1, [], f"not UTF-8 (byte 0x{error.object[error.start]:02x}, perhaps Latin-1): save it as UTF-8"
+            yield (
+                at + 1,
+                [],
+                f"not UTF-8 (byte 0x{error.object[error.start]:02x}; perhaps Latin-1, to be saved as UTF-8)",
+            )
             at += 1
         except ValueError as error:
             yield at + 1, [], str(error)

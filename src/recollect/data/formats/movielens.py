@@ -54,7 +54,7 @@ def read_movielens(path: Path, wanted: Wanted, *, name: str, on_bad: OnBad = "st
     names, _ = delimited.header(path, data, dialect)
     roles = resolve(names, wanted, str(path))
     piece = delimited.read(path, data, dialect, roles.columns, on_bad)
-    return RawTable(name, [piece], roles, users=users, items=items)
+    return RawTable(name, [piece], roles, users=users, items=items, place=str(path))
 
 
 def _films_100k(path: Path) -> Side | None:

@@ -36,6 +36,7 @@ def read_recbole(path: Path, wanted: Wanted, *, name: str, on_bad: OnBad = "stop
         roles,
         users=_side(users, USER_NAMES) if users.exists() else None,
         items=_side(items, ITEM_NAMES) if items.exists() else None,
+        place=str(path),
     )
 
 

@@ -53,6 +53,7 @@ def read_files(
         roles,
         users=None if users is None else side_parquet(users, USER_NAMES),
         items=None if items is None else side_parquet(items, ITEM_NAMES),
+        place=str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more",
         notes=() if len(paths) == 1 else (f"{len(paths)} files, in the order of their names",),
     )
 
@@ -79,7 +80,7 @@ def _read_delimited(path: Path, wanted: Wanted, on_bad: OnBad, separator: str | 
     if separator is None:
         usual = {".csv": ",", ".tsv": "\t", ".tab": "\t"}.get(ending(path))
         separator = usual or delimited.sniff(line) or ","
-    dialect = Dialect(separator.replace("\\t", "\t") or ",")
+    dialect = Dialect(separator.replace(delimited.TYPED_TAB, delimited.TAB) or ",")
     names, _ = delimited.header(path, data, dialect)
     numbers = tuple(str(place) for place in range(1, len(names) + 1))
     if (wanted.by_number and not set(numbers) & set(names)) or all(
@@ -102,7 +103,8 @@ def _read_parquet(path: Path, wanted: Wanted) -> tuple[Piece, Roles]:
     if path.exists() and path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty; it should be a Parquet file")
     try:
-        names = list(pl.read_parquet_schema(path))
+        with path.open("rb") as file:  # by handle: a path with a bracket in it would be taken for a pattern
+            names = list(pl.read_parquet_schema(file))
     except (pl.exceptions.PolarsError, OSError, pl.exceptions.PanicException) as error:
         raise _unreadable(path, error) from None
     roles = resolve(names, wanted, str(path))
@@ -111,7 +113,7 @@ def _read_parquet(path: Path, wanted: Wanted) -> tuple[Piece, Roles]:
 
 def _parquet(path: Path, columns: list[str] | None) -> pl.DataFrame:
     try:
-        return pl.read_parquet(path, columns=columns)
+        return pl.read_parquet(path, columns=columns, glob=False)
     # A damaged page can make Polars panic, which is no Exception.
     except (pl.exceptions.PolarsError, OSError, pl.exceptions.PanicException) as error:
         raise _unreadable(path, error) from None
@@ -132,10 +134,10 @@ def _read_json_lines(path: Path, wanted: Wanted, on_bad: OnBad) -> tuple[Piece, 
         frame = lazy.select(roles.columns).collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return _read_json_slowly(path, data, wanted, on_bad)
-    filled = [number for number, line in enumerate(data.split(b"\n"), 1) if line.strip()] if b"\n\n" in data else None
 
     def line(row: int) -> str:
-        return f"{path} line {row + 1 if filled is None else filled[row]}"
+        filled = [number for number, text in enumerate(delimited.read_text(path).split(b"\n"), 1) if text.strip()]
+        return f"{path} line {filled[row]}"
 
     return Piece(frame, line), roles
 

@@ -1,0 +1,273 @@
+"""A trained model as a folder that can be kept, moved and loaded without running code out of it.
+
+Settings are TOML, weights safetensors, items and card JSON; nothing is pickled. A folder appears whole or not at all,
+and every byte of it is checked when it is loaded, so that damage is said and never recommended from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as _load_tensors
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from recollect.config import ConfigError, decode, digest, read_toml, to_toml
+from recollect.contracts import Catalog, Network, Recommender
+from recollect.data.log import Vocabulary
+from recollect.registry import model_class
+
+FORMAT = "recollect-model"
+VERSION = 1
+SETTINGS, WEIGHTS, ITEMS, CARD = "run.toml", "weights.safetensors", "items.json", "card.json"
+PARTS = (SETTINGS, WEIGHTS, ITEMS)
+"""The files whose sha256 the card knows. No other name in a card is ever looked at."""
+
+_COUNTS, _MODEL = "catalog.counts", "model."
+
+
+class ArtifactError(ValueError):
+    """A folder is no usable model. The message says which folder, what is wrong, and what to do."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Artifact:
+    """A trained model, ready to score, with the items it knows and how it came about."""
+
+    folder: Path
+    name: str
+    """The name of the model, as `recollect models` lists it."""
+    model: Recommender
+    items: Vocabulary
+    titles: np.ndarray
+    """[vocabulary size] object: a name to show for every item code; the id itself where there was no title."""
+    settings: Mapping[str, Any]
+    """All of run.toml, as plain values."""
+    card: Mapping[str, Any]
+    """What else is known: digest, created, version, data, protocol, validation, history, seconds."""
+
+    @property
+    def digest(self) -> str:
+        """Twelve hex digits that name the weights, the items and the settings."""
+        return str(self.card["digest"])
+
+
+def save(
+    folder: str | Path,
+    model: Recommender,
+    items: Vocabulary,
+    settings: Mapping[str, Any],
+    *,
+    titles: np.ndarray | None = None,
+    about: Mapping[str, Any] | None = None,
+    keep: Iterable[str] = (),
+    overwrite: bool = False,
+) -> Path:
+    """Write a trained model to `folder`, whole or not at all.
+
+    `settings`: plain values; `settings["model"]` holds the model's name and its own fields. `about`: what the card says
+    beside (data, protocol, validation figures, training history). With `overwrite` a run or an older model there is
+    replaced, and of its other files those named in `keep` stay. Raises ArtifactError where it cannot be written; what
+    was there before is then still there.
+    """
+    folder = Path(os.path.abspath(folder))
+    if folder.exists() and not _may_replace(folder, overwrite):
+        raise ArtifactError(f"{folder}: something is there already; choose another folder")
+    beside = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.writing-", dir=folder.parent))
+        _write(beside / "new", model, items, settings, titles, about or {})
+        for name in keep:
+            if (folder / name).is_file():
+                shutil.copy2(folder / name, beside / "new" / name)
+        if folder.exists():
+            folder.rename(beside / "old")
+        (beside / "new").rename(folder)
+    except (OSError, SafetensorError) as error:
+        raise ArtifactError(f"{folder}: cannot be written ({reason(error)})") from None
+    finally:
+        if beside is not None:
+            if (beside / "old").exists() and not folder.exists():
+                (beside / "old").rename(folder)
+            shutil.rmtree(beside, ignore_errors=True)
+    return folder
+
+
+def load(folder: str | Path, *, device: torch.device | str | None = None) -> Artifact:
+    """Read a trained model back, in evaluation mode, on `device` (the CPU by default).
+
+    Raises ArtifactError where the folder is no model, is of a newer format, lacks a file or is damaged.
+    """
+    folder = Path(folder)
+    card = _card(folder)
+    parts = {name: _part(folder, name, card) for name in PARTS}
+    try:
+        settings = read_toml(folder / SETTINGS)
+        fields = dict(settings["model"])
+        name = fields.pop("name")
+        kind = model_class(name)
+        config = decode(kind.Config, fields, where="model")
+        items, titles = _read_items(parts[ITEMS])
+        tensors = _load_tensors(parts[WEIGHTS])
+        counts = tensors.pop(_COUNTS).numpy()
+        if counts.shape != (items.size,):
+            raise ValueError(f"counts of {len(counts)} items instead of {items.size}")
+        weights = {key.removeprefix(_MODEL): tensor for key, tensor in tensors.items()}
+        catalog = Catalog(items.size, counts)
+        if issubclass(kind, Network):
+            _check_shapes(kind, config, catalog, weights)
+        model: Recommender = kind(config, catalog)  # type: ignore[call-arg]
+        model.restore(weights)
+    except ConfigError as error:
+        raise ArtifactError(f"{folder}: its settings do not fit this version of recollect: {error}") from None
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ArtifactError(f"{folder}: {what}; the model cannot be rebuilt from it, train it again") from None
+    if isinstance(model, nn.Module):
+        model.eval()
+        if device is not None:
+            model.to(device)
+    return Artifact(folder, name, model, items, titles, settings, card)
+
+
+def is_artifact(folder: str | Path) -> bool:
+    """True if a folder says it is a trained model (whether it is whole is another question)."""
+    try:
+        return f'"{FORMAT}"' in (Path(folder) / CARD).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
+
+def reason(error: Exception) -> str:
+    """Why something could not be written, in words; a full disk is always called so."""
+    text = str(error)
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or "StorageFull" in text or "No space left" in text:
+        return "the disk is full; free some space and try again"
+    return (error.strerror if isinstance(error, OSError) else None) or text.splitlines()[0]
+
+
+def _may_replace(folder: Path, overwrite: bool) -> bool:
+    if not folder.is_dir():
+        return False
+    return not any(folder.iterdir()) or (overwrite and (folder / SETTINGS).is_file())
+
+
+def _write(
+    folder: Path,
+    model: Recommender,
+    items: Vocabulary,
+    settings: Mapping[str, Any],
+    titles: np.ndarray | None,
+    about: Mapping[str, Any],
+) -> None:
+    from recollect import __version__
+
+    folder.mkdir()
+    (folder / SETTINGS).write_text(to_toml(settings), encoding="utf-8")
+    counts = model.catalog.counts
+    tensors = {f"{_MODEL}{name}": tensor for name, tensor in model.tensors().items()}
+    tensors[_COUNTS] = torch.zeros(items.size, dtype=torch.int64) if counts is None else torch.as_tensor(counts)
+    # A copy of each: the format refuses tensors that share memory.
+    save_file({name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS)
+    (folder / WEIGHTS).chmod((folder / SETTINGS).stat().st_mode)  # it is written for its owner only, whatever the umask
+    names = None if titles is None else [None if t == "" else str(t) for t in titles[items.first :]]
+    listed = {"type": "text" if items.ids.dtype == object else "integer", "ids": items.ids.tolist(), "titles": names}
+    (folder / ITEMS).write_text(json.dumps(listed), encoding="ascii")
+    hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in PARTS}
+    card = {
+        "format": FORMAT,
+        "version": VERSION,
+        "recollect": __version__,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "digest": digest(hashes),
+        **about,
+        "files": hashes,
+    }
+    card = json.loads(json.dumps(card))  # as it will be read back, so that its own check agrees
+    (folder / CARD).write_text(json.dumps({**card, "check": digest(card)}, indent=1), encoding="ascii")
+    for name in (*PARTS, CARD):
+        with (folder / name).open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        raise ArtifactError(f"{folder}: no such folder; give the folder of a trained model (recollect train --out)")
+    if not (folder / CARD).is_file():
+        if (folder / SETTINGS).is_file():
+            raise ArtifactError(
+                f"{folder}: a run that has not ended yet; go on with: recollect train --resume {folder}"
+            )
+        raise ArtifactError(f"{folder}: no trained model in this folder (there is no {CARD})")
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        if card["format"] != FORMAT:
+            raise KeyError("format")
+        version, check = int(card["version"]), card.pop("check", None)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise _damaged(folder, f"{CARD} cannot be read") from None
+    if version > VERSION:
+        raise ArtifactError(
+            f"{folder}: written in format {version}, and this version reads up to {VERSION}; update recollect"
+        )
+    if check != digest(card) or not isinstance(card.get("files"), dict):
+        raise _damaged(folder, f"{CARD} is not what was written")
+    return dict(card)
+
+
+def _part(folder: Path, name: str, card: Mapping[str, Any]) -> bytes:
+    path = folder / name
+    if not path.is_file():
+        raise _damaged(folder, f"{name} is missing")
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != card["files"].get(name):
+        raise _damaged(folder, f"{name} is not what was written")
+    return data
+
+
+def _read_items(data: bytes) -> tuple[Vocabulary, np.ndarray]:
+    listed = json.loads(data)
+    integer = listed["type"] == "integer"
+    ids = np.array(listed["ids"], dtype=np.int64) if integer else np.empty(len(listed["ids"]), dtype=object)
+    if not integer:
+        ids[:] = [str(one) for one in listed["ids"]]
+    titles = np.array(["", *map(str, ids.tolist())], dtype=object)
+    if listed["titles"] is not None:
+        if len(listed["titles"]) != len(ids):
+            raise ValueError(f"{len(listed['titles'])} titles for {len(ids)} items")
+        known = [place for place, title in enumerate(listed["titles"]) if title is not None]
+        for place in known:
+            titles[1 + place] = str(listed["titles"][place])
+    return Vocabulary(ids, first=1), titles
+
+
+def _check_shapes(kind: type[Network], config: Any, catalog: Catalog, weights: Mapping[str, Tensor]) -> None:
+    """Compare before anything large is made: settings and weights that disagree could ask for any amount of memory."""
+    with torch.device("meta"):
+        wanted = kind(config, catalog).state_dict()  # type: ignore[call-arg]
+    for name in sorted({*wanted, *weights}):
+        if name not in wanted or name not in weights:
+            raise ValueError(f"weights: {name} is {'missing' if name in wanted else 'no part of this model'}")
+        if wanted[name].shape != weights[name].shape:
+            raise ValueError(
+                f"weights: {name} has shape {list(weights[name].shape)}, the settings say {list(wanted[name].shape)}"
+            )
+
+
+def _damaged(folder: Path, what: str) -> ArtifactError:
+    return ArtifactError(f"{folder}: this model is damaged ({what}); copy it again or train it again")

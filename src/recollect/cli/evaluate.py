@@ -1,0 +1,92 @@
+"""`recollect evaluate`: how good a trained model is, with standard errors and the protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recollect.cli.choices import Part, Protocol, Seen
+from recollect.cli.output import print_json, table
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a trained model.")],
+    protocol: Annotated[
+        Protocol | None, typer.Option(help="Another split than the run's.", show_default="the run's")
+    ] = None,
+    seen: Annotated[
+        Seen | None, typer.Option(help="Whether items a user already had can be answers.", show_default="the run's")
+    ] = None,
+    on: Annotated[Part, typer.Option(help="Which questions are asked.")] = Part.test,
+    data: Annotated[
+        str | None, typer.Option(help="Where the log lies now, if it has moved.", show_default="the run's")
+    ] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="Keep the rank of every target here, as Parquet.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
+) -> None:
+    """Rank every target among all items and print the metrics at 5, 10 and 20 with their standard errors.
+
+    Test answers honestly only once per choice made, so every scoring of test is noted in the run's folder
+    (test-scorings.jsonl); choose between models with `--on validation`.
+
+    Examples:
+
+    - `recollect evaluate runs/first`
+    - `recollect evaluate runs/first --on validation --seen allowed --ledger ranks.parquet`
+    """
+    from recollect.artifact import load
+    from recollect.evaluate.metrics import CUTOFFS, measure
+    from recollect.study.scoring import SCORINGS, data_of, note_scoring, score
+
+    trained = load(run)
+    log = data_of(trained, data)
+    if log.digest != trained.card["data"]["digest"]:
+        typer.echo(
+            f"note: the log is not the one the model was trained on (digest {log.digest} instead of "
+            f"{trained.card['data']['digest']})",
+            err=True,
+        )
+    ranked = score(
+        trained,
+        log,
+        protocol=None if protocol is None else protocol.value,
+        seen=None if seen is None else seen.value,
+        on=on.value,
+    )
+    metrics = measure(ranked)
+    if ledger is not None:
+        ranked.save(ledger)
+    scorings = note_scoring(run, ranked, metrics) if on is Part.test else 0
+    line = ranked.protocols[trained.name].line()
+    if json:
+        print_json(
+            {
+                "model": trained.name,
+                "on": on.value,
+                "values": metrics.values,
+                "errors": metrics.errors,
+                "users": metrics.users,
+                "questions": metrics.questions,
+                "misses": metrics.misses,
+                "protocol": ranked.protocols[trained.name],
+                "protocol_line": line,
+                "test_scorings": scorings,
+            }
+        )
+        return
+    kinds = [("HR", "hr"), ("NDCG", "ndcg"), ("MRR", "mrr"), ("Precision", "precision")]
+    rows = [[name, *(metrics.text(f"{kind}@{k}") for k in CUTOFFS)] for name, kind in kinds]
+    rows.append(["MAP (whole list)", metrics.text("map"), "", ""])
+    heads = [("", "left"), *((f"@{k}", "right") for k in CUTOFFS)]
+    table(heads, rows, f"{trained.name} on {on.value}: mean ± standard error over {metrics.users:,} users")
+    typer.echo("HR is Recall here: every question has one right answer.")
+    if metrics.misses:
+        share = metrics.misses / metrics.questions
+        typer.echo(f"{share:.1%} of the targets were seen before and count as misses; --seen allowed ranks them too.")
+    typer.echo(line)
+    if scorings > 1:
+        typer.echo(f"This was scoring {scorings} of test for this run ({SCORINGS} lists them).")

@@ -1,0 +1,65 @@
+"""How results are printed: JSON that any program can read, and tables for people.
+
+Ids are numpy values and figures may be infinite, neither of which JSON knows.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import typer
+
+
+def print_json(values: Any) -> None:
+    """One JSON document on stdout; a number that is not finite is null."""
+    typer.echo(json.dumps(_plain(values), indent=2, ensure_ascii=True, allow_nan=False))
+
+
+def table(
+    columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], title: str | None = None, *, longest: int = 60
+) -> None:
+    """Print a table: columns are (heading, left or right). Cells are shown as they are, never read as markup."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading, side in columns:
+        made.add_column(heading, justify="right" if side == "right" else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(printable(cell, longest)) for cell in row))
+    if title:
+        console.print(Text(printable(title, 200), style="bold"))
+    console.print(made)
+
+
+def printable(text: str, longest: int = 60) -> str:
+    """An id or title as it can be shown on a terminal: no control characters, not endless."""
+    shown = "".join(sign if sign.isprintable() else "?" for sign in text)
+    return shown if len(shown) <= longest else shown[: longest - 3] + "..."
+
+
+def figure(value: float) -> str:
+    """A score as the field prints it: .1234."""
+    text = f"{value:.4f}"
+    return text.replace("0.", ".", 1) if abs(value) < 1 else text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if hasattr(value, "item") and not isinstance(value, str):
+        value = value.item()
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

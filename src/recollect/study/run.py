@@ -1,0 +1,242 @@
+"""One run from a log to a trained model in a folder: read, split, fit, measure on validation, keep.
+
+While it lasts the folder holds run.toml, the epochs so far and a checkpoint; when it has ended it holds the artifact and
+the validation ledger, and the checkpoint is gone. An interrupted run is taken up from its folder alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from recollect import artifact
+from recollect.artifact import ArtifactError
+from recollect.config import ConfigError, to_toml
+from recollect.data import filters
+from recollect.data.histories import Split
+from recollect.data.log import DataError, EventLog
+from recollect.data.sources import SIMULATED, read
+from recollect.data.splits import loo, temporal
+from recollect.evaluate.ledger import Ledger
+from recollect.evaluate.metrics import Metrics, measure
+from recollect.evaluate.ranking import rank
+from recollect.study.settings import DataSettings, RunSettings, SplitSettings, settings_in, to_plain
+from recollect.train.fit import CHECKPOINT, Trained, fit
+from recollect.train.loop import Interrupted
+from recollect.train.progress import Reporter, Silent
+
+EPOCHS, VALIDATION = "epochs.jsonl", "validation.parquet"
+KEPT = (EPOCHS, VALIDATION)
+"""What stays in a run's folder beside the artifact."""
+
+
+class Stopped(Exception):
+    """The run was interrupted and its state is kept in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"stopped; nothing is lost. To go on: recollect train --resume {folder}")
+        self.folder = folder
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a run gives: where the model lies, how training went, and the validation figures with their protocol."""
+
+    folder: Path
+    settings: RunSettings
+    trained: Trained
+    ledger: Ledger
+    metrics: Metrics
+
+    @property
+    def protocol_line(self) -> str:
+        return self.ledger.protocols[self.settings.model_name].line()
+
+
+def run(
+    settings: RunSettings, out: str | Path | None = None, *, log: EventLog | None = None, report: Reporter | None = None
+) -> Outcome:
+    """Train, measure on validation and keep the model in `out` (by default `runs/<model>-<data>-<date>`).
+
+    `log`: what was read already, instead of `settings.data`. Raises DataError, ConfigError, ArtifactError, or
+    `Stopped` after an interruption; whatever goes wrong before training begins leaves no folder behind.
+    """
+    folder = None if out is None else Path(os.path.abspath(out))
+    if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if (folder / artifact.SETTINGS).is_file() and not artifact.is_artifact(folder):
+            raise ArtifactError(f"{out}: an unfinished run is there; go on with: recollect train --resume {out}")
+        what = "a trained model" if artifact.is_artifact(folder) else "something"
+        raise ArtifactError(f"{out}: {what} is there already; choose another folder")
+    settings = _placed(settings)
+    split = split_data(read_data(settings.data) if log is None else log, settings.split)
+    folder = folder or default_folder(settings.model_name, split.log.name)
+    new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        waiting = folder / f".{artifact.SETTINGS}"
+        waiting.write_text(to_toml(to_plain(settings)), encoding="utf-8")
+        waiting.replace(folder / artifact.SETTINGS)
+    except OSError as error:
+        raise ArtifactError(f"{folder}: cannot be written ({artifact.reason(error)})") from None
+    try:
+        return _run(settings, split, folder, report or Silent(), resume=False)
+    except Stopped:
+        raise
+    except BaseException:
+        if not (folder / CHECKPOINT).is_file() and not artifact.is_artifact(folder):  # nothing to go on from
+            for name in (artifact.SETTINGS, *KEPT):
+                (folder / name).unlink(missing_ok=True)
+            if new and not any(folder.iterdir()):
+                folder.rmdir()
+        raise
+
+
+def resume(folder: str | Path, *, report: Reporter | None = None, log: EventLog | None = None) -> Outcome:
+    """Take up an interrupted run; it ends with the weights of one that was never interrupted."""
+    folder = Path(os.path.abspath(folder))
+    if artifact.is_artifact(folder):
+        raise ConfigError(f"{folder}: this run has ended; there is nothing to resume")
+    if not (folder / artifact.SETTINGS).is_file():
+        raise ConfigError(f"{folder}: no run to resume (there is no {artifact.SETTINGS} in it)")
+    settings = settings_in(folder)
+    split = split_data(read_data(settings.data) if log is None else log, settings.split)
+    return _run(settings, split, folder, report or Silent(), resume=True)
+
+
+def read_data(settings: DataSettings) -> EventLog:
+    """The log a run is about, filtered."""
+    reading = settings.model_dump(exclude={"source", "filters"})
+    return filters.apply(read(settings.source, **reading), settings.filters)
+
+
+def split_data(log: EventLog, settings: SplitSettings) -> Split:
+    """The log, cut as the run says."""
+    if settings.protocol == "loo":
+        return loo(log)
+    split = temporal(log, validation=settings.validation, test=settings.test, target=settings.target)
+    for questions, period in ((split.validation, "validation"), (split.test, "test")):
+        if len(questions) == 0:
+            raise DataError(f"{log.name}: nobody has an event in the {period} period; move split.validation or split.test")
+    return split
+
+
+def default_folder(model: str, data: str) -> Path:
+    """`runs/<model>-<data>-<date>`, with a number where that is taken."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", data).strip("-.")[:60] or "log"
+    first = Path("runs") / f"{model}-{name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    folder, number = first, 1
+    while folder.exists():
+        number += 1
+        folder = first.with_name(f"{first.name}-{number}")
+    return Path(os.path.abspath(folder))
+
+
+def _run(settings: RunSettings, split: Split, folder: Path, report: Reporter, *, resume: bool) -> Outcome:
+    name, seen = settings.model_name, settings.evaluate.seen
+    for line in _remarks(split):
+        report.note(line)
+    try:
+        trained = fit(
+            name,
+            split,
+            settings.train,
+            model=settings.model_fields_given,
+            seen=seen,
+            folder=folder,
+            resume=resume,
+            report=Recorded(report, folder / EPOCHS),
+        )
+        ledger = rank(
+            trained.model,
+            split.log,
+            split.validation,
+            seen=seen,
+            request_time=settings.evaluate.request_time == "used",
+            run=name,
+            seed=settings.train.seed,
+            split=f"{split.protocol}, validation",
+        )
+        ledger.save(folder / VALIDATION)
+    except Interrupted:
+        raise Stopped(folder) from None
+    except (DataError, ConfigError, ArtifactError):
+        raise
+    except Exception as error:  # the checkpoint's writer has an error class of its own
+        if "disk is full" not in artifact.reason(error):
+            raise
+        left = f"; then: recollect train --resume {folder}" if (folder / CHECKPOINT).is_file() else ""
+        raise ArtifactError(f"{folder}: {artifact.reason(error)}{left}") from None
+    metrics = measure(ledger)
+    about = {
+        "model": name,
+        "data": {"name": split.log.name, "digest": split.log.digest, "clock": split.log.clock},
+        "protocol": dataclasses.asdict(ledger.protocols[name]),
+        "protocol line": ledger.protocols[name].line(),
+        "validation": {"values": dict(metrics.values), "errors": dict(metrics.errors)},
+        "best epoch": trained.best_epoch,
+        "seconds": round(trained.seconds, 3),
+        "history": trained.history,
+    }
+    log = split.log
+    artifact.save(
+        folder,
+        trained.model,
+        log.item_ids,
+        to_plain(settings),
+        titles=log.titles() if log.item_table is not None and "title" in log.item_table else None,
+        about=about,
+        keep=KEPT,
+        overwrite=True,
+    )
+    return Outcome(folder, settings, trained, ledger, metrics)
+
+
+def _remarks(split: Split) -> Iterator[str]:
+    """What was made of the data and what was left out, before anything is learnt from it."""
+    log = split.log
+    yield f"{log.name} [{log.digest}]: {len(log.user_ids):,} users, {len(log.item_ids):,} items, {len(log):,} events"
+    yield from log.notes
+    for entry in log.dropped:
+        yield f"dropped: {entry.events:,} x {entry.reason}" + (f" ({entry.detail})" if entry.detail else "")
+    yield from (f"{what}: {count:,}" for what, count in split.notes.items() if count)
+
+
+def _placed(settings: RunSettings) -> RunSettings:
+    """With the whole path of a source that is a file or folder, so that the run can be used from anywhere."""
+    source = settings.data.source
+    expanded = os.path.expanduser(source)
+    named = source == SIMULATED or (os.sep not in source and "." not in source and not os.path.exists(expanded))
+    if named:
+        return settings
+    data = settings.data.model_copy(update={"source": os.path.abspath(expanded)})
+    return settings.model_copy(update={"data": data})
+
+
+class Recorded:
+    """Passes everything on, and keeps one line an epoch in a file: the tracker that is always there."""
+
+    def __init__(self, inner: Reporter, path: Path) -> None:
+        self.inner, self.path = inner, path
+
+    def note(self, text: str) -> None:
+        self.inner.note(text)
+
+    def resumed(self, place: Any) -> None:
+        """An epoch that ended after the last checkpoint will end again: keep what the checkpoint knows."""
+        lines = (json.dumps(row) + "\n" for row in place.history)
+        self.path.write_text("".join(lines), encoding="utf-8")
+        self.inner.resumed(place)
+
+    def step(self, place: Any, steps: int) -> None:
+        self.inner.step(place, steps)
+
+    def epoch(self, place: Any, row: Mapping[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(dict(row)) + "\n")
+        self.inner.epoch(place, row)

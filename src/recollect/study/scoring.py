@@ -1,0 +1,121 @@
+"""Measuring a trained model again: on test, under another seen-filter or split, on the log it was trained on.
+
+A test set answers honestly once; so every scoring of it is written down with its date, and a split whose targets the
+model was trained on is refused.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from recollect.artifact import Artifact, ArtifactError, reason
+from recollect.config import ConfigError
+from recollect.data.histories import Questions, Ragged, Split
+from recollect.data.log import DataError, EventLog, Vocabulary
+from recollect.evaluate.ledger import Ledger
+from recollect.evaluate.metrics import Metrics
+from recollect.evaluate.protocol import Seen
+from recollect.evaluate.ranking import rank
+from recollect.study.run import read_data, split_data
+from recollect.study.settings import RunSettings, settings_from
+
+SCORINGS = "test-scorings.jsonl"
+
+Part = Literal["validation", "test"]
+
+
+def score(
+    trained: Artifact,
+    log: EventLog,
+    *,
+    protocol: Literal["loo", "temporal"] | None = None,
+    seen: Seen | None = None,
+    on: Part = "test",
+    progress: Callable[[int, int], None] | None = None,
+) -> Ledger:
+    """Rank the asked questions; split and seen-filter are those of the run where None.
+
+    Raises DataError where the log has other items than the model, ConfigError where the model was trained on the
+    answers of the split asked for.
+    """
+    settings = settings_from(trained.settings)
+    if not np.array_equal(log.item_ids.ids, trained.items.ids):
+        raise DataError(
+            f"{log.name} holds {len(log.item_ids):,} items, and they are not the {len(trained.items):,} the model was "
+            "trained on; evaluate on the log of the run (the same file, columns and filters)"
+        )
+    split, note = _split(trained, settings, log, protocol, on)
+    return rank(
+        trained.model,
+        log,
+        _asked(split, on),
+        seen=seen or settings.evaluate.seen,
+        request_time=settings.evaluate.request_time == "used",
+        run=trained.name,
+        seed=settings.train.seed,
+        split=f"{split.protocol}, {on}{note}",
+        progress=progress,
+    )
+
+
+def data_of(trained: Artifact, source: str | None = None) -> EventLog:
+    """The log of the run, or another source read in the same way."""
+    data = settings_from(trained.settings).data
+    return read_data(data if source is None else data.model_copy(update={"source": source}))
+
+
+def note_scoring(folder: Path, ledger: Ledger, metrics: Metrics) -> int:
+    """Append a scoring of test to the run's folder -> how many there are now. Raises ArtifactError."""
+    path = folder / SCORINGS
+    (protocol,) = ledger.protocols.values()
+    row = {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "protocol": protocol.line(),
+        **{name: round(metrics[name], 6) for name in ("hr@10", "ndcg@10")},
+    }
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        return len(path.read_text(encoding="utf-8").splitlines())
+    except OSError as error:
+        raise ArtifactError(f"{path}: a scoring of test must be noted, and cannot be: {reason(error)}") from None
+
+
+def _split(
+    trained: Artifact, settings: RunSettings, log: EventLog, protocol: str | None, on: Part
+) -> tuple[Split, str]:
+    """The split asked for, and what to add to its name where the run was trained under another."""
+    own = split_data(log, settings.split)
+    if protocol in (None, settings.split.protocol):
+        return own, ""
+    other = split_data(log, settings.split.model_copy(update={"protocol": protocol}))
+    questions = _asked(other, on)
+    known = int((questions.positions < own.train_ends[questions.users]).sum())
+    if known:
+        raise ConfigError(
+            f"{trained.folder}: trained under {settings.split.protocol}, so it has learnt {known:,} of the "
+            f"{len(questions):,} {on} answers of {protocol}; "
+            f"train a model for it: recollect train {trained.name} --set split.protocol={protocol}"
+        )
+    return other, f", but trained under {settings.split.protocol}"
+
+
+def _asked(split: Split, on: Part) -> Questions:
+    return split.validation if on == "validation" else split.test
+
+
+def known_histories(log: EventLog, items: Vocabulary) -> tuple[Ragged, int]:
+    """Every user's whole history in the item codes of a model -> (histories, events of unknown items left out)."""
+    if np.array_equal(log.item_ids.ids, items.ids):
+        return Ragged(log.items.astype(np.int64), log.times, log.offsets), 0
+    codes = np.concatenate([[0], items.encode(log.item_ids.ids.tolist(), unknown=0)])[log.items]
+    keep = codes != 0
+    lengths = np.bincount(log.users[keep], minlength=len(log.user_ids))
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return Ragged(codes[keep], log.times[keep], offsets), int((~keep).sum())

@@ -1,0 +1,120 @@
+"""The fast reader and the line-by-line reader must agree with Python's own csv module, and name the line of a fault."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recollect.data.formats import delimited
+from recollect.data.formats.delimited import Dialect
+from recollect.data.log import DataError
+
+FIELD = st.text(alphabet='abc 07",;\n\té\x1f', max_size=6)
+
+
+def _read(path: Path, content: str | bytes, dialect: Dialect, columns: list[str], on_bad: str = "stop"):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return delimited.read(path, delimited.read_text(path), dialect, columns, on_bad)  # type: ignore[arg-type]
+
+
+@given(rows=st.lists(st.tuples(FIELD, FIELD, FIELD), min_size=1, max_size=8))
+def test_whatever_csv_writes_comes_back(
+    rows: list[tuple[str, str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([("a", "b", "c"), *rows])
+    path = tmp_path_factory.mktemp("csv") / "log.csv"
+    piece = _read(path, text.getvalue(), Dialect(","), ["c", "a"])
+    expected = [(row[2] or "", row[0] or "") for row in rows]
+    assert [(c or "", a or "") for c, a in piece.frame.rows()] == expected
+
+
+@given(rows=st.lists(st.tuples(FIELD, FIELD), min_size=1, max_size=8))
+def test_both_readers_see_the_same_rows_on_the_same_lines(rows: list[tuple[str, str]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
+    data = text.getvalue().encode()
+    seen = list(delimited.records(data, Dialect(","), 0))
+    assert [tuple(fields) for _, fields, _ in seen] == rows
+    lines = [1 + sum(field.count("\n") for row in rows[:k] for field in row) + k for k in range(len(rows))]
+    assert [line for line, _, _ in seen] == lines
+
+
+def test_a_separator_of_two_characters(tmp_path: Path) -> None:
+    piece = _read(tmp_path / "r.dat", "1::a:b::3\n2::c::4\n", Dialect("::", ("x", "y", "z"), quoted=False), ["y", "z"])
+    assert piece.frame.rows() == [("a:b", "3"), ("c", "4")]
+    assert piece.line(1).endswith("r.dat line 2")
+
+
+def test_the_stand_in_character_may_be_in_the_data(tmp_path: Path) -> None:
+    piece = _read(tmp_path / "r.dat", "1::a\x1fb\n", Dialect("::", ("x", "y"), quoted=False), ["x", "y"])
+    assert piece.frame.rows() == [("1", "a\x1fb")]
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "what"),
+    [
+        ("1,2\n3,4,5\n", 3, "3 fields where there are 2 columns"),
+        ('1,2\n\n3,"4\n5,6\n', 4, "never closed"),
+        ('1,"x\ny"\n3,"4"5\n', 4, "quotes do not fit"),
+        (b"1,2\n3,caf\xe9\n", 3, "not UTF-8 (byte 0xe9"),
+    ],
+)
+def test_a_fault_stops_with_its_line_or_is_counted(tmp_path: Path, body: str | bytes, line: int, what: str) -> None:
+    content = b"a,b\n" + (body if isinstance(body, bytes) else body.encode()) + b"8,9\n"
+    path = tmp_path / "bad.csv"
+    with pytest.raises(DataError) as stopped:
+        _read(path, content, Dialect(","), ["a", "b"])
+    assert f"{path} line {line}: " in str(stopped.value) and what in str(stopped.value)
+    piece = _read(path, content, Dialect(","), ["a", "b"], "skip")
+    assert [entry.events for entry in piece.dropped] == [1]
+    assert piece.dropped[0].detail.endswith(f"line {line}")
+    assert piece.frame.rows()[-1] == ("8", "9")
+    last = len(content.splitlines())
+    assert piece.line(len(piece.frame) - 1) == f"{path} line {last}"
+
+
+def test_rows_all_longer_than_the_header_are_not_taken_for_good(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="line 2: 3 fields where there are 2 columns"):
+        _read(tmp_path / "x.csv", "a,b\n1,2,3\n4,5,6\n", Dialect(","), ["a", "b"])
+
+
+def test_gzip_and_a_byte_order_mark(tmp_path: Path) -> None:
+    piece = _read(tmp_path / "x.csv.gz", gzip.compress(b"\xef\xbb\xbfa,b\r\n1,2\r\n"), Dialect(","), ["a", "b"])
+    assert piece.frame.rows() == [("1", "2")]
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "empty"),
+        (b"\n \n", "empty"),
+        ("a,b".encode("utf-16"), "UTF-16"),
+        (b"PAR1....", "Parquet"),
+        (b"a\x00b,c", "binary"),
+        (gzip.compress(b"a,b\n1,2\n")[:-6], "damaged gzip"),
+    ],
+)
+def test_what_is_no_text_is_answered(tmp_path: Path, content: bytes, what: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=what) as error:
+        delimited.read_text(path)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("separator", [",", "\t", ";", "|", "::"])
+def test_a_wrong_separator_is_told_the_right_one(tmp_path: Path, separator: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(separator.join(("user id", "item id", "time")) + "\n")
+    wrong = ";" if separator == "," else ","
+    with pytest.raises(DataError, match="all in one column") as error:
+        delimited.header(path, path.read_bytes(), Dialect(wrong))
+    shown = "\\t" if separator == "\t" else separator
+    assert f"--separator '{shown}'" in str(error.value)

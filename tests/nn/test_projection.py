@@ -1,0 +1,23 @@
+"""The block-diagonal map against one small product a block."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from recollect.nn.projection import BlockLinear
+
+
+@pytest.mark.parametrize("channels, block", [(12, 4), (12, 12), (6, 1)])
+def test_each_block_maps_its_own_channels(channels: int, block: int) -> None:
+    torch.manual_seed(0)
+    layer = BlockLinear(channels, block).double()
+    x = torch.randn(2, 3, channels, dtype=torch.float64)
+    wanted = [x[..., block * n : block * (n + 1)] @ w.T for n, w in enumerate(layer.weight)]
+    torch.testing.assert_close(layer(x), torch.cat(wanted, dim=-1))
+    assert layer.weight.numel() == channels * block
+
+
+def test_block_must_divide() -> None:
+    with pytest.raises(ValueError, match="do not divide"):
+        BlockLinear(10, 4)

@@ -1,0 +1,42 @@
+"""What is shown: one line an epoch where output is no terminal, and a row an epoch in the log file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from recollect.train.checkpoint import Progress
+from recollect.train.progress import Console, Silent
+
+ROW = {"epoch": 2, "loss": 3.25, "targets": 5000, "train_seconds": 2.0}
+CHECKED = ROW | {"hr@10": 0.25, "ndcg@10": 0.125, "validate_seconds": 0.5}
+
+
+def test_a_line_and_a_row_an_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(tmp_path / "log.jsonl", epochs=9)
+    place = Progress(epoch=2, best_epoch=2, step=3)
+    console.step(place, 10)
+    console.epoch(place, CHECKED)
+    console.epoch(place, ROW)
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "epoch 2/9 loss 3.2500 2.0 s 2,500 events/s validation HR@10 0.2500 NDCG@10 0.1250 (0.5 s) best so far" in shown
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert rows == [CHECKED, ROW]
+
+
+def test_only_the_best_epoch_is_called_best(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().epoch(Progress(epoch=2, best_epoch=1), CHECKED)
+    assert "best so far" not in capsys.readouterr().err
+
+
+def test_resuming_says_where(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().resumed(Progress(epoch=1, step=4))
+    assert "epoch 2, step 5" in capsys.readouterr().err
+
+
+def test_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    silent = Silent()
+    silent.note("x"), silent.step(Progress(), 1), silent.epoch(Progress(), ROW), silent.resumed(Progress())
+    assert capsys.readouterr() == ("", "")
