@@ -98,7 +98,12 @@ def test_the_digest_names_the_weights(tmp_path: Path) -> None:
     keep(tmp_path / "b")
     made = build("gru4rec", {"width": 8})
     next(iter(made.tensors().values())).view(-1)[0] += 1
-    save(tmp_path / "c", made, Vocabulary(TEXT, first=1), {"model": {"name": "gru4rec", "width": 8}, "train": {"epochs": 3}})
+    save(
+        tmp_path / "c",
+        made,
+        Vocabulary(TEXT, first=1),
+        {"model": {"name": "gru4rec", "width": 8}, "train": {"epochs": 3}},
+    )
     a, b, c = (load(tmp_path / name).digest for name in "abc")
     assert a == b != c
 

@@ -1,10 +1,7 @@
 """Recollect: sequential recommendation with a memory of constant size per user.
 
-The public names resolve when they are first used, so that `import recollect` loads nothing heavy. Read a log, split
-it, fit a model, rank, recommend:
-
-    log = recollect.read("ratings.csv", user="user", item="item", time="time")
-    split = recollect.loo(log)
+The public names resolve when they are first used, so that `import recollect` loads nothing heavy. In the order of use:
+`read` or `simulate`, `loo` or `temporal`, `fit`, `rank`, `measure`, `recommend`, `load`.
 """
 
 import importlib
@@ -26,6 +23,7 @@ _HOMES = {
     "State": "contracts",
     "fit": "train.fit",
     "rank": "evaluate.ranking",
+    "measure": "evaluate.metrics",
     "recommend": "recommend",
     "load": "artifact",
     "model_names": "registry",
@@ -45,6 +43,7 @@ __all__ = [
     "fit",
     "load",
     "loo",
+    "measure",
     "model_names",
     "rank",
     "read",
@@ -88,6 +87,7 @@ if TYPE_CHECKING:
     from recollect.data.sources import read as read
     from recollect.data.splits import loo as loo
     from recollect.data.splits import temporal as temporal
+    from recollect.evaluate.metrics import measure as measure
     from recollect.evaluate.ranking import rank as rank
     from recollect.recommend import recommend as recommend
     from recollect.registry import names as model_names

@@ -16,7 +16,7 @@ VAGUE = {"util", "utils", "helper", "helpers", "common", "base", "manager", "man
 MACHINE_PATH = re.compile(r"(?<![\w./:~$}-])/(?:home|Users|root|work|mnt|opt|srv|tmp|private)/[\w.-]+")
 CROSSING = {"architecture", "conformance"}
 """Folders of tests that are about the whole package and mirror no part of it."""
-WHOLE = {"wheel"}
+WHOLE = {"documents", "wheel"}
 """Tests at the top that are about the whole package."""
 
 each_source = pytest.mark.parametrize("source", sources(), ids=lambda source: source.place or "recollect")

@@ -43,7 +43,9 @@ def once_each(histories: Ragged) -> Counter[int]:
 
 
 @given(LENGTHS, SETTINGS, st.integers(0, 9), st.integers(0, 9))
-def test_carried_every_event_is_a_target_once(lengths: list[int], settings: BatchSettings, seed: int, epoch: int) -> None:
+def test_carried_every_event_is_a_target_once(
+    lengths: list[int], settings: BatchSettings, seed: int, epoch: int
+) -> None:
     histories = numbered(lengths)
     steps = plan_carried(np.array(lengths), settings, seed, epoch)
     assert targets_of(histories, steps) == once_each(histories)
@@ -133,7 +135,10 @@ def test_later_segments_begin_with_a_target_and_ended_rows_are_empty() -> None:
 
 def same(one: list[Step], two: list[Step]) -> bool:
     return len(one) == len(two) and all(
-        a.group == b.group and a.width == b.width and np.array_equal(a.rows, b.rows) and np.array_equal(a.first, b.first)
+        a.group == b.group
+        and a.width == b.width
+        and np.array_equal(a.rows, b.rows)
+        and np.array_equal(a.first, b.first)
         for a, b in zip(one, two, strict=True)
     )
 

@@ -1,4 +1,4 @@
-"""The chunked cross-entropy against torch's: value, gradients, chunk borders, precision, and what it keeps in memory."""
+"""The chunked cross-entropy against torch's: value, gradients, chunk borders, precision, and memory."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def alive(run: Callable[[], None]) -> int:
 
 
 def test_no_tensor_and_no_moment_holds_tokens_times_items() -> None:
-    """Eight times the tokens: the logits would be 128 MB in fp32; what is alive grows by the gradient of hidden alone."""
+    """Eight times the tokens: the logits would be 128 MB in fp32; what is alive grows by hidden's gradient."""
     peaks = {}
     for N in (500, 4000):
         hidden, table, targets, _ = draw(N, 8000, 4, seed=4, kind=torch.float32)

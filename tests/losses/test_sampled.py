@@ -1,4 +1,4 @@
-"""Losses with negatives against plain loops over targets and negatives, and the sampled softmax against the full one."""
+"""Losses with negatives against plain loops over targets and negatives, sampled softmax against full."""
 
 from __future__ import annotations
 
@@ -54,7 +54,11 @@ def naive(
 
 
 @given(
-    N=st.integers(1, 6), V=st.integers(2, 12), K=st.integers(1, 9), t=st.sampled_from([0.0, 0.75, 1.0]), s=st.integers(0, 999)
+    N=st.integers(1, 6),
+    V=st.integers(2, 12),
+    K=st.integers(1, 9),
+    t=st.sampled_from([0.0, 0.75, 1.0]),
+    s=st.integers(0, 999),
 )
 def test_each_loss_is_its_formula(N: int, V: int, K: int, t: float, s: int) -> None:
     parts = draw(N, V, K, s)

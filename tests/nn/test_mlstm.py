@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from recollect.nn import mlstm
 
@@ -146,3 +148,26 @@ def test_bf16_products_keep_the_memory_in_fp32_and_stay_close() -> None:
     assert rough.dtype == torch.bfloat16 and all(part.dtype == torch.float32 for part in memory)
     gap = (rough.float() - exact).norm(dim=-1) / exact.norm(dim=-1).clamp(min=1e-3)
     assert gap.median() < 0.02, gap.median()
+
+
+class _Written(TorchDispatchMode):
+    """Adds up the bytes that all operations give out."""
+
+    total = 0
+
+    def __torch_dispatch__(self, func: Callable, types: object, args: tuple = (), kwargs: dict | None = None) -> object:
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and not func.is_view:
+            self.total += result.nbytes
+        return result
+
+
+def test_forward_and_backward_write_in_proportion_to_time() -> None:
+    """A gradient of `x[..., n]` is as large as x: indexing chunk by chunk once made the backward pass quadratic."""
+    written = []
+    for T in (256, 1024):
+        cell, memory = draw(1, 1, T, 4, 4, seed=6)
+        with _Written() as counted:
+            mlstm.chunkwise(*(x.requires_grad_() for x in cell), memory, 4)[0].sum().backward()
+        written.append(counted.total)
+    assert written[1] / written[0] < 4.3, written

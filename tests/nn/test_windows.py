@@ -44,9 +44,7 @@ def test_sliding_sees_the_last_cells_of_each_position(given_: tuple[Tensor, Tens
 
 
 @given(material(), st.integers(0, 5))
-def test_overlapped_sees_at_least_as_much_and_less_than_twice(
-    given_: tuple[Tensor, Tensor, int], offset: int
-) -> None:
+def test_overlapped_sees_at_least_as_much_and_less_than_twice(given_: tuple[Tensor, Tensor, int], offset: int) -> None:
     """Each position is encoded from some number of cells that end there: size to 2 size - 1, on a grid of blocks."""
     x, valid, size = given_
     offset %= size

@@ -54,7 +54,9 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     )
     for name, tensor in model.state_dict().items():
         assert torch.equal(other.state_dict()[name], tensor) and torch.equal(best[name], tensor + 1)
-    for one, two in zip(untrained.state_dict()["state"].values(), optimizer.state_dict()["state"].values(), strict=True):
+    for one, two in zip(
+        untrained.state_dict()["state"].values(), optimizer.state_dict()["state"].values(), strict=True
+    ):
         assert set(one) == set(two) and all(torch.equal(one[slot], two[slot]) for slot in one)
     assert set(carried) == {3, 11} and set(carried[3]) == {"a.b", "held"}
     assert torch.equal(carried[3]["held"], torch.tensor([1, 2])) and carried[3]["held"].dtype == torch.int64

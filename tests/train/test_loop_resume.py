@@ -1,4 +1,4 @@
-"""Interrupted means resumable: by SIGKILL, by Ctrl-C, by an error, the run ends with the weights of one never stopped."""
+"""Interrupted means resumable: by SIGKILL, by Ctrl-C, by an error, a run ends as one that was never stopped."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ def test_killed_in_mid_epoch_and_resumed_it_ends_with_the_same_weights(name: str
         )
         deadline = time.monotonic() + 120
         while not (path.is_file() and place_of(path)["steps_done"] > reached):
-            assert child.poll() is None, f"it ended before it was killed: {child.stderr and child.stderr.read()[-2000:]!r}"
+            assert child.poll() is None, (
+                f"it ended before it was killed: {child.stderr and child.stderr.read()[-2000:]!r}"
+            )
             assert time.monotonic() < deadline, "no checkpoint in two minutes"
             time.sleep(0.01)
         time.sleep(random.random() * 0.4)

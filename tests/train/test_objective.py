@@ -1,4 +1,4 @@
-"""The objective: each target is scored by the hidden vector before it, whatever stands in padding, across segments too."""
+"""The objective: a target is scored by the hidden vector before it, whatever is padded, across segments too."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_loss_is_that_of_asking_before_every_event() -> None:
     for name in SMALL:
         model = network(name)
         loss, figures, _ = Objective(model, LossSettings())(batch(Events.of(HISTORIES)), None)
-        torch.testing.assert_close(float(loss), by_hand(model, HISTORIES), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(loss.item(), by_hand(model, HISTORIES), rtol=1e-4, atol=1e-5)
         assert float(figures["loss"]) == float(loss) and not figures["loss"].requires_grad
 
 
@@ -84,7 +84,9 @@ def test_a_cell_that_is_only_context_is_read_and_not_asked() -> None:
         model = network(name)
         loss = Objective(model, LossSettings())(batch(events, targets), None)[0]
         skipped = [
-            F.cross_entropy(model.score(model.advance(model.fresh(1), Events.of([codes[:t]]))), torch.tensor([codes[t]]))
+            F.cross_entropy(
+                model.score(model.advance(model.fresh(1), Events.of([codes[:t]]))), torch.tensor([codes[t]])
+            )
             for codes in HISTORIES
             for t in range(1, len(codes))
         ]
@@ -97,7 +99,7 @@ def test_a_piece_may_be_one_event_longer_than_a_window() -> None:
     codes = [1 + n % 11 for n in range(model.window + 1)]
     loss, _, after = Objective(model, LossSettings())(batch(Events.of([codes])), None)
     assert after is None
-    torch.testing.assert_close(float(loss), by_hand(model, [codes]), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(loss.item(), by_hand(model, [codes]), rtol=1e-4, atol=1e-5)
 
 
 def test_the_term_of_the_model_is_added_and_not_shown_as_the_loss() -> None:

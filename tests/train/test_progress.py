@@ -21,7 +21,9 @@ def test_a_line_and_a_row_an_epoch(tmp_path: Path, capsys: pytest.CaptureFixture
     console.epoch(place, CHECKED)
     console.epoch(place, ROW)
     shown = " ".join(capsys.readouterr().err.split())
-    assert "epoch 2/9 loss 3.2500 2.0 s 2,500 events/s validation HR@10 0.2500 NDCG@10 0.1250 (0.5 s) best so far" in shown
+    assert (
+        "epoch 2/9 loss 3.2500 2.0 s 2,500 events/s validation HR@10 0.2500 NDCG@10 0.1250 (0.5 s) best so far" in shown
+    )
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     assert rows == [CHECKED, ROW]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,16 +19,22 @@ def _data() -> None: ...
 
 @app.command("inspect")
 def inspect(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A file, glob (in quotes), folder, or a name such as `simulated`.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A file, glob (in quotes), folder, or a name such as `simulated`.")
+    ],
     user: Annotated[str | None, typer.Option(help="The column of users.", show_default="guessed")] = None,
     item: Annotated[str | None, typer.Option(help="The column of items.", show_default="guessed")] = None,
     time: Annotated[
-        str | None, typer.Option(help="The column of times; `none` takes the order of the rows.", show_default="guessed")
+        str | None,
+        typer.Option(help="The column of times; `none` takes the order of the rows.", show_default="guessed"),
     ] = None,
     on_bad: Annotated[
         OnBad, typer.Option(help="Rows that cannot be read: stop at the first, or skip and count them.")
     ] = OnBad.stop,
     ties: Annotated[Ties, typer.Option(help="What orders a user's events of one time.")] = Ties.file,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where logs are looked up by name.", show_default="RECOLLECT_DATA")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
 ) -> None:
     """Show users, items, events, lengths, ties, repeats, the span of time, and what was dropped and why.
@@ -41,7 +48,7 @@ def inspect(
     from recollect.data.sources import read
     from recollect.data.summary import summarise
 
-    log = read(source, user=user, item=item, time=time, on_bad=on_bad.value, ties=ties.value)
+    log = read(source, user=user, item=item, time=time, on_bad=on_bad.value, ties=ties.value, data_dir=data_dir)
     summary = summarise(log)
     if json:
         print_json(summary.as_dict())

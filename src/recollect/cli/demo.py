@@ -1,4 +1,4 @@
-"""`recollect demo`: the whole path on a simulated log, so that a newcomer sees what comes out before reading anything."""
+"""`recollect demo`: the whole path on a simulated log, so that a newcomer sees what comes out before reading."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def demo(
     log = result.log
     facts = summarise(log)
     typer.echo(
-        f"\nA simulated log of {facts.users:,} users, {facts.items:,} items and {facts.events:,} events. Question: what does"
-        " each user choose last, given all before?"
+        f"\nA simulated log of {facts.users:,} users, {facts.items:,} items and {facts.events:,} events. The question: "
+        "what does each user choose last, given all they chose before?"
     )
     columns = [("model", "left"), ("HR@10", "right"), ("NDCG@10", "right"), ("of best", "right"), ("seconds", "right")]
     rows = [
@@ -69,7 +69,7 @@ def demo(
     trained = result.trained
     first, last = log.offsets[result.user : result.user + 2]
     past, name = log.item_ids.decode(log.items[first:last]).tolist(), log.user_ids.decode(result.user)
-    show_history(trained, past, f"user {name}")
+    show_history(trained, past, f"History of user {name}")
     times = [log.times[first:last].tolist()]
     (answer,) = recommend(trained.model, trained.items, [past], times=times, titles=trained.titles, seen="allowed")
     show_answer(answer, f"Next for user {name} by {trained.name} (items they had are allowed)")

@@ -14,7 +14,18 @@ import typer
 
 from recollect.cli.output import print_json
 
-PACKAGES = ("torch", "numpy", "scipy", "polars", "narwhals", "pydantic", "typer", "rich", "safetensors", "lightning-fabric")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "polars",
+    "narwhals",
+    "pydantic",
+    "typer",
+    "rich",
+    "safetensors",
+    "lightning-fabric",
+)
 
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False) -> None:

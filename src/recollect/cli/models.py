@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A model, to see its settings.", show_default=False)] = None,
-    run: Annotated[bool, typer.Option("--run", help="The settings of a run instead: data, split, train, evaluate.")] = False,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A model, to see its settings.", show_default=False)
+    ] = None,
+    run: Annotated[
+        bool, typer.Option("--run", help="The settings of a run instead: data, split, train, evaluate.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
 ) -> None:
     """List the models, or every setting of one: name, type, default, meaning.
@@ -45,7 +49,9 @@ def models(
             return
         columns = [("model", "left"), ("kind", "left"), ("what it is", "left")]
         table(columns, [[one, _kind(kind), _first_line(kind)] for one, kind in found], longest=200)
-        typer.echo("counting: fitted in one pass; carried: a memory of constant size; window: the last events, re-read.")
+        typer.echo(
+            "counting: fitted in one pass; carried: a memory of constant size; window: the last events, re-read."
+        )
         typer.echo("Settings of one: recollect models NAME; of training, data and split: recollect models --run")
 
 

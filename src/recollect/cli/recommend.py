@@ -50,7 +50,7 @@ def recommend(
     from recollect.config import ConfigError
 
     if (user is not None) + (history is not None) + everybody != 1:
-        raise ConfigError("say for whom: exactly one of --user ID, --history \"id or title; ...\" and --all")
+        raise ConfigError('say for whom: exactly one of --user ID, --history "id or title; ..." and --all')
     if everybody != (out is not None):
         raise ConfigError("--all and --out belong together: recollect recommend RUN --all --out recs.parquet")
 
@@ -69,7 +69,7 @@ def recommend(
 
         assert history is not None
         codes = resolve_history(history, trained.items, trained.titles)
-        _show(trained, trained.items.decode(codes).tolist(), None, k, hide, json, "this history")
+        _show(trained, trained.items.decode(codes).tolist(), None, k, hide, json, "a typed history")
 
 
 def _history_of(trained: Artifact, data: str | None, user: str) -> tuple[list[Any], list[int] | None]:
@@ -102,23 +102,25 @@ def _show(
         seen=seen,
     )
     if json:
-        rows = [{name: getattr(one, name) for name in ("rank", "item", "title", "logit", "probability")} for one in answer]
+        rows = [
+            {name: getattr(one, name) for name in ("rank", "item", "title", "logit", "probability")} for one in answer
+        ]
         about = {"model": trained.name, "digest": trained.digest, "seen": seen, "events": len(past)}
         print_json({**about, "history": past[-TAIL:], "unknown": list(answer.unknown), "recommendations": rows})
         return
-    show_history(trained, past, whose)
+    show_history(trained, past, f"The events of {whose}")
     show_answer(answer, f"Next for {whose} (seen items {seen})")
 
 
-def show_history(trained: Artifact, past: list[Any], whose: str) -> None:
+def show_history(trained: Artifact, past: list[Any], title: str) -> None:
     """The newest events of a history, oldest first."""
     rows = []
     for place in range(max(0, len(past) - TAIL), len(past)):
         code = trained.items.find(past[place])
-        title = "(not known to the model)" if code is None else str(trained.titles[code])
-        rows.append([str(place + 1), str(past[place]), title])
+        name = "(not known to the model)" if code is None else str(trained.titles[code])
+        rows.append([str(place + 1), str(past[place]), name])
     of = f", the last {TAIL} of {len(past):,} events" if len(past) > TAIL else ""
-    table([("event", "right"), ("id", "left"), ("title", "left")], rows, f"History of {whose}{of}")
+    table([("event", "right"), ("id", "left"), ("title", "left")], rows, f"{title}{of}")
 
 
 def show_answer(answer: Answer, title: str) -> None:

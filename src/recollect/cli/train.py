@@ -22,7 +22,8 @@ def train(
     user: Annotated[str | None, typer.Option(help="The column of users.", show_default="guessed")] = None,
     item: Annotated[str | None, typer.Option(help="The column of items.", show_default="guessed")] = None,
     time: Annotated[
-        str | None, typer.Option(help="The column of times; `none` takes the order of the rows.", show_default="guessed")
+        str | None,
+        typer.Option(help="The column of times; `none` takes the order of the rows.", show_default="guessed"),
     ] = None,
     on_bad: Annotated[
         OnBad | None,
@@ -30,6 +31,9 @@ def train(
     ] = None,
     ties: Annotated[
         Ties | None, typer.Option(help="What orders a user's events of one time.", show_default="file")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where logs are looked up by name.", show_default="RECOLLECT_DATA")
     ] = None,
     seen: Annotated[
         Seen | None,
@@ -53,7 +57,8 @@ def train(
 
     The last event of each user is kept for testing and the one before for validation (another split:
     `--set split.protocol=temporal`). `recollect models xlstm-lsr` lists the settings of a model; they are set as
-    `model.width=128`, those of training as `train.epochs=20`. Ctrl-C stops after the step under way and says how to go on.
+    `model.width=128`, those of training as `train.epochs=20`. Ctrl-C stops after the step under way and says how to
+    go on.
 
     Examples:
 
@@ -65,8 +70,22 @@ def train(
     from recollect.config import ConfigError
 
     if resume is not None:
-        given = {"MODEL": model, "--data": data, "--user": user, "--item": item, "--time": time, "--config": config}
-        given |= {"--set": sets, "--out": out, "--seen": seen, "--on-bad": on_bad, "--ties": ties}
+        given: dict[str, object] = {
+            "MODEL": model,
+            "--data": data,
+            "--user": user,
+            "--item": item,
+            "--time": time,
+            "--config": config,
+        }
+        given |= {
+            "--set": sets,
+            "--out": out,
+            "--seen": seen,
+            "--on-bad": on_bad,
+            "--ties": ties,
+            "--data-dir": data_dir,
+        }
         said = [name for name, value in given.items() if value]
         if said:
             raise ConfigError(f"--resume takes everything from the run's folder; leave out {', '.join(said)}")
@@ -82,6 +101,7 @@ def train(
         outcome = study.resume(resume, report=Console())
     else:
         columns = {"source": data, "user": user, "item": item, "time": time, "on_bad": on_bad, "ties": ties}
+        columns |= {"data_dir": None if data_dir is None else str(data_dir)}
         settings = compose(config, {"data": columns, "evaluate": {"seen": seen}}, sets or [], name=model)
         outcome = study.run(settings, out, report=Console(epochs=settings.train.epochs))
     folder = short(outcome.folder)
@@ -107,8 +127,8 @@ def train(
     typer.echo(f"validation  HR@10 {metrics.text('hr@10')}  NDCG@10 {metrics.text('ndcg@10')}")
     if metrics.misses:
         typer.echo(
-            f"{metrics.misses / metrics.questions:.1%} of the targets were seen before and count as misses; where people "
-            "come back to items, train with --seen allowed"
+            f"{metrics.misses / metrics.questions:.1%} of the targets were seen before and count as misses; "
+            "where people come back to items, train with --seen allowed"
         )
     typer.echo(outcome.protocol_line)
     typer.echo(f"The model lies in {folder}. Next:")
@@ -127,10 +147,9 @@ def quiet_fabric() -> None:
 
 def short(folder: Path) -> str:
     """A folder as one would type it from here, in quotes where a shell needs them."""
+    import contextlib
     import shlex
 
-    try:
+    with contextlib.suppress(ValueError):
         folder = folder.relative_to(Path.cwd())
-    except ValueError:
-        pass
     return shlex.quote(printable(str(folder), 1000))

@@ -34,7 +34,7 @@ class SimulateConfig(Settings):
     """Events a user, on average; lengths vary around it by about a half, and no user has fewer than `min_events`."""
     min_events: int = Field(5, ge=1)
     """The shortest history."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(7, ge=0)
     """Names the world and the log: the same seed and settings give the same log everywhere."""
 
     profiles: int = Field(12, ge=1)

@@ -124,9 +124,10 @@ def chunkwise(
 def _levels(peak: Tensor, decay: Tensor, highest: Tensor) -> tuple[Tensor, Tensor]:
     """The stabiliser, chunk by chunk: m before each chunk [B H N], and m_t less the decay so far [B H N L]."""
     starts = []
-    for n in range(decay.shape[-1]):
+    # unbind, not indexing: the gradient of an index is as large as what it was taken from, which made this quadratic
+    for lost, top in zip(decay.unbind(-1), highest[..., -1].unbind(-1), strict=True):
         starts.append(peak)
-        peak = decay[..., n] + torch.maximum(peak, highest[..., n, -1])
+        peak = lost + torch.maximum(peak, top)
     start = torch.stack(starts, dim=-1)
     return start, torch.maximum(start.unsqueeze(-1), highest)
 
@@ -134,6 +135,6 @@ def _levels(peak: Tensor, decay: Tensor, highest: Tensor) -> tuple[Tensor, Tenso
 def _carry(cell: Tensor, keep: Tensor, added: Tensor) -> Tensor:
     """cell_{n+1} = keep_n cell_n + added_n: [B H dk dv], [B H N], [B H N dk dv] -> all of them, [B H N+1 dk dv]."""
     cells = [cell]
-    for n in range(keep.shape[-1]):
-        cells.append(torch.addcmul(added[:, :, n].to(cell.dtype), keep[..., n, None, None], cells[-1]))
+    for kept, new in zip(keep[..., None, None].unbind(2), added.to(cell.dtype).unbind(2), strict=True):
+        cells.append(torch.addcmul(new, kept, cells[-1]))
     return torch.stack(cells, dim=2)

@@ -1,6 +1,6 @@
 """An LSTM where an xLSTM block would stand: what the ablations `w/o MTX` and `w/o MIX` of xLSTM-LSR put in its place.
 
-Source: xLSTM-LSR sec. 5.6.1. Same norm, residual and feed-forward as the blocks it replaces, so that only the cell differs.
+Source: xLSTM-LSR sec. 5.6.1. Same norm, residual and feed-forward as the blocks it replaces: only the cell differs.
 """
 
 from __future__ import annotations

@@ -35,17 +35,28 @@ FLAGSHIP, FLOOR = "xlstm-lsr", "markov"
 PORTION = 256
 """Questions whose exact probabilities are held at once."""
 
+_TRAIN = {
+    "epochs": 14,
+    "patience": 14,
+    "validate_every": 2,
+    "warmup": 50,
+    "final_rate": 0.02,
+    "batches": {"tokens": 2048},
+}
+
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "popularity": {},
     FLOOR: {},
     "sasrec": {
-        "model": {"window": 100},
-        "train": {"epochs": 10, "patience": 10, "batches": {"tokens": 2048}},
+        "model": {"window": 100, "dropout": 0.1},
+        "train": {**_TRAIN, "learning_rate": 0.002},
     },
     FLAGSHIP: {
-        "train": {"epochs": 10, "patience": 10, "batches": {"tokens": 4096}},
+        "model": {"dropout": 0.1},
+        "train": {**_TRAIN, "learning_rate": 0.004},
     },
 }
+"""The settings of each model, in the order of the table."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +70,9 @@ class Row:
 
     def plain(self) -> dict[str, Any]:
         names = ("hr@10", "ndcg@10")
-        figures = {name: self.metrics[name] for name in names} | {f"se {name}": self.metrics.errors[name] for name in names}
+        figures = {name: self.metrics[name] for name in names} | {
+            f"se {name}": self.metrics.errors[name] for name in names
+        }
         return {"model": self.name, **figures, "share of best": self.share, "seconds": self.seconds}
 
 
@@ -124,7 +137,9 @@ def run_demo(
         metrics = measure(whole.of(name))
         rows.append(Row(name, metrics, metrics["ndcg@10"] / best, seconds.get(name)))
     (comparison,) = compare(whole, FLOOR, [FLAGSHIP])
-    return Demonstration(folder, made.log, artifact.load(folder), whole, tuple(rows), comparison, _telling_user(made.log))
+    return Demonstration(
+        folder, made.log, artifact.load(folder), whole, tuple(rows), comparison, _telling_user(made.log)
+    )
 
 
 def best_ledger(made: Simulation, split: Split, questions: Questions) -> Ledger:

@@ -1,7 +1,7 @@
 """One run from a log to a trained model in a folder: read, split, fit, measure on validation, keep.
 
-While it lasts the folder holds run.toml, the epochs so far and a checkpoint; when it has ended it holds the artifact and
-the validation ledger, and the checkpoint is gone. An interrupted run is taken up from its folder alone.
+While it lasts the folder holds run.toml, the epochs so far and a checkpoint; when it has ended it holds the artifact
+and the validation ledger, and the checkpoint is gone. An interrupted run is taken up from its folder alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from recollect.config import ConfigError, to_toml
 from recollect.data import filters
 from recollect.data.histories import Split
 from recollect.data.log import DataError, EventLog
-from recollect.data.sources import SIMULATED, read
+from recollect.data.sources import DATA_DIR, SIMULATED, read
 from recollect.data.splits import loo, temporal
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import Metrics, measure
@@ -122,7 +122,9 @@ def split_data(log: EventLog, settings: SplitSettings) -> Split:
     split = temporal(log, validation=settings.validation, test=settings.test, target=settings.target)
     for questions, period in ((split.validation, "validation"), (split.test, "test")):
         if len(questions) == 0:
-            raise DataError(f"{log.name}: nobody has an event in the {period} period; move split.validation or split.test")
+            raise DataError(
+                f"{log.name}: nobody has an event in the {period} period; move split.validation or split.test"
+            )
     return split
 
 
@@ -208,14 +210,16 @@ def _remarks(split: Split) -> Iterator[str]:
 
 
 def _placed(settings: RunSettings) -> RunSettings:
-    """With the whole path of a source that is a file or folder, so that the run can be used from anywhere."""
+    """With the whole path of the source or of the data folder, so that the run can be used from anywhere."""
     source = settings.data.source
     expanded = os.path.expanduser(source)
-    named = source == SIMULATED or (os.sep not in source and "." not in source and not os.path.exists(expanded))
-    if named:
+    if source == SIMULATED and not os.path.exists(source):
         return settings
-    data = settings.data.model_copy(update={"source": os.path.abspath(expanded)})
-    return settings.model_copy(update={"data": data})
+    if os.sep in source or "." in source or os.path.exists(expanded):
+        whole = {"source": os.path.abspath(expanded)}
+    else:  # a name
+        whole = {"data_dir": os.path.abspath(settings.data.data_dir or os.environ.get(DATA_DIR) or "data")}
+    return settings.model_copy(update={"data": settings.data.model_copy(update=whole)})
 
 
 class Recorded:

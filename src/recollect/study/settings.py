@@ -33,6 +33,8 @@ class DataSettings(Settings):
     """The column of items; unset: guessed."""
     time: str | None = None
     """The column of times; unset: guessed; none: the order of the rows."""
+    data_dir: str | None = None
+    """Where logs are looked up by name; unset: the folder that RECOLLECT_DATA names, else `data`."""
     separator: str | None = None
     """What stands between columns; unset: guessed."""
     on_bad: OnBad = "stop"

@@ -63,7 +63,9 @@ def save(
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     # save_file refuses tensors that share memory; a copy on the CPU never does
-    save_file({n: t.detach().cpu().clone().contiguous() for n, t in tensors.items()}, partial, {"run": json.dumps(about)})
+    save_file(
+        {n: t.detach().cpu().clone().contiguous() for n, t in tensors.items()}, partial, {"run": json.dumps(about)}
+    )
     with partial.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(partial, path)
@@ -72,7 +74,7 @@ def save(
 def load(
     path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, identity: Mapping[str, Any]
 ) -> tuple[Progress, dict[str, Tensor], dict[int, State]]:
-    """Put a saved run back into `model`, `optimizer` and the random states -> progress, best weights, carried states."""
+    """Put a saved run back into model, optimizer and the random states -> progress, best weights, carried states."""
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads(file.metadata()["run"])
@@ -88,7 +90,9 @@ def load(
         raise _unusable(path, repr(error)) from None
     for key, now in identity.items():
         if started_as.get(key) != now:
-            raise ConfigError(f"{path}: this run was started with another {key}; start again, or give it the same {key}")
+            raise ConfigError(
+                f"{path}: this run was started with another {key}; start again, or give it the same {key}"
+            )
 
     def part(prefix: str) -> dict[str, Tensor]:
         return {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}

@@ -61,7 +61,9 @@ def fit(
     data with repeats. `folder`: where the checkpoint goes; with `resume` a run is taken up from there.
     """
     split = loo(data) if isinstance(data, EventLog) else data
-    settings = decode(TrainSettings, settings or {}, where="train") if not isinstance(settings, TrainSettings) else settings
+    settings = (
+        decode(TrainSettings, settings or {}, where="train") if not isinstance(settings, TrainSettings) else settings
+    )
     report = report or Silent()
     kind = model_class(name)
     config = decode(kind.Config, model or {}, where="model")

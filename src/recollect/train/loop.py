@@ -157,7 +157,9 @@ def _one_step(
     count = int(targets.sum())
     fabric.backward(loss * (count / settings.batches.tokens))
     norm = fabric.clip_gradients(objective, optimizer, max_norm=settings.clip, error_if_nonfinite=False)
-    _finite(float(norm), "gradient")  # before it reaches the weights, and with them a checkpoint
+    _finite(
+        math.nan if norm is None else float(norm), "gradient"
+    )  # before it reaches the weights, and with them a checkpoint
     optimizer.step()
     if after is not None and not step.closes:
         carried[step.group] = State(after)

@@ -74,13 +74,15 @@ class Console:
         rate = row["targets"] / max(1e-9, row["train_seconds"])
         best = "  best so far" if place.best_epoch == place.epoch else ""
         checked = (
-            f"  validation HR@10 {row['hr@10']:.4f}  NDCG@10 {row['ndcg@10']:.4f} ({row['validate_seconds']:.1f} s){best}"
+            f"  validation HR@10 {row['hr@10']:.4f}  NDCG@10 {row['ndcg@10']:.4f}"
+            f" ({row['validate_seconds']:.1f} s){best}"
             if "ndcg@10" in row
             else ""
         )
         of = f"/{self.epochs}" if self.epochs else ""
         self.note(
-            f"epoch {row['epoch']}{of}  loss {row['loss']:.4f}  {row['train_seconds']:.1f} s  {rate:,.0f} events/s{checked}"
+            f"epoch {row['epoch']}{of}  loss {row['loss']:.4f}  {row['train_seconds']:.1f} s"
+            f"  {rate:,.0f} events/s{checked}"
         )
         if self.log is not None:
             with self.log.open("a", encoding="utf-8") as file:

@@ -1,0 +1,54 @@
+"""`recollect evaluate` prints what the ledger holds, with its errors and protocol, and notes every scoring of test."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from recollect.evaluate.ledger import Ledger
+from recollect.evaluate.metrics import measure
+from recollect.study.scoring import SCORINGS
+
+from .conftest import Command, contents, write_log
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "run"))
+
+
+def test_the_printed_figures_are_those_of_the_ledger(recollect: Command, run: Path, tmp_path: Path) -> None:
+    said = recollect("evaluate", run, "--ledger", tmp_path / "ranks.parquet", "--json")
+    assert said.code == 0
+    metrics = measure(Ledger.load(tmp_path / "ranks.parquet"))
+    assert said.json["values"] == metrics.values and said.json["errors"] == metrics.errors
+    assert said.json["protocol"]["digest"] and said.json["users"] == 30
+    said = recollect("evaluate", run)
+    for name in ("hr@5", "ndcg@10", "mrr@20"):
+        assert metrics.text(name) in said.out
+    assert "split loo, test" in said.out and "scoring 2 of test" in said.out
+
+
+def test_only_test_is_noted(recollect: Command, run: Path) -> None:
+    before = contents(run)
+    said = recollect("evaluate", run, "--on", "validation", "--seen", "allowed")
+    assert said.code == 0 and "loo, validation" in said.out and "seen allowed" in said.out
+    assert contents(run) == before
+    recollect("evaluate", run)
+    assert set(contents(run)) - set(before) == {SCORINGS}
+
+
+def test_a_split_that_was_learnt_is_refused(recollect: Command, run: Path) -> None:
+    said = recollect("evaluate", run, "--protocol", "temporal", "--on", "validation")
+    assert said.code == 2 and "split.protocol=temporal" in said.error
+    assert recollect("evaluate", run, "--protocol", "temporal").code == 0
+
+
+def test_a_log_that_changed_is_told(recollect: Command, run: Path, tmp_path: Path) -> None:
+    write_log(tmp_path / "other.csv", users=3)
+    said = recollect("evaluate", run, "--data", tmp_path / "other.csv")
+    assert said.code == 1 and "other holds" in said.err and not (run / SCORINGS).exists()
+    said = recollect("evaluate", run, "--data", tmp_path / "gone.csv")
+    assert said.code == 1 and "gone.csv" in said.error

@@ -1,0 +1,94 @@
+"""The demonstration in small: five rows asked alike, the best possible truly above, and its settings frozen by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recollect.artifact import load
+from recollect.data.simulate import simulate
+from recollect.data.splits import loo
+from recollect.evaluate.metrics import measure
+from recollect.study.demo import BEST, FLAGSHIP, FLOOR, RECIPES, Demonstration, best_ledger, run_demo
+from recollect.study.scoring import SCORINGS
+
+from .material import WORLD
+
+SMALL = {
+    "popularity": {},
+    FLOOR: {},
+    "sasrec": {"model": {"width": 8}, "train": {"epochs": 1}},
+    FLAGSHIP: {"model": {"width": 8, "blocks": 1}, "train": {"epochs": 1}},
+}
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
+    return run_demo(tmp_path_factory.mktemp("demo") / "model", world=WORLD, recipes=SMALL)
+
+
+def test_all_are_asked_alike(shown: Demonstration) -> None:
+    assert [row.name for row in shown.rows] == ["popularity", FLOOR, "sasrec", FLAGSHIP, BEST]
+    protocols = [shown.ledger.protocols[row.name] for row in shown.rows]
+    assert all(protocols[0].differences(other) == [] for other in protocols)
+    assert "loo, test" in shown.protocol_line and "seen allowed" in shown.protocol_line
+    users = [shown.ledger.of(row.name).user_id.tolist() for row in shown.rows]
+    assert all(one == users[0] for one in users)
+
+
+def test_shares_are_of_the_best_possible(shown: Demonstration) -> None:
+    best = shown.rows[-1]
+    assert best.share == 1 and best.seconds is None
+    for row in shown.rows:
+        assert row.share == row.metrics["ndcg@10"] / best.metrics["ndcg@10"]
+
+
+def test_the_comparison_is_of_the_same_rows(shown: Demonstration) -> None:
+    figures = {row.name: row.metrics["ndcg@10"] for row in shown.rows}
+    assert shown.comparison.difference == pytest.approx(figures[FLAGSHIP] - figures[FLOOR])
+    assert (shown.comparison.run, shown.comparison.baseline) == (FLAGSHIP, FLOOR)
+
+
+def test_the_flagship_is_kept_and_its_scoring_noted(shown: Demonstration) -> None:
+    assert load(shown.folder).name == FLAGSHIP
+    assert len((shown.folder / SCORINGS).read_text().splitlines()) == 1
+
+
+def test_the_best_possible_ranks_by_the_exact_probabilities() -> None:
+    """An oracle of its own: sort the probabilities of each question, the target last among its equals."""
+    made = simulate(WORLD)
+    split = loo(made.log)
+    ledger = best_ledger(made, split, split.validation)
+    for question, rank in list(enumerate(ledger.rank.tolist()))[:10]:
+        user, position = split.validation.users[[question]], split.validation.positions[[question]]
+        likely = made.best_possible(user, position)[0]
+        target = made.log.items[position[0]]
+        order = sorted(range(1, len(likely)), key=lambda code: (-likely[code], code == target))
+        assert rank == order.index(target) + 1
+    assert ledger.protocols[BEST].split == "loo, validation"
+
+
+def test_nobody_beats_the_best_possible_but_by_luck(shown: Demonstration) -> None:
+    best = shown.ledger.of(BEST)
+    for row in shown.rows[:-1]:
+        mean = measure(shown.ledger.of(row.name))["ndcg@10"]
+        assert mean < measure(best)["ndcg@10"]
+
+
+def test_the_recipes_name_real_settings_and_fixed_seeds() -> None:
+    from recollect.study.settings import settings_from
+
+    for name, recipe in RECIPES.items():
+        values = {"data": {"source": "simulated"}, "model": {"name": name, **recipe.get("model", {})}}
+        assert settings_from({**values, "train": recipe.get("train", {})}).train.seed == 0
+
+
+@pytest.mark.long
+def test_the_promise_of_the_demonstration(tmp_path: Path) -> None:
+    shown = run_demo(tmp_path / "model")
+    flagship = next(row for row in shown.rows if row.name == FLAGSHIP)
+    assert flagship.share >= 0.70
+    assert shown.comparison.better
+    assert np.isfinite([row.metrics.errors["ndcg@10"] for row in shown.rows]).all()

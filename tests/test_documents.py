@@ -1,0 +1,47 @@
+"""What the documents say is so: the front page's Python runs, every link leads somewhere, the models are listed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import recollect
+from recollect import registry
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def test_the_python_of_the_front_page_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"u{user},i{(user + step * step) % 9},{step}" for user in range(30) for step in range(6)]
+    (tmp_path / "ratings.csv").write_text("\n".join(["user,item,time", *rows]))
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert '"xlstm-lsr"' in code
+    exec(code.replace('"xlstm-lsr"', '"markov"'), {})  # the same steps with a model that fits at once
+    printed = capsys.readouterr().out
+    assert "ndcg@10" in printed.lower() and "seen" in printed.lower()
+    assert re.search(r"^1 i\d ", printed, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    lost = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert lost == []
+
+
+def test_the_index_names_every_page() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in PAGES if (ROOT / "docs") in path.parents}
+    assert {page for page in pages - {"README.md"} if f"({page})" not in index} == set()
+
+
+def test_the_front_page_names_every_model() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert {name for name in registry.names() if f"| `{name}` |" not in page} == set()
+    assert recollect.__version__.rpartition(".")[0] in page
