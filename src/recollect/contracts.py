@@ -40,7 +40,11 @@ class Events:
 
     @classmethod
     def of(
-        cls, sequences: Sequence[Sequence[int]], times: Sequence[Sequence[int]] | None = None, *, width: int | None = None
+        cls,
+        sequences: Sequence[Sequence[int]],
+        times: Sequence[Sequence[int]] | None = None,
+        *,
+        width: int | None = None,
     ) -> Events:
         """Build a batch from lists of item codes; `width` pads further than the longest."""
         lengths = [len(sequence) for sequence in sequences]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recollect.data.batches import BatchSettings, Step, build, plan_carried, plan_windows
+from recollect.data.batches import GRAIN, BatchSettings, Step, build, plan_carried, plan_windows
 from recollect.data.histories import Ragged
 
 LENGTHS = st.lists(st.one_of(st.integers(0, 12), st.integers(0, 120)), min_size=1, max_size=25)
@@ -95,7 +95,7 @@ def test_the_token_budget_is_kept_unless_one_row_alone_exceeds_it(
 
 
 def test_a_batch_is_full_where_there_are_users_enough() -> None:
-    steps = plan_carried(np.full(1000, 10), BatchSettings(tokens=500), 0, 0)
+    steps = plan_carried(np.full(1000, 2 * GRAIN), BatchSettings(tokens=100 * GRAIN), 0, 0)
     assert [len(step.rows) for step in steps] == [50] * 20
 
 
@@ -119,6 +119,8 @@ def test_the_first_cell_is_a_target_only_where_something_stands_before_it() -> N
     (step,) = plan_carried(np.array([3, 9]), BatchSettings(history=5), 0, 0)
     events, targets = build(histories, step)
     rows = {int(row): place for place, row in enumerate(step.rows)}
+    assert events.lengths[[rows[0], rows[1]]].tolist() == [3, 5]
+    events, targets = events.span(0, 5), targets[:, :5]
     assert events.items[rows[0]].tolist() == [1, 2, 3, 0, 0] and targets[rows[0]].tolist() == [True] * 3 + [False] * 2
     assert events.items[rows[1]].tolist() == [8, 9, 10, 11, 12] and targets[rows[1]].tolist() == [False] + [True] * 4
     assert events.times is not None and events.times[rows[1]].tolist() == [80, 90, 100, 110, 120]

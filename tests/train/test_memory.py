@@ -13,8 +13,6 @@ from recollect.config import decode
 from recollect.contracts import Catalog, Network
 from recollect.train.memory import estimate_bytes, human_bytes, peak_bytes
 
-from .material import settings
-
 
 def network(name: str, size: int = 100, **model: object) -> Network:
     kind = registry.model_class(name)
@@ -25,15 +23,14 @@ def network(name: str, size: int = 100, **model: object) -> Network:
 
 def test_weights_gradients_moments_and_best_weights_are_counted() -> None:
     """100,000 further items of width 64: five copies of their table in fp32."""
-    chosen = settings()
-    grown = estimate_bytes(network("gru4rec", 100_100), chosen) - estimate_bytes(network("gru4rec", 100), chosen)
+    grown = estimate_bytes(network("gru4rec", 100_100), 4096) - estimate_bytes(network("gru4rec", 100), 4096)
     assert grown == 5 * 4 * 64 * 100_000
 
 
 @pytest.mark.parametrize("name", ["gru4rec", "sasrec", "mlstm4rec", "xlstm-lsr"])
 def test_it_grows_with_the_batch(name: str) -> None:
     model = network(name)
-    small, large = (estimate_bytes(model, settings(batches={"tokens": tokens})) for tokens in (1000, 100_000))
+    small, large = (estimate_bytes(model, tokens) for tokens in (1000, 100_000))
     assert large > small
 
 
@@ -66,14 +63,14 @@ model = kind(decode(kind.Config, {}, where="model"), Catalog(3000))
 lengths = np.full(users, 200)
 offsets = np.concatenate([[0], np.cumsum(lengths)])
 data = Ragged(np.random.default_rng(0).integers(1, 3000, offsets[-1]), np.arange(offsets[-1]), offsets)
-settings = TrainSettings(epochs=1, precision="32", accelerator="cpu")
+settings = TrainSettings(epochs=1, precision="32", accelerator="cpu", batches={"tokens": 4096})
 few = Ragged(data.items[:20], data.times[:20], np.array([0, 20]))
 judge = lambda model: {"hr@10": 0.1, "ndcg@10": 0.1}
 train(model, few, settings, judge, Silent())  # what torch takes by itself, optimiser and best weights included
 before = peak_bytes()
 train(model, data, settings, judge, Silent())
 moments = 5 * 4 * sum(p.numel() for p in model.parameters())
-print(estimate_bytes(model, settings), peak_bytes() - before + moments)
+print(estimate_bytes(model, 4096), peak_bytes() - before + moments)
 """
 
 

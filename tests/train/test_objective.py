@@ -40,7 +40,7 @@ def by_hand(model: Network, histories: list[list[int]]) -> float:
         for t, target in enumerate(codes):
             scores = model.score(model.advance(model.fresh(1), Events.of([codes[:t]])))
             losses.append(F.cross_entropy(scores, torch.tensor([target])))
-    return float(torch.stack(losses).mean())
+    return torch.stack(losses).mean().item()
 
 
 def test_the_loss_is_that_of_asking_before_every_event() -> None:
@@ -48,7 +48,7 @@ def test_the_loss_is_that_of_asking_before_every_event() -> None:
         model = network(name)
         loss, figures, _ = Objective(model, LossSettings())(batch(Events.of(HISTORIES)), None)
         torch.testing.assert_close(loss.item(), by_hand(model, HISTORIES), rtol=1e-4, atol=1e-5)
-        assert float(figures["loss"]) == float(loss) and not figures["loss"].requires_grad
+        assert figures["loss"].item() == loss.item() and not figures["loss"].requires_grad
 
 
 def test_padding_changes_nothing() -> None:

@@ -91,10 +91,11 @@ def _explain(error: Exception) -> tuple[str, int]:
         return f"{error.format_message()}{hint}", 2
     # Asked of what is loaded: an error of a module that was never loaded cannot have been raised.
     kinds = {"recollect.config": ("ConfigError", 2), "recollect.study.run": ("Stopped", 130)}
+    kinds["recollect.train.loop"] = ("Interrupted", 130)  # of training that is no run with a folder: the demo's rivals
     kinds |= {"recollect.data.log": ("DataError", 1), "recollect.artifact": ("ArtifactError", 1)}
     for module, (name, code) in kinds.items():
         if module in sys.modules and isinstance(error, getattr(sys.modules[module], name)):
-            return str(error), code
+            return str(error) or "interrupted", code
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}", 1

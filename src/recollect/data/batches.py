@@ -24,14 +24,25 @@ GRAIN = 16
 class BatchSettings(Settings):
     """How histories become batches."""
 
-    tokens: int = Field(8192, ge=1)
-    """Cells of a batch: users x positions, padding included."""
+    tokens: int | None = Field(None, ge=1)
+    """Cells of a batch: users x positions, padding included. Unset: about 1/160 of the events, from 512 to 4,096."""
     segment: int = Field(512, ge=2)
     """Events of a history that are trained in one piece; longer histories carry their state to the next piece."""
     history: int | None = Field(None, ge=2)
     """Train on the last so many events of each user only; unset trains on whole histories."""
     interleave: int = Field(8, ge=1)
     """Groups of users whose segments are mixed with each other."""
+
+
+def token_budget(lengths: np.ndarray, settings: BatchSettings) -> int:
+    """Cells of a batch; where the settings leave it open, a power of two that gives an epoch some 160 steps or more.
+
+    Fewer, larger steps are cheaper an event and learn less from it; on ML-1M 4,096 cells learn faster than 8,192.
+    """
+    if settings.tokens is not None:
+        return settings.tokens
+    events = np.minimum(lengths, settings.history or lengths.max(initial=0)).sum()
+    return int(2 ** np.clip(np.log2(max(events, 1) / 160) // 1, 9, 12))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,7 +66,8 @@ def plan_carried(lengths: np.ndarray, settings: BatchSettings, seed: int, epoch:
     rng = np.random.default_rng([seed, epoch])
     starts = np.zeros_like(lengths) if settings.history is None else np.maximum(lengths - settings.history, 0)
     spans = lengths - starts
-    groups = _groups(np.minimum(_rounded(spans), settings.segment), spans, settings.tokens, rng)
+    budget = token_budget(lengths, settings)
+    groups = _groups(np.minimum(_rounded(spans), settings.segment), spans, budget, rng)
     steps: list[Step] = []
     waiting = list(enumerate(groups))
     active: list[tuple[int, np.ndarray, int]] = []
@@ -92,7 +104,7 @@ def plan_windows(lengths: np.ndarray, window: int, settings: BatchSettings, seed
     else:
         rows, first, spans = _cut(lengths, window + 1, rng)
     widths = np.minimum(_rounded(np.maximum(spans - 1, 1)), window)
-    pieces = _groups(widths, spans, settings.tokens, rng)
+    pieces = _groups(widths, spans, token_budget(lengths, settings), rng)
     return [
         Step(number, rows[i], first[i], first[i] + spans[i], int(widths[i].max()) + 1, True, True, first[i] == 0)
         for number, i in enumerate(pieces)

@@ -44,7 +44,7 @@ def rank(
     *,
     seen: Seen,
     device: torch.device | str | None = None,
-    token_budget: int = 16384,
+    token_budget: int = 8192,
     segment: int = 1024,
     request_time: bool = False,
     last: int | None = None,

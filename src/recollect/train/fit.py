@@ -16,6 +16,7 @@ import torch
 
 from recollect.config import decode, plain
 from recollect.contracts import Counting, Network, Recommender
+from recollect.data.batches import token_budget
 from recollect.data.histories import Questions, Split
 from recollect.data.log import EventLog
 from recollect.data.splits import loo
@@ -74,9 +75,11 @@ def fit(
         built.fit(split.train)
         return Trained(name, built, time.monotonic() - begun, peak_bytes(), [], 0)
     assert isinstance(built, Network)
+    tokens = token_budget(split.train.lengths, settings.batches)
     report.note(
         f"{name}: {sum(p.numel() for p in built.parameters()):,} parameters; "
-        f"about {human_bytes(estimate_bytes(built, settings))} of memory beyond what is in use now"
+        f"about {human_bytes(estimate_bytes(built, tokens))} of memory beyond what is in use now; "
+        f"batches of {tokens:,} cells"
     )
     asked = _some(split.validation, settings)
 

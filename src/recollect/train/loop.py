@@ -22,7 +22,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from recollect.contracts import Carried, Histories, Network, State, Window
-from recollect.data.batches import Step, build, plan_carried, plan_windows
+from recollect.data.batches import Step, build, plan_carried, plan_windows, token_budget
 from recollect.data.log import DataError
 from recollect.train import checkpoint
 from recollect.train.checkpoint import Progress
@@ -64,6 +64,7 @@ def train(
     lengths = np.diff(histories.offsets)
     if lengths.max(initial=0) < 2:
         raise DataError("no user has two training events, so there is nothing to learn from; use more data")
+    budget = token_budget(lengths, settings.batches)
 
     def save() -> None:
         if save_to is not None:
@@ -78,7 +79,7 @@ def train(
             for step in steps[progress.step :]:
                 begun = time.monotonic()
                 _set_rate(optimizer, settings, progress.steps_done, total)
-                loss, targets = _one_step(fabric, wrapped, optimizer_, histories, step, carried, settings)
+                loss, targets = _one_step(fabric, wrapped, optimizer_, histories, step, carried, settings.clip, budget)
                 progress.step += 1
                 progress.steps_done += 1
                 progress.epoch_loss += loss * targets
@@ -143,7 +144,8 @@ def _one_step(
     histories: Histories,
     step: Step,
     carried: dict[int, State],
-    settings: TrainSettings,
+    clip: float,
+    budget: int,
 ) -> tuple[float, int]:
     """-> mean loss and number of targets."""
     events, targets = build(histories, step)
@@ -155,8 +157,8 @@ def _one_step(
     optimizer.zero_grad(set_to_none=True)
     # Every event of an epoch weighs the same, also those of the small batches that end the longest histories.
     count = int(targets.sum())
-    fabric.backward(loss * (count / settings.batches.tokens))
-    norm = fabric.clip_gradients(objective, optimizer, max_norm=settings.clip, error_if_nonfinite=False)
+    fabric.backward(loss * (count / budget))
+    norm = fabric.clip_gradients(objective, optimizer, max_norm=clip, error_if_nonfinite=False)
     _finite(
         math.nan if norm is None else float(norm), "gradient"
     )  # before it reaches the weights, and with them a checkpoint

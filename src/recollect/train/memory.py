@@ -12,18 +12,16 @@ from pathlib import Path
 
 from recollect.contracts import Network
 from recollect.losses.full import CHUNK_CELLS
-from recollect.train.settings import TrainSettings
 
 ACTIVATIONS_PER_PARAMETER_CELL = 0.2
 """Bytes kept per batch cell for each non-table parameter: .15 (gru4rec) to .26 (xlstm-lsr) were measured in fp32."""
 
 
-def estimate_bytes(model: Network, settings: TrainSettings) -> int:
-    """Peak bytes of training beyond what Python and torch take by themselves (about 0.4 GB)."""
+def estimate_bytes(model: Network, tokens: int) -> int:
+    """Peak bytes of training with batches of `tokens` cells, beyond what Python and torch take (about 0.4 GB)."""
     parameters = sum(p.numel() for p in model.parameters())
     beyond_table = parameters - model.item_vectors().numel()
-    cells = settings.batches.tokens
-    activations = int(cells * beyond_table * ACTIVATIONS_PER_PARAMETER_CELL)
+    activations = int(tokens * beyond_table * ACTIVATIONS_PER_PARAMETER_CELL)
     return parameters * 4 * 5 + activations + 3 * 4 * CHUNK_CELLS
 
 

@@ -14,11 +14,11 @@ from recollect.losses.choice import LossSettings
 class TrainSettings(Settings):
     """Everything about a training run but the model and the data."""
 
-    epochs: int = Field(40, ge=1)
+    epochs: int = Field(20, ge=1)
     """At most so many passes over the training events; the learning rate falls to its end over them."""
     minutes: float | None = Field(None, gt=0)
     """Stop, at an epoch's end, when so many minutes of training and validation are spent; unset: no limit."""
-    patience: int = Field(6, ge=1)
+    patience: int = Field(5, ge=1)
     """Stop after so many validations without a better NDCG@10."""
     learning_rate: float = Field(2e-3, gt=0)
     """Peak learning rate of AdamW."""
