@@ -23,7 +23,10 @@ class DataError(ValueError):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """The ids of one side. Code `first + k` belongs to `ids[k]`; ids are sorted, all int64 or all str (dtype object)."""
+    """The ids of one side: code `first + k` belongs to `ids[k]`.
+
+    Ids are sorted, and all int64 or all str (dtype object).
+    """
 
     ids: np.ndarray
     first: int = 0
@@ -160,11 +163,11 @@ def build_log(
     known_items, items = np.unique(item_ids, return_inverse=True)
     clock = times is not None
     moments = np.arange(len(users), dtype=np.int64) if times is None else times.astype(np.int64)
-    breaker = {
-        "file": lambda: np.arange(len(users)),
-        "id": lambda: items,
-        "random": lambda: np.random.default_rng(seed).permutation(len(users)),
-    }[ties]()
+    breaker = np.arange(len(users))
+    if ties == "id":
+        breaker = items
+    elif ties == "random":
+        breaker = np.random.default_rng(seed).permutation(len(users))
     order = np.lexsort((breaker, moments, users))
     users, items = users[order].astype(np.int32), (items[order] + 1).astype(np.int32)
     moments = moments[order]

@@ -129,10 +129,10 @@ def _predictive(
     on = np.flatnonzero(opens < 1)
     if len(on):
         users = at[on]
-        epoch = world.epoch_of_day(belief.day[users])
-        sequel, follows = _sequel_chance(world, belief, users, epoch)
+        now = world.epoch_of_day(belief.day[users])
+        sequel, follows = _sequel_chance(world, belief, users, now)
         barred = np.stack([belief.last[users], np.where(sequel >= 0, sequel, belief.last[users])], axis=1)
-        inside = (1 - follows)[:, None] * _choice(world, belief, users, _topics(world, belief, users), epoch, barred)
+        inside = (1 - follows)[:, None] * _choice(world, belief, users, _topics(world, belief, users), now, barred)
         has = sequel >= 0
         inside[np.flatnonzero(has), sequel[has]] = follows[has]
         result[on] += (1 - opens[on])[:, None] * inside
