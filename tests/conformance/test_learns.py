@@ -75,7 +75,8 @@ def teach(model: Network) -> None:
     for _ in range(EPOCHS):
         for chosen in torch.randperm(len(histories), generator=draw).split(BATCH):
             events = Events.of([histories[row] for row in chosen.tolist()])
-            loss, _, _ = objective(events, events.mask, None)
+            batch = {"items": events.items, "lengths": events.lengths, "targets": events.mask}
+            loss, _, _ = objective({**batch, "times": torch.zeros_like(events.items)}, None)
             optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
