@@ -73,7 +73,7 @@ def test_no_path_of_a_machine() -> None:
 def test_a_path_of_a_machine_is_seen() -> None:
     somewhere = "/".join(["", "home", "somebody", "data"])
     assert MACHINE_PATH.search(f'read("{somewhere}/x.csv")')
-    assert not MACHINE_PATH.search("see docs/home/page.md, ../work/x, https://example.org/home/page")
+    assert not MACHINE_PATH.search("see docs/home/page.md, ../lib/x, https://example.org/home/page")
 
 
 def test_tests_mirror_the_package() -> None:
