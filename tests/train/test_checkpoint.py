@@ -94,8 +94,18 @@ def test_a_file_that_is_none(content: bytes, tmp_path: Path) -> None:
 def test_metadata_that_are_none(about: str, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     written(path)
-    save_file(load_file(path), path, {"run": about})
+    tensors = load_file(path)
+    save_file(tensors, path, {"run": about, "check": checkpoint._checksum(about, tensors)})
     refused(path, "not a usable checkpoint")
+
+
+def test_a_flipped_bit_anywhere(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    written(path)
+    data = path.read_bytes()
+    for place in range(0, len(data), 97):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        refused(path, "not a usable checkpoint|newer version")
 
 
 def test_a_newer_format(tmp_path: Path) -> None:

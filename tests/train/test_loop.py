@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from recollect.contracts import Catalog, Network
+from recollect import registry
+from recollect.contracts import Carried, Catalog, Events, Network, State
 from recollect.data.histories import Ragged
 from recollect.data.log import DataError
 from recollect.data.splits import loo
@@ -180,3 +182,30 @@ def test_bf16_trains_and_leaves_fp32_weights() -> None:
     trained = run("xlstm-lsr", epochs=3, precision="bf16", learning_rate=0.02)
     assert trained.history[-1]["loss"] < trained.history[0]["loss"]
     assert all(t.dtype == torch.float32 for t in trained.model.tensors().values() if t.is_floating_point())
+
+
+CARRIED = [name for name in SMALL if issubclass(registry.model_class(name), Carried)]
+
+
+@pytest.mark.parametrize("name", CARRIED)
+def test_a_state_is_carried_as_it_was_left_also_in_bf16(name: str) -> None:
+    """What a segment hands to the next is not rounded on the way: fp32 memories stay fp32."""
+    kind, left, found = registry.model_class(name), list[State](), list[State]()
+    real = kind.forward  # type: ignore[attr-defined]
+
+    def spy(self: Network, events: Events, state: State) -> Any:
+        found.append(state)
+        hidden, after, aux = real(self, events, state)
+        left.append(after)
+        return hidden, after, aux
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kind, "forward", spy)
+        run(name, epochs=1, precision="bf16", batches={"tokens": 64, "segment": 4, "interleave": 1})
+    taken_up = 0
+    for before, after in pairwise(range(len(found))):
+        given, taken = left[before], found[after]
+        if given.users == taken.users and all(torch.equal(given[part].to(taken[part]), taken[part]) for part in given):
+            taken_up += 1
+            assert all(given[part].dtype == taken[part].dtype for part in given)
+    assert taken_up > 0, "nothing was carried, so nothing was shown"

@@ -1,12 +1,14 @@
 """A checkpoint: everything an interrupted run needs to end with the same weights, in one safetensors file.
 
 Weights, optimiser moments, the best weights so far, carried states, the place in the epoch and the random states.
-Loading it runs no code; writing it replaces the old one in one rename, so a kill leaves the old or the new, whole.
+Loading it runs no code, and a checksum finds what a disk has damaged; writing it replaces the old one in one rename, so
+a kill leaves the old or the new, whole.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -63,9 +65,9 @@ def save(
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     # save_file refuses tensors that share memory; a copy on the CPU never does
-    save_file(
-        {n: t.detach().cpu().clone().contiguous() for n, t in tensors.items()}, partial, {"run": json.dumps(about)}
-    )
+    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    run = json.dumps(about)
+    save_file(tensors, partial, {"run": run, "check": _checksum(run, tensors)})
     with partial.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(partial, path)
@@ -77,12 +79,15 @@ def load(
     """Put a saved run back into model, optimizer and the random states -> progress, best weights, carried states."""
     try:
         with safe_open(path, framework="pt") as file:
-            about = json.loads(file.metadata()["run"])
+            said = file.metadata()
+            about = json.loads(said["run"])
             if about["format"] > FORMAT:
                 raise ConfigError(
                     f"{path}: written by a newer version of recollect (format {about['format']}); update recollect"
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        if said["check"] != _checksum(said["run"], tensors):
+            raise _unusable(path, "its content has changed since it was written")
         progress, started_as = Progress(**about["progress"]), dict(about["identity"])
     except ConfigError:
         raise
@@ -114,6 +119,14 @@ def load(
     if "random.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random.cuda"])
     return progress, part("best."), {group: State(parts) for group, parts in carried.items()}
+
+
+def _checksum(run: str, tensors: Mapping[str, Tensor]) -> str:
+    sha = hashlib.sha256(run.encode())
+    for name in sorted(tensors):
+        sha.update(name.encode())
+        sha.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())
+    return sha.hexdigest()
 
 
 def _unusable(path: Path, why: str) -> ConfigError:

@@ -26,7 +26,8 @@ from recollect.data.batches import Step, build, plan_carried, plan_windows, toke
 from recollect.data.log import DataError
 from recollect.train import checkpoint
 from recollect.train.checkpoint import Progress
-from recollect.train.objective import Objective
+from recollect.train.memory import bound_prepared_products
+from recollect.train.objective import Objective, Sealed
 from recollect.train.progress import Reporter
 from recollect.train.settings import TrainSettings
 
@@ -50,6 +51,7 @@ def train(
     identity: dict[str, Any] | None = None,
 ) -> Progress:
     """Train in place and leave the best validated weights in the model -> what happened, epoch by epoch."""
+    bound_prepared_products()
     fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=_precision(settings))  # type: ignore[arg-type]
     objective = Objective(model, settings.loss)
     optimizer = make_optimizer(model, settings)
@@ -151,7 +153,7 @@ def _one_step(
     events, targets = build(histories, step)
     batch = {"items": events.items, "lengths": events.lengths, "times": events.times, "targets": targets}
     state = None if step.opens else carried.pop(step.group)
-    loss, figures, after = objective(fabric.to_device(batch), None if state is None else dict(state))
+    loss, figures, after = objective(fabric.to_device(batch), None if state is None else Sealed(state))
     mean = float(figures["loss"])
     _finite(float(loss.detach()), "loss")
     optimizer.zero_grad(set_to_none=True)
@@ -164,7 +166,7 @@ def _one_step(
     )  # before it reaches the weights, and with them a checkpoint
     optimizer.step()
     if after is not None and not step.closes:
-        carried[step.group] = State(after)
+        carried[step.group] = after.state
     return mean, count
 
 

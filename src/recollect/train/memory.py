@@ -1,4 +1,4 @@
-"""How much memory a training run will need, told before it starts, and how much it took.
+"""How much memory a training run will need, told before it starts, how much it took, and one leak-like habit bounded.
 
 The estimate counts what is exact (weights, gradients, two moments, best weights) and bounds the rest by a rule of thumb
 for activations: cells of a batch x width x a factor per block, measured on the models of this package.
@@ -6,6 +6,7 @@ for activations: cells of a batch x width x a factor per block, measured on the 
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 from pathlib import Path
@@ -23,6 +24,21 @@ def estimate_bytes(model: Network, tokens: int) -> int:
     beyond_table = parameters - model.item_vectors().numel()
     activations = int(tokens * beyond_table * ACTIVATIONS_PER_PARAMETER_CELL)
     return parameters * 4 * 5 + activations + 3 * 4 * CHUNK_CELLS
+
+
+PREPARED_PRODUCTS = 16
+"""Prepared products kept. Each takes .5 to 1 MB; keeping a thousand (the default) was not faster, see docs/log.md."""
+
+
+def bound_prepared_products() -> None:
+    """Keep few of the products that the CPU's bf16 library prepares, one for each shape it meets.
+
+    Batches of whole histories come in very many shapes: with the thousand that each of two caches holds by default, ML-1M
+    ends above 3 GB, most of it prepared products and the holes between them. Both caches read their size from the
+    environment at their first use, so this comes before the first product; what the user has set stays.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(PREPARED_PRODUCTS))  # oneDNN's own
+    os.environ.setdefault("LRU_CACHE_CAPACITY", str(PREPARED_PRODUCTS))  # the one that torch keeps in front of it
 
 
 def peak_bytes() -> int:

@@ -2,7 +2,7 @@
 
 Every event is a target of the hidden vector before it, the first one of the model's learned start (or of the state
 carried from the segment before). All the loop knows of models is here: a carried model hands over hidden vectors and a
-state, a window model hidden vectors. Batches and states go in and out as plain mappings, which Fabric can look into.
+state, a window model hidden vectors. A batch comes as a plain mapping, which Fabric can look into; a state is sealed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,15 @@ from recollect.contracts import Carried, Events, HasOwnLoss, Network, State, Win
 from recollect.losses.choice import LossSettings, loss_of
 
 
+class Sealed:
+    """A state that Fabric hands on as it is. In mixed precision it rounds whatever float tensors it finds to bf16."""
+
+    __slots__ = ("state",)
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+
 class Objective(nn.Module):
     """batch, state -> loss, figures to show (detached scalars), state after it (None for window models)."""
 
@@ -24,16 +33,16 @@ class Objective(nn.Module):
         self.model, self.loss = model, loss
 
     def forward(
-        self, batch: Mapping[str, Tensor], carried: Mapping[str, Tensor] | None
-    ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor] | None]:
+        self, batch: Mapping[str, Tensor], carried: Sealed | None
+    ) -> tuple[Tensor, dict[str, Tensor], Sealed | None]:
         """batch: `items` and `times` [B T], `lengths` [B], `targets` [B T] bool."""
         events, targets = Events(batch["items"], batch["lengths"], batch["times"]), batch["targets"]
-        after: dict[str, Tensor] | None = None
+        after: Sealed | None = None
         if isinstance(self.model, Carried):
-            state = self.model.fresh(events.users) if carried is None else State(carried)
+            state = self.model.fresh(events.users) if carried is None else carried.state
             first = state["hidden"]
             hidden, state, aux = self.model(events, state)
-            after = {name: tensor.detach() for name, tensor in state.items()}
+            after = Sealed(State({name: tensor.detach() for name, tensor in state.items()}))
         else:
             assert isinstance(self.model, Window)
             first = self.model.start().expand(events.users, -1)
