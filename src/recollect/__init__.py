@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "read": "data.sources",
-    "simulate": "data.simulate",
+    "simulate": "data.simulate.generator",
     "EventLog": "data.log",
     "loo": "data.splits",
     "temporal": "data.splits",
@@ -83,7 +83,7 @@ if TYPE_CHECKING:
     from recollect.contracts import Recommender as Recommender
     from recollect.contracts import State as State
     from recollect.data.log import EventLog as EventLog
-    from recollect.data.simulate import simulate as simulate
+    from recollect.data.simulate.generator import simulate as simulate
     from recollect.data.sources import read as read
     from recollect.data.splits import loo as loo
     from recollect.data.splits import temporal as temporal

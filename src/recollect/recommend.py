@@ -5,19 +5,19 @@ A probability is a share among all items, taken before anything is hidden, so hi
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from recollect.contracts import PAD, Recommender
 from recollect.data.blocks import by_length, pieces, ranges
 from recollect.data.histories import Ragged
 from recollect.data.log import DataError, Vocabulary
+from recollect.nn.evaluating import evaluating
 
 NOTHING = PAD
 """The code in the places of a list that could not be filled: fewer items were left than asked for."""
@@ -169,7 +169,7 @@ def top_lists(
     place = torch.device(device) if device is not None else getattr(model, "device", torch.device("cpu"))
     for first in range(0, len(histories), CHUNK):
         # Inference mode is entered anew for each chunk: it must not stay on in the caller between two of them.
-        with torch.inference_mode(), _evaluating(model):
+        with torch.inference_mode(), evaluating(model):
             chunk = _chunk(model, histories, first, min(k, size - 1), seen, at, clock, place, token_budget, segment)
         yield chunk
 
@@ -229,18 +229,3 @@ def _top(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     codes = (over | equal).nonzero()[:, 1].view(-1, k)  # ascending in each row
     best, order = scores.gather(1, codes).sort(dim=1, descending=True, stable=True)
     return best, codes.gather(1, order)
-
-
-@contextlib.contextmanager
-def _evaluating(model: Recommender) -> Iterator[None]:
-    """Evaluation mode inside; outside every module has the mode it had."""
-    if not isinstance(model, nn.Module):
-        yield
-        return
-    before = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in before:
-            module.training = training

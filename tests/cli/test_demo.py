@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recollect.data.simulate import SimulateConfig, simulate
+from recollect.data.simulate.generator import SimulateConfig, simulate
 from recollect.study import demo
 
 from .conftest import Command

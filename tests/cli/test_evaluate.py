@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from recollect.artifact import load
+from recollect.data.splits import loo
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import measure
-from recollect.study.scoring import SCORINGS
+from recollect.recommend import recommend
+from recollect.study.scoring import SCORINGS, data_of
 
 from .conftest import Command, contents, write_log
 
@@ -29,6 +32,24 @@ def test_the_printed_figures_are_those_of_the_ledger(recollect: Command, run: Pa
     for name in ("hr@5", "ndcg@10", "mrr@20"):
         assert metrics.text(name) in said.out
     assert "split loo, test" in said.out and "scoring 2 of test" in said.out
+
+
+def test_what_the_lists_show_is_counted_from_the_lists_themselves(recollect: Command, run: Path) -> None:
+    said = recollect("evaluate", run, "--on", "validation", "--lists", "--json")
+    assert said.code == 0, said.err
+    model = load(run)
+    log = data_of(model)
+    asked = loo(log).validation
+    answers = [
+        log.item_ids.decode(log.items[log.offsets[u] : p]).tolist() for u, p in zip(asked.users, asked.positions)
+    ]
+    lists = [[one.item for one in answer] for answer in recommend(model.model, model.items, answers, k=10)]
+    listed = {item for one in lists for item in one}
+    assert said.json["lists"]["lists"] == len(lists) == 30
+    assert said.json["lists"]["coverage"] == pytest.approx(len(listed) / len(log.item_ids))
+    assert 0 <= said.json["lists"]["popularity_share"] <= 1 and said.json["lists"]["novelty"] > 0
+    told = recollect("evaluate", run, "--on", "validation", "--lists").out
+    assert f"{len(listed) / len(log.item_ids):.1%} of the catalogue" in " ".join(told.split())
 
 
 def test_only_test_is_noted(recollect: Command, run: Path) -> None:

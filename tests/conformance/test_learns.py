@@ -15,7 +15,7 @@ import torch
 from recollect import registry
 from recollect.contracts import Carried, Events, Network, Recommender, Window
 from recollect.data.histories import Split
-from recollect.data.simulate import SimulateConfig, Simulation, simulate
+from recollect.data.simulate.generator import SimulateConfig, Simulation, simulate
 from recollect.data.splits import loo
 from recollect.evaluate.metrics import gains
 from recollect.evaluate.ranking import rank

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recollect.data.log import EventLog
-from recollect.data.simulate import SimulateConfig, simulate
+from recollect.data.simulate.generator import SimulateConfig, simulate
 from recollect.study.settings import RunSettings, settings_from
 
 WORLD = SimulateConfig(users=40, items=30, topics=3, mean_events=12)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from recollect.artifact import load
-from recollect.data.simulate import simulate
+from recollect.data.simulate.generator import simulate
 from recollect.data.splits import loo
 from recollect.evaluate.metrics import measure
 from recollect.study.demo import BEST, FLAGSHIP, FLOOR, RECIPES, Demonstration, best_ledger, run_demo

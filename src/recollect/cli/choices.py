@@ -1,8 +1,12 @@
-"""The words that options of the command line can have: enumerations, because that is what the help lists."""
+"""What several commands ask for in the same words: the words an option can have, and how a log is described."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 
 class OnBad(StrEnum):
@@ -29,3 +33,18 @@ class Protocol(StrEnum):
 class Part(StrEnum):
     validation = "validation"
     test = "test"
+
+
+SOURCE = "A file, glob (in quotes), folder, or a name such as `simulated`."
+UserColumn = Annotated[str | None, typer.Option("--user", help="The column of users.", show_default="guessed")]
+ItemColumn = Annotated[str | None, typer.Option("--item", help="The column of items.", show_default="guessed")]
+TimeColumn = Annotated[
+    str | None,
+    typer.Option("--time", help="The column of times; `none` takes the order of the rows.", show_default="guessed"),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Where logs are looked up by name.", show_default="RECOLLECT_DATA"),
+]
+ON_BAD = "Rows that cannot be read: stop at the first, or skip and count them."
+TIES = "What orders a user's events of one time."

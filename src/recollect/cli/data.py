@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from recollect.cli.choices import OnBad, Ties
+from recollect.cli.choices import ON_BAD, SOURCE, TIES, DataDir, ItemColumn, OnBad, Ties, TimeColumn, UserColumn
 from recollect.cli.output import print_json
 
 app = typer.Typer(no_args_is_help=True, help="Look at a log.")
@@ -19,22 +18,13 @@ def _data() -> None: ...
 
 @app.command("inspect")
 def inspect(
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A file, glob (in quotes), folder, or a name such as `simulated`.")
-    ],
-    user: Annotated[str | None, typer.Option(help="The column of users.", show_default="guessed")] = None,
-    item: Annotated[str | None, typer.Option(help="The column of items.", show_default="guessed")] = None,
-    time: Annotated[
-        str | None,
-        typer.Option(help="The column of times; `none` takes the order of the rows.", show_default="guessed"),
-    ] = None,
-    on_bad: Annotated[
-        OnBad, typer.Option(help="Rows that cannot be read: stop at the first, or skip and count them.")
-    ] = OnBad.stop,
-    ties: Annotated[Ties, typer.Option(help="What orders a user's events of one time.")] = Ties.file,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where logs are looked up by name.", show_default="RECOLLECT_DATA")
-    ] = None,
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCE)],
+    user: UserColumn = None,
+    item: ItemColumn = None,
+    time: TimeColumn = None,
+    on_bad: Annotated[OnBad, typer.Option(help=ON_BAD)] = OnBad.stop,
+    ties: Annotated[Ties, typer.Option(help=TIES)] = Ties.file,
+    data_dir: DataDir = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
 ) -> None:
     """Show users, items, events, lengths, ties, repeats, the span of time, and what was dropped and why.

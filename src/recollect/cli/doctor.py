@@ -107,7 +107,7 @@ def _data() -> str:
 def _self_test() -> str:
     """Train, keep, load and recommend."""
     from recollect import artifact, simulate
-    from recollect.data.simulate import SimulateConfig
+    from recollect.data.simulate.generator import SimulateConfig
     from recollect.recommend import recommend
     from recollect.study.run import run
     from recollect.study.settings import settings_from

@@ -26,6 +26,9 @@ def evaluate(
     ledger: Annotated[
         Path | None, typer.Option(help="Keep the rank of every target here, as Parquet.", show_default=False)
     ] = None,
+    lists: Annotated[
+        bool, typer.Option("--lists", help="Also say what the top 10 lists show: coverage, novelty, popularity.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
 ) -> None:
     """Rank every target among all items and print the metrics at 5, 10 and 20 with their standard errors.
@@ -37,10 +40,11 @@ def evaluate(
 
     - `recollect evaluate runs/first`
     - `recollect evaluate runs/first --on validation --seen allowed --ledger ranks.parquet`
+    - `recollect evaluate runs/first --on validation --lists`
     """
     from recollect.artifact import load
     from recollect.evaluate.metrics import CUTOFFS, measure
-    from recollect.study.scoring import SCORINGS, data_of, note_scoring, score
+    from recollect.study.scoring import SCORINGS, data_of, note_scoring, score, shown
 
     trained = load(run)
     log = data_of(trained, data)
@@ -50,13 +54,9 @@ def evaluate(
             f"{trained.card['data']['digest']})",
             err=True,
         )
-    ranked = score(
-        trained,
-        log,
-        protocol=None if protocol is None else protocol.value,
-        seen=None if seen is None else seen.value,
-        on=on.value,
-    )
+    split, filtering = None if protocol is None else protocol.value, None if seen is None else seen.value
+    ranked = score(trained, log, protocol=split, seen=filtering, on=on.value)
+    look = shown(trained, log, protocol=split, seen=filtering, on=on.value) if lists else None
     metrics = measure(ranked)
     if ledger is not None:
         ranked.save(ledger)
@@ -75,6 +75,7 @@ def evaluate(
                 "protocol": ranked.protocols[trained.name],
                 "protocol_line": line,
                 "test_scorings": scorings,
+                **({} if look is None else {"lists": look}),
             }
         )
         return
@@ -88,5 +89,11 @@ def evaluate(
         share = metrics.misses / metrics.questions
         typer.echo(f"{share:.1%} of the targets were seen before and count as misses; --seen allowed ranks them too.")
     typer.echo(line)
+    if look is not None:
+        typer.echo(
+            f"The top 10 of {look.lists:,} users show {look.coverage:.1%} of the catalogue; {look.popularity_share:.1%} "
+            f"of their places go to the fifth of the items that is most frequent in training (Gini of exposure "
+            f"{look.exposure_gini:.3f}, mean novelty {look.novelty:.2f} bits)."
+        )
     if scorings > 1:
         typer.echo(f"This was scoring {scorings} of test for this run ({SCORINGS} lists them).")

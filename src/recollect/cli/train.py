@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from recollect.cli.choices import OnBad, Seen, Ties
+from recollect.cli.choices import (
+    ON_BAD,
+    SOURCE,
+    TIES,
+    DataDir,
+    ItemColumn,
+    OnBad,
+    Seen,
+    Ties,
+    TimeColumn,
+    UserColumn,
+)
 from recollect.cli.output import print_json, printable
 
 
@@ -16,25 +27,13 @@ def train(
         str | None,
         typer.Argument(metavar="MODEL", help="The model's name; `recollect models` lists them.", show_default=False),
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="A file, glob (in quotes), folder, or a name such as `simulated`.")
-    ] = None,
-    user: Annotated[str | None, typer.Option(help="The column of users.", show_default="guessed")] = None,
-    item: Annotated[str | None, typer.Option(help="The column of items.", show_default="guessed")] = None,
-    time: Annotated[
-        str | None,
-        typer.Option(help="The column of times; `none` takes the order of the rows.", show_default="guessed"),
-    ] = None,
-    on_bad: Annotated[
-        OnBad | None,
-        typer.Option(help="Rows that cannot be read: stop at the first, or skip and count them.", show_default="stop"),
-    ] = None,
-    ties: Annotated[
-        Ties | None, typer.Option(help="What orders a user's events of one time.", show_default="file")
-    ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where logs are looked up by name.", show_default="RECOLLECT_DATA")
-    ] = None,
+    data: Annotated[str | None, typer.Option(help=SOURCE)] = None,
+    user: UserColumn = None,
+    item: ItemColumn = None,
+    time: TimeColumn = None,
+    on_bad: Annotated[OnBad | None, typer.Option(help=ON_BAD, show_default="stop")] = None,
+    ties: Annotated[Ties | None, typer.Option(help=TIES, show_default="file")] = None,
+    data_dir: DataDir = None,
     seen: Annotated[
         Seen | None,
         typer.Option(

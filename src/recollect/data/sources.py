@@ -53,7 +53,7 @@ def read(
         return read_frame(source, wanted, items=items, users=users).to_log(ties=ties, on_bad=on_bad)
     text = os.fspath(source)
     if text == SIMULATED and not os.path.exists(text):
-        from recollect.data.simulate import SimulateConfig, simulate
+        from recollect.data.simulate.generator import SimulateConfig, simulate
 
         return simulate(SimulateConfig()).log
     place, name = locate(text, data_dir)

@@ -6,13 +6,12 @@ question, so that neither the number of users nor the length of a life changes t
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from recollect.contracts import PAD, Recommender, State, Window
 from recollect.data.blocks import by_length, pieces, ranges
@@ -20,6 +19,7 @@ from recollect.data.histories import Questions
 from recollect.data.log import DataError, EventLog
 from recollect.evaluate.ledger import MISS, Ledger
 from recollect.evaluate.protocol import Protocol, Seen
+from recollect.nn.evaluating import evaluating
 
 SCORE_CELLS = 1 << 24
 """Scores held at once (64 MiB in fp32): a block larger than this is scored in parts."""
@@ -70,7 +70,7 @@ def rank(
     walks = _walks(questions, offsets, last)
     ranks = np.zeros(len(questions), dtype=np.int32)
     done = 0
-    with torch.inference_mode(), _evaluating(model):
+    with torch.inference_mode(), evaluating(model):
         for rows in _blocks(walks, questions, token_budget, segment):
             for state, asked in _walk(model, log, questions, walks, rows, place, segment):
                 for part in _parts(len(asked), log.item_ids.size):
@@ -210,18 +210,3 @@ def _ranks(
 def _history(model: Recommender, last: int | None) -> str:
     limits = [limit for limit in (last, model.window if isinstance(model, Window) else None) if limit is not None]
     return f"last {min(limits)}" if limits else "whole"
-
-
-@contextlib.contextmanager
-def _evaluating(model: Recommender) -> Iterator[None]:
-    """Evaluation mode inside; outside every module has the mode it had, frozen parts too."""
-    if not isinstance(model, nn.Module):
-        yield
-        return
-    before = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in before:
-            module.training = training

@@ -18,7 +18,7 @@ from recollect import artifact
 from recollect.artifact import Artifact
 from recollect.data.histories import Questions, Split
 from recollect.data.log import EventLog
-from recollect.data.simulate import SimulateConfig, Simulation, simulate
+from recollect.data.simulate.generator import SimulateConfig, Simulation, simulate
 from recollect.evaluate.ledger import Ledger, concat
 from recollect.evaluate.metrics import Metrics, measure
 from recollect.evaluate.protocol import Protocol

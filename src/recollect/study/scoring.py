@@ -16,12 +16,15 @@ import numpy as np
 
 from recollect.artifact import Artifact, ArtifactError, reason
 from recollect.config import ConfigError
+from recollect.data.blocks import ranges
 from recollect.data.histories import Questions, Ragged, Split
 from recollect.data.log import DataError, EventLog, Vocabulary
 from recollect.evaluate.ledger import Ledger
+from recollect.evaluate.lists import ListMetrics, ListTally
 from recollect.evaluate.metrics import Metrics
 from recollect.evaluate.protocol import Seen
 from recollect.evaluate.ranking import rank
+from recollect.recommend import top_lists
 from recollect.study.run import read_data, split_data
 from recollect.study.settings import RunSettings, settings_from
 
@@ -62,6 +65,30 @@ def score(
         split=f"{split.protocol}, {on}{note}",
         progress=progress,
     )
+
+
+def shown(
+    trained: Artifact,
+    log: EventLog,
+    *,
+    protocol: Literal["loo", "temporal"] | None = None,
+    seen: Seen | None = None,
+    on: Part = "test",
+    k: int = 10,
+) -> ListMetrics:
+    """What the top k lists show, one list a user: the one given at the user's first question. As `score` otherwise."""
+    settings = settings_from(trained.settings)
+    split, _ = _split(trained, settings, log, protocol, on)
+    asked = _asked(split, on)
+    users, first = np.unique(asked.users, return_index=True)
+    starts, ends = log.offsets[users], asked.positions[first]
+    index, _ = ranges(starts, ends)
+    offsets = np.concatenate([[0], np.cumsum(ends - starts)])
+    histories = Ragged(log.items[index].astype(np.int64), log.times[index], offsets)
+    tally = ListTally(np.bincount(split.train.items, minlength=log.item_ids.size))
+    for lists in top_lists(trained.model, histories, k=k, seen=seen or settings.evaluate.seen, clock=log.clock):
+        tally.add(lists.codes)
+    return tally.result()
 
 
 def data_of(trained: Artifact, source: str | None = None) -> EventLog:

@@ -33,9 +33,9 @@ PREPARED_PRODUCTS = 16
 def bound_prepared_products() -> None:
     """Keep few of the products that the CPU's bf16 library prepares, one for each shape it meets.
 
-    Batches of whole histories come in very many shapes: with the thousand that each of two caches holds by default, ML-1M
-    ends above 3 GB, most of it prepared products and the holes between them. Both caches read their size from the
-    environment at their first use, so this comes before the first product; what the user has set stays.
+    Batches of whole histories come in very many shapes: with the thousand that each of two caches holds by default,
+    ML-1M ends above 3 GB, most of it prepared products and the holes between them. Both caches read their size from
+    the environment at their first use, so this comes before the first product; what the user has set stays.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(PREPARED_PRODUCTS))  # oneDNN's own
     os.environ.setdefault("LRU_CACHE_CAPACITY", str(PREPARED_PRODUCTS))  # the one that torch keeps in front of it

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -31,14 +29,14 @@ class Silent:
 
 
 class Console:
-    """A rich bar on a terminal; plain lines, one an epoch, where output goes to a file. Rows also go to `log`."""
+    """A rich bar on a terminal; plain lines, one an epoch, where output goes to a file."""
 
-    def __init__(self, log: Path | None = None, epochs: int | None = None) -> None:
+    def __init__(self, epochs: int | None = None) -> None:
         from rich.console import Console as RichConsole
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self.console = RichConsole(file=sys.stderr)
-        self.log, self.epochs = log, epochs
+        self.epochs = epochs
         self.bar = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
@@ -51,7 +49,7 @@ class Console:
         self.task: Any = None
 
     def note(self, text: str) -> None:
-        self.console.print(text, highlight=False)
+        self.console.print(text, highlight=False, soft_wrap=True)
 
     def resumed(self, place: Place) -> None:
         self.note(f"going on from epoch {place.epoch + 1}, step {place.step + 1}")
@@ -84,6 +82,3 @@ class Console:
             f"epoch {row['epoch']}{of}  loss {row['loss']:.4f}  {row['train_seconds']:.1f} s"
             f"  {rate:,.0f} events/s{checked}"
         )
-        if self.log is not None:
-            with self.log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(dict(row)) + "\n")

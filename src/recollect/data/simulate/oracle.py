@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 
 from recollect.data.log import EventLog
-from recollect.data.simulate_world import BINGE, BROWSE, DAY, FIRST_DAY, World
+from recollect.data.simulate.world import BINGE, BROWSE, DAY, FIRST_DAY, World
 
 BLOCK = 2048
 """Users followed at a time: their beliefs are P x K x S numbers each."""

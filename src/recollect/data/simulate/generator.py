@@ -11,9 +11,9 @@ import dataclasses
 import numpy as np
 
 from recollect.data.log import EventLog, Table, Vocabulary
-from recollect.data.simulate_oracle import predict
-from recollect.data.simulate_titles import catalogue_titles
-from recollect.data.simulate_world import BINGE, DAY, FIRST_DAY, SimulateConfig, World, draw_world
+from recollect.data.simulate.oracle import predict
+from recollect.data.simulate.titles import catalogue_titles
+from recollect.data.simulate.world import BINGE, DAY, FIRST_DAY, SimulateConfig, World, draw_world
 
 __all__ = ["SimulateConfig", "Simulation", "simulate"]
 

@@ -7,8 +7,8 @@ import pytest
 
 from recollect.config import ConfigError, decode
 from recollect.data.log import build_log
-from recollect.data.simulate import SimulateConfig, Simulation, simulate
-from recollect.data.simulate_world import DAY, FIRST_DAY, SESSION_CAP
+from recollect.data.simulate.generator import SimulateConfig, Simulation, simulate
+from recollect.data.simulate.world import DAY, FIRST_DAY, SESSION_CAP
 
 SMALL = SimulateConfig(
     users=300,

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from recollect.data.simulate import SimulateConfig, Simulation, simulate
-from recollect.data.simulate_oracle import predict
-from recollect.data.simulate_world import DAY, FIRST_DAY, SESSION_CAP, World
+from recollect.data.simulate.generator import SimulateConfig, Simulation, simulate
+from recollect.data.simulate.oracle import predict
+from recollect.data.simulate.world import DAY, FIRST_DAY, SESSION_CAP, World
 
 SMALL = SimulateConfig(
     users=300,
@@ -293,7 +293,7 @@ def test_answers_use_the_past_only(small: Simulation) -> None:
 def test_questions_in_any_order_and_company(
     small: Simulation, answers: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recollect.data.simulate_oracle.BLOCK", 7)
+    monkeypatch.setattr("recollect.data.simulate.oracle.BLOCK", 7)
     positions = np.random.default_rng(0).permutation(len(small.log))[:60]
     alone = small.best_possible(small.log.users[positions], positions)
     np.testing.assert_allclose(alone, answers[positions], rtol=1e-9, atol=1e-15)
