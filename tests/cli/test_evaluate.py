@@ -40,10 +40,9 @@ def test_what_the_lists_show_is_counted_from_the_lists_themselves(recollect: Com
     model = load(run)
     log = data_of(model)
     asked = loo(log).validation
-    answers = [
-        log.item_ids.decode(log.items[log.offsets[u] : p]).tolist() for u, p in zip(asked.users, asked.positions)
-    ]
-    lists = [[one.item for one in answer] for answer in recommend(model.model, model.items, answers, k=10)]
+    pasts = [log.items[log.offsets[u] : p] for u, p in zip(asked.users, asked.positions, strict=True)]
+    histories = [log.item_ids.decode(past).tolist() for past in pasts]
+    lists = [[one.item for one in answer] for answer in recommend(model.model, model.items, histories, k=10)]
     listed = {item for one in lists for item in one}
     assert said.json["lists"]["lists"] == len(lists) == 30
     assert said.json["lists"]["coverage"] == pytest.approx(len(listed) / len(log.item_ids))

@@ -91,8 +91,8 @@ def evaluate(
     typer.echo(line)
     if look is not None:
         typer.echo(
-            f"The top 10 of {look.lists:,} users show {look.coverage:.1%} of the catalogue; {look.popularity_share:.1%} "
-            f"of their places go to the fifth of the items that is most frequent in training (Gini of exposure "
+            f"The top 10 of {look.lists:,} users show {look.coverage:.1%} of the catalogue; "
+            f"{look.popularity_share:.1%} of their places go to the fifth of the items that is most frequent in training (Gini of exposure "
             f"{look.exposure_gini:.3f}, mean novelty {look.novelty:.2f} bits)."
         )
     if scorings > 1:
