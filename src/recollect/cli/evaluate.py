@@ -92,8 +92,8 @@ def evaluate(
     if look is not None:
         typer.echo(
             f"The top 10 of {look.lists:,} users show {look.coverage:.1%} of the catalogue; "
-            f"{look.popularity_share:.1%} of their places go to the fifth of the items that is most frequent in training (Gini of exposure "
-            f"{look.exposure_gini:.3f}, mean novelty {look.novelty:.2f} bits)."
+            f"{look.popularity_share:.1%} of their places go to the fifth of the items that is most frequent in "
+            f"training (Gini of exposure {look.exposure_gini:.3f}, mean novelty {look.novelty:.2f} bits)."
         )
     if scorings > 1:
         typer.echo(f"This was scoring {scorings} of test for this run ({SCORINGS} lists them).")
