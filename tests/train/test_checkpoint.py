@@ -74,6 +74,14 @@ def refused(path: Path, match: str, identity: dict[str, Any] | None = None) -> N
     assert path.read_bytes() == bytes_before
 
 
+def test_a_run_never_writes_over_the_checkpoint_of_another(tmp_path: Path) -> None:
+    run("gru4rec", tmp_path, epochs=1)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    with pytest.raises(ConfigError, match="go on with it"):
+        run("gru4rec", tmp_path, epochs=1)
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+
 @pytest.mark.parametrize("kept", [0, 4, 100, 0.5, 0.999])
 def test_a_truncated_file(kept: float, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -54,9 +54,10 @@ def evaluate(
             f"{trained.card['data']['digest']})",
             err=True,
         )
-    split, filtering = None if protocol is None else protocol.value, None if seen is None else seen.value
-    ranked = score(trained, log, protocol=split, seen=filtering, on=on.value)
-    look = shown(trained, log, protocol=split, seen=filtering, on=on.value) if lists else None
+    split: Literal["loo", "temporal"] | None = None if protocol is None else protocol.value
+    candidates: Literal["hidden", "allowed"] | None = None if seen is None else seen.value
+    ranked = score(trained, log, protocol=split, seen=candidates, on=on.value)
+    look = shown(trained, log, protocol=split, seen=candidates, on=on.value) if lists else None
     metrics = measure(ranked)
     if ledger is not None:
         ranked.save(ledger)

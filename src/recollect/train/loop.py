@@ -21,6 +21,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from recollect.config import ConfigError
 from recollect.contracts import Carried, Histories, Network, State, Window
 from recollect.data.batches import Step, build, plan_carried, plan_windows, token_budget
 from recollect.data.log import DataError
@@ -50,7 +51,14 @@ def train(
     resume: bool = False,
     identity: dict[str, Any] | None = None,
 ) -> Progress:
-    """Train in place and leave the best validated weights in the model -> what happened, epoch by epoch."""
+    """Train in place and leave the best validated weights in the model -> what happened, epoch by epoch.
+
+    `save_to`: the checkpoint; one that is there already is gone on with (`resume`) or refused, never overwritten.
+    """
+    if save_to is not None and not resume and save_to.exists():
+        raise ConfigError(
+            f"{save_to}: the checkpoint of another run is there; go on with it (resume), or choose another folder"
+        )
     bound_prepared_products()
     fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=_precision(settings))  # type: ignore[arg-type]
     objective = Objective(model, settings.loss)
