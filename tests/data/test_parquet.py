@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -72,3 +74,14 @@ def test_what_cannot_be_written_or_read_is_one_clear_error(tmp_path):
         write_columns(tmp_path / "t.parquet", {"a": np.arange(2), "b": np.arange(3)}, {})
     assert (tmp_path / "file").read_text() == "in the way"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_is_no_file_is_never_put_aside(tmp_path):
+    """A rename would replace a device by the table, where the user may do so."""
+    pipe, folder = tmp_path / "pipe", tmp_path / "folder"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    for path in (pipe, folder):
+        with pytest.raises(DataError, match="is there already, and is no file"):
+            write_columns(path, block(0, 1), {})
+    assert pipe.is_fifo() and folder.is_dir() and sorted(tmp_path.iterdir()) == [folder, pipe]

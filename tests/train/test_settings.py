@@ -25,3 +25,8 @@ def test_wrong_settings_are_named(values: dict[str, object], message: str) -> No
 def test_they_survive_a_round_trip() -> None:
     settings = TrainSettings(minutes=3.5, batches={"history": 200})  # type: ignore[arg-type]
     assert decode(TrainSettings, plain(settings), where="train") == settings
+
+
+@pytest.mark.parametrize("given", [32, "32"])
+def test_a_precision_of_32_may_be_a_number(given: object) -> None:
+    assert decode(TrainSettings, {"precision": given}, where="train").precision == "32"

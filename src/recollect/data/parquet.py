@@ -85,6 +85,8 @@ def _table(columns: Mapping[str, np.ndarray]) -> pl.DataFrame:
 @contextlib.contextmanager
 def _appearing(path: Path) -> Iterator[tuple[Path, Path]]:
     """A folder for parts, and a file in it that is moved to `path` when all went well; beside it, so on one disk."""
+    if path.exists() and not path.is_file():  # a device or a folder; a rename would put the table in its place
+        raise DataError(f"{path}: cannot be written: it is there already, and is no file")
     folder = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from recollect.config import Settings
 from recollect.data.batches import BatchSettings
@@ -46,3 +46,9 @@ class TrainSettings(Settings):
     """How histories become batches."""
     loss: LossSettings = LossSettings()
     """What is minimised."""
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _as_written(cls, given: object) -> object:
+        """32 is a number in a settings file and on the command line."""
+        return "32" if given == 32 else given
