@@ -44,7 +44,7 @@ class XLSTMLSR(Carried):
         """Windows of the short stream in training: blocks with m to 2m - 1 events of context, or exactly m."""
         normalise: bool = True
         """Layer norm and dropout on what is read (eq. 1); False is the ablation `w/o LN`."""
-        contrastive: float = Field(0.0, ge=0)
+        contrastive: float = Field(0.1, ge=0)
         """Weight lambda of the contrastive loss (eq. 27); 0 is the ablation `w/o CL`."""
         temperature: float = Field(0.2, gt=0)
         """Temperature tau of the contrastive loss (eq. 24)."""
