@@ -11,6 +11,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recollect.config import ConfigError
 from recollect.nn.dropout import Dropout
 
 
@@ -20,7 +21,7 @@ class CausalAttention(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         if width % heads:
-            raise ValueError(f"width {width} does not divide into {heads} heads")
+            raise ConfigError(f"attention of width {width} does not divide into {heads} heads")
         self.heads, self.drop = heads, dropout
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recollect.config import Settings
+from recollect.config import ConfigError, Settings
 from recollect.contracts import Events, State
 from recollect.nn import mlstm
 from recollect.nn.conv import CausalConv
@@ -24,13 +25,13 @@ from recollect.nn.projection import BlockLinear
 class MLSTMSettings(Settings):
     """How an mLSTM block is built."""
 
-    heads: int = 4
+    heads: int = Field(4, ge=1)
     """Independent matrix memories; each is (expansion * width / heads) squared."""
-    expansion: int = 2
+    expansion: int = Field(2, ge=1)
     """Up-projection factor of the block."""
-    convolution: int = 4
+    convolution: int = Field(4, ge=1)
     """Width of the causal convolution that feeds q and k."""
-    block: int = 0
+    block: int = Field(0, ge=0)
     """Block size of the q, k, v projections (the paper: 4); 0 is dense."""
     input_gate: Literal["exp", "sigmoid"] = "exp"
     """sigmoid is the paper's ablation `w/o MTXE`."""
@@ -40,9 +41,9 @@ class MLSTMSettings(Settings):
     """silu gates with a branch of its own (the xLSTM code); sigmoid is eq. 11 of the paper."""
     forget_range: tuple[float, float] = (3.0, 6.0)
     """Where the forget gate starts, spread over the heads: f = sigmoid of it; 6 forgets to 1/e in about 400 events."""
-    feedforward: float = 2.0
+    feedforward: float = Field(2.0, ge=0)
     """Width factor of the gated feed-forward behind the cell; 0 leaves it out (the paper's block)."""
-    chunk: int = 32
+    chunk: int = Field(32, ge=1)
     """Events a chunk of the chunkwise form; changes speed, never results."""
 
 
@@ -53,7 +54,9 @@ class MLSTMBlock(nn.Module):
         super().__init__()
         inner = settings.expansion * width
         if inner % settings.heads:
-            raise ValueError(f"expansion * width = {inner} does not divide into {settings.heads} heads")
+            raise ConfigError(
+                f"expansion x width = {inner} of an mLSTM block does not divide into {settings.heads} heads"
+            )
         self.settings, self.size = settings, inner // settings.heads
         self.norm = nn.LayerNorm(width)
         self.up = nn.Linear(width, 2 * inner)

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recollect.config import ConfigError
+
 
 class BlockLinear(nn.Module):
     """[... C] -> [... C] with C / block blocks of block x block; `block` equal to C is an ordinary dense map."""
@@ -19,7 +21,7 @@ class BlockLinear(nn.Module):
     def __init__(self, channels: int, block: int) -> None:
         super().__init__()
         if channels % block:
-            raise ValueError(f"{channels} channels do not divide into blocks of {block}")
+            raise ConfigError(f"{channels} channels do not divide into blocks of {block}")
         bound = 1 / math.sqrt(block)
         self.weight = nn.Parameter(torch.empty(channels // block, block, block).uniform_(-bound, bound))
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recollect.config import Settings
+from recollect.config import ConfigError, Settings
 from recollect.nn import slstm
 from recollect.nn.conv import CausalConv
 from recollect.nn.dropout import Dropout
@@ -23,17 +24,17 @@ from recollect.nn.projection import BlockLinear
 class SLSTMSettings(Settings):
     """How an sLSTM block is built."""
 
-    heads: int = 4
+    heads: int = Field(4, ge=1)
     """Groups of cells that mix with each other and not across groups."""
-    convolution: int = 4
+    convolution: int = Field(4, ge=1)
     """Width of the causal convolution that feeds the input and forget gates."""
-    block: int = 0
+    block: int = Field(0, ge=0)
     """Block size of the gate projections (the paper: 4); 0 is dense."""
     input_gate: Literal["exp", "sigmoid"] = "exp"
     """sigmoid is the paper's ablation `w/o MIXE`."""
     forget_range: tuple[float, float] = (3.0, 6.0)
     """Bias of the forget gate, spread over the heads."""
-    feedforward: float = 4 / 3
+    feedforward: float = Field(4 / 3, ge=0)
     """Width factor of the gated feed-forward behind the cell; 0 leaves it out."""
 
 
@@ -43,7 +44,7 @@ class SLSTMBlock(nn.Module):
     def __init__(self, width: int, settings: SLSTMSettings, dropout: float) -> None:
         super().__init__()
         if width % settings.heads:
-            raise ValueError(f"width {width} does not divide into {settings.heads} heads")
+            raise ConfigError(f"an sLSTM block of width {width} does not divide into {settings.heads} heads")
         self.settings, self.size = settings, width // settings.heads
         self.norm = nn.LayerNorm(width)
         self.conv = CausalConv(width, settings.convolution)
