@@ -54,7 +54,7 @@ from recollect import registry
 from recollect.config import decode
 from recollect.contracts import Catalog
 from recollect.data.histories import Ragged
-from recollect.train.loop import train
+from recollect.train.loop import prepares_products, train
 from recollect.train.memory import estimate_bytes, peak_bytes
 from recollect.train.progress import Silent
 from recollect.train.settings import TrainSettings
@@ -73,7 +73,7 @@ train(model, few, settings, judge, Silent())  # what torch takes by itself, opti
 before = peak_bytes()
 train(model, data, settings, judge, Silent())
 moments = 5 * 4 * sum(p.numel() for p in model.parameters())
-print(estimate_bytes(model, 4096), peak_bytes() - before + moments)
+print(estimate_bytes(model, 4096, prepared=prepares_products(settings)), peak_bytes() - before + moments)
 """
 
 

@@ -227,13 +227,21 @@ def _set_rate(optimizer: torch.optim.Optimizer, settings: TrainSettings, step: i
         group["lr"] = rate_at(settings, step, total)
 
 
+def prepares_products(settings: TrainSettings) -> bool:
+    """True for bf16 products on a CPU: each shape of them is prepared and kept, which takes memory."""
+    return _precision(settings) == "bf16-mixed" and not _on_cuda(settings)
+
+
+def _on_cuda(settings: TrainSettings) -> bool:
+    return settings.accelerator in ("auto", "cuda") and torch.cuda.is_available()
+
+
 def _precision(settings: TrainSettings) -> str:
     if settings.precision == "32":
         return "32-true"
     if settings.precision == "bf16":
         return "bf16-mixed"
-    on_cuda = settings.accelerator in ("auto", "cuda") and torch.cuda.is_available()
-    native = torch.cuda.is_bf16_supported() if on_cuda else torch.cpu._is_avx512_bf16_supported()
+    native = torch.cuda.is_bf16_supported() if _on_cuda(settings) else torch.cpu._is_avx512_bf16_supported()
     return "bf16-mixed" if native else "32-true"
 
 

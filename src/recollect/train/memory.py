@@ -17,17 +17,21 @@ from recollect.losses.full import CHUNK_CELLS
 ACTIVATIONS_PER_PARAMETER_CELL = 0.2
 """Bytes kept per batch cell for each non-table parameter: .15 (gru4rec) to .26 (xlstm-lsr) were measured in fp32."""
 
+PREPARED_PRODUCTS = 128
+"""Prepared products kept: about those of one training step. Fewer were slow, see docs/log.md."""
+PREPARED_BYTES = 1_000_000
+"""What each takes, roughly, with the holes it leaves."""
 
-def estimate_bytes(model: Network, tokens: int) -> int:
-    """Peak bytes of training with batches of `tokens` cells, beyond what Python and torch take (about 0.4 GB)."""
+
+def estimate_bytes(model: Network, tokens: int, *, prepared: bool = False) -> int:
+    """Peak bytes of training with batches of `tokens` cells, beyond what Python and torch take (about 0.4 GB).
+
+    `prepared`: bf16 products on a CPU, which are prepared for each shape and kept (`bound_prepared_products`).
+    """
     parameters = sum(p.numel() for p in model.parameters())
     beyond_table = parameters - model.item_vectors().numel()
     activations = int(tokens * beyond_table * ACTIVATIONS_PER_PARAMETER_CELL)
-    return parameters * 4 * 5 + activations + 3 * 4 * CHUNK_CELLS
-
-
-PREPARED_PRODUCTS = 16
-"""Prepared products kept. Each takes .5 to 1 MB; keeping a thousand (the default) was not faster, see docs/log.md."""
+    return parameters * 4 * 5 + activations + 3 * 4 * CHUNK_CELLS + prepared * PREPARED_PRODUCTS * PREPARED_BYTES
 
 
 def bound_prepared_products() -> None:
