@@ -71,7 +71,7 @@ def one(length: int, segment: int, threads: int, precision: str) -> dict[str, fl
 
 
 def measure(length: int, segment: int, threads: int, precision: str) -> None:
-    """Seconds of the fastest of three passes over one history, after a short one has warmed up.
+    """Seconds of the fastest of five passes over one history, after a short one has warmed up.
 
     `bytes` is the most memory of the process less what it held with all libraries loaded and no model yet.
     """
@@ -107,7 +107,7 @@ def measure(length: int, segment: int, threads: int, precision: str) -> None:
         return float(progress.history[0]["train_seconds"])
 
     run(2 * min(segment, 512))
-    seconds = min(run(length) for _ in range(3))
+    seconds = min(run(length) for _ in range(5))
     print(json.dumps({"seconds": seconds, "bytes": peak_bytes() - before}))
 
 
