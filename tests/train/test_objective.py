@@ -71,7 +71,7 @@ def test_segments_with_the_state_carried_are_one_whole() -> None:
             part = events.span(start, stop)
             loss, _, carried = objective(batch(part), carried)
             assert carried is not None and not any(tensor.requires_grad for tensor in carried.state.values())
-            total += float(loss) * int(part.mask.sum())
+            total += float(loss.detach()) * int(part.mask.sum())
         whole = objective(batch(events), None)[0]
         torch.testing.assert_close(total / int(events.mask.sum()), float(whole), rtol=1e-4, atol=1e-5)
 
