@@ -42,7 +42,7 @@ class Objective(nn.Module):
             state = self.model.fresh(events.users) if carried is None else carried.state
             first = state["hidden"]
             hidden, state, aux = self.model(events, state)
-            after = Sealed(State({name: tensor.detach() for name, tensor in state.items()}))
+            after = Sealed(state.detach())
         else:
             assert isinstance(self.model, Window)
             first = self.model.start().expand(events.users, -1)
