@@ -1,4 +1,4 @@
-"""Item neighbours against dense brute force, and the memory of distinct codes against a plain list."""
+"""Item neighbours against dense brute force."""
 
 from __future__ import annotations
 
@@ -9,21 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recollect.contracts import Catalog, Events
-from recollect.data.histories import Ragged
-from recollect.models import itemknn
+from recollect.counting import scoring
 from recollect.models.itemknn import ItemKNN
 
-SIZE = 9
-Rows = list[list[int]]
-rows_of_items = st.lists(st.lists(st.integers(1, SIZE - 2), max_size=12), min_size=1, max_size=6)
+from ..counting.material import SIZE, Rows, last_distinct, ragged, rows_of_items
+
 configs = st.builds(
     ItemKNN.Config, neighbours=st.integers(1, 8), shrink=st.sampled_from([0.0, 3.0]), history=st.integers(1, 7)
 )
-
-
-def ragged(rows: Rows) -> Ragged:
-    items = np.array([item for row in rows for item in row], dtype=np.int64)
-    return Ragged(items, np.arange(len(items)), np.cumsum([0, *map(len, rows)]))
 
 
 def fitted(rows: Rows, config: ItemKNN.Config) -> ItemKNN:
@@ -49,14 +42,6 @@ def dense_similar(rows: Rows, config: ItemKNN.Config) -> np.ndarray:
     return similar
 
 
-def last_distinct(history: list[int], keep: int) -> list[int]:
-    found: list[int] = []
-    for item in reversed(history):
-        if item not in found and len(found) < keep:
-            found.insert(0, item)
-    return found
-
-
 @given(rows_of_items, rows_of_items, configs)
 def test_scores_are_the_definition(rows: Rows, asked: Rows, config: ItemKNN.Config) -> None:
     model = fitted(rows, config)
@@ -70,18 +55,6 @@ def test_scores_are_the_definition(rows: Rows, asked: Rows, config: ItemKNN.Conf
         assert np.allclose(row[1:].numpy(), expected[1:], rtol=1e-5, atol=1e-6)
 
 
-@given(st.lists(rows_of_items, min_size=1, max_size=4), st.integers(1, 7))
-def test_memory_is_the_last_distinct_codes(pieces: list[Rows], keep: int) -> None:
-    users = min(map(len, pieces))
-    model = ItemKNN(ItemKNN.Config(history=keep), Catalog(SIZE))
-    state = model.fresh(users)
-    for piece in pieces:
-        state = model.advance(state, Events.of(piece[:users]))
-    for user in range(users):
-        known = [code for code in state["distinct"][user].tolist() if code]
-        assert known == last_distinct([item for piece in pieces for item in piece[user]], keep)
-
-
 def test_blocks_of_items_and_users_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(0)
     rows = [draw.integers(1, SIZE, 6).tolist() for _ in range(10)]
@@ -89,7 +62,7 @@ def test_blocks_of_items_and_users_change_nothing(monkeypatch: pytest.MonkeyPatc
     whole = fitted(rows, config)
     state = whole.advance(whole.fresh(10), Events.of(rows))
     scores = whole.score(state)
-    monkeypatch.setattr(itemknn, "_CELLS", 2 * SIZE)
+    monkeypatch.setattr(scoring, "CELLS", 2 * SIZE)
     blocked = fitted(rows, config)
     assert torch.equal(scores, blocked.score(state))
     assert all(torch.equal(tensor, blocked.tensors()[name]) for name, tensor in whole.tensors().items())

@@ -9,20 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recollect.contracts import Catalog, Events
-from recollect.data.histories import Ragged
-from recollect.models import markov
+from recollect.counting import scoring
 from recollect.models.markov import Markov
 
-SIZE = 9
-Rows = list[list[int]]
-rows_of_items = st.lists(st.lists(st.integers(1, SIZE - 2), max_size=12), min_size=1, max_size=6)
-
-
-def ragged(rows: Rows) -> Ragged:
-    offsets = np.cumsum([0, *map(len, rows)])
-    items = np.array([item for row in rows for item in row], dtype=np.int64)
-    return Ragged(items, np.arange(len(items)), offsets)
-
+from ..counting.material import SIZE, Rows, ragged, rows_of_items
 
 def dense_steps(rows: Rows, config: Markov.Config) -> np.ndarray:
     """T[a, b], pair by pair."""
@@ -70,7 +60,7 @@ def test_blocks_of_users_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     model = fitted(rows, Markov.Config())
     state = model.advance(model.fresh(10), Events.of(rows))
     whole, some = model.score(state), model.score(state, items=torch.tensor([3, 1]))
-    monkeypatch.setattr(markov, "_CELLS", 3 * SIZE)
+    monkeypatch.setattr(scoring, "CELLS", 3 * SIZE)
     assert torch.equal(whole, model.score(state)) and torch.equal(some, model.score(state, items=torch.tensor([3, 1])))
     assert model.score(model.fresh(0)).shape == (0, SIZE)
 

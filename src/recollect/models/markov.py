@@ -14,10 +14,9 @@ from pydantic import Field
 from torch import Tensor
 
 from recollect.config import Settings
-from recollect.contracts import PAD, Catalog, Counting, Events, Histories, State, push_recent
-
-_CELLS = 1 << 24
-"""How many scores are worked out at a time, which bounds the memory beside the answer."""
+from recollect.contracts import Catalog, Counting, Events, Histories, State, push_recent
+from recollect.counting.matrices import expect_names, from_tensors, to_tensors
+from recollect.counting.scoring import log_popularity, score_in_blocks
 
 
 class Markov(Counting):
@@ -75,17 +74,14 @@ class Markov(Counting):
 
     def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
         recent, held = state["recent"].cpu().numpy(), state["held"].cpu().numpy()
-        wanted = None if items is None else items.expand(len(recent), -1).cpu().numpy()
-        answer = np.empty((len(recent), self.catalog.size if wanted is None else wanted.shape[1]), np.float32)
-        prior = self._log_popularity()
-        block = max(1, _CELLS // self.catalog.size)
-        for start in range(0, len(recent), block):
-            rows = slice(start, start + block)
-            scores = self._score_block(recent[rows], held[rows], prior)
-            answer[rows] = scores if wanted is None else np.take_along_axis(scores, wanted[rows], axis=1)
-        return torch.from_numpy(answer).to(state["recent"].device)
+        prior = log_popularity(self._counts)
 
-    def _score_block(self, recent: np.ndarray, held: np.ndarray, prior: np.ndarray) -> np.ndarray:
+        def score_rows(rows: slice) -> np.ndarray:
+            return self._score_rows(recent[rows], held[rows], prior)
+
+        return score_in_blocks(score_rows, len(recent), self.catalog.size, items, state["recent"].device)
+
+    def _score_rows(self, recent: np.ndarray, held: np.ndarray, prior: np.ndarray) -> np.ndarray:
         filled = np.arange(recent.shape[1]) < held[:, None]  # [b M]
         age = held[:, None] - 1 - np.arange(recent.shape[1])
         worth = (self.config.decay ** age[filled]).astype(np.float32)
@@ -94,30 +90,15 @@ class Markov(Counting):
         scores = (looked_at @ self._steps).toarray()  # [b V]
         leads = np.diff(self._steps.indptr) > 0  # [V] whether anything ever followed the item
         scores[~(leads[recent] & filled).any(axis=1)] = prior
-        scores[:, PAD] = -np.inf
         return scores
 
-    def _log_popularity(self) -> np.ndarray:
-        """[V]: the log of each item's share of events, every item given one more."""
-        smoothed = self._counts + 1.0
-        return np.log(smoothed / smoothed[PAD + 1 :].sum()).astype(np.float32)
-
     def tensors(self) -> Mapping[str, Tensor]:
-        steps = self._steps
-        return {
-            "counts": torch.from_numpy(self._counts),
-            "steps.offsets": torch.from_numpy(steps.indptr.astype(np.int64)),
-            "steps.items": torch.from_numpy(steps.indices.astype(np.int32)),
-            "steps.values": torch.from_numpy(steps.data),
-        }
+        return {"counts": torch.from_numpy(self._counts), **to_tensors("steps", self._steps)}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        size, names = self.catalog.size, set(self.tensors())
-        if set(tensors) != names:
-            raise ValueError(f"markov: expected {sorted(names)}, got {sorted(tensors)}")
-        arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
-        if len(arrays["counts"]) != size or len(arrays["steps.offsets"]) != size + 1:
+        size = self.catalog.size
+        expect_names("markov", tensors, list(self.tensors()))
+        if len(tensors["counts"]) != size:
             raise ValueError(f"markov: the tables are not of {size} item codes")
-        parts = (arrays["steps.values"], arrays["steps.items"], arrays["steps.offsets"])
-        self._steps = sp.csr_array(parts, shape=(size, size))
-        self._counts = arrays["counts"]
+        self._steps = from_tensors("steps", tensors, (size, size))
+        self._counts = tensors["counts"].cpu().numpy()

@@ -1,0 +1,58 @@
+"""Sparse matrices of users and items: made from histories, cut to their largest entries, kept as named tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from recollect.contracts import Histories
+
+
+def met(histories: Histories, size: int) -> sp.csr_array:
+    """[U V] float64: 1 where the user met the item, however often."""
+    users = len(histories.offsets) - 1
+    owner = np.repeat(np.arange(users), np.diff(histories.offsets))
+    matrix = sp.coo_array((np.ones(len(owner)), (owner, histories.items)), shape=(users, size)).tocsr()
+    matrix.data[:] = 1.0  # meeting an item twice is meeting it
+    matrix.sort_indices()
+    return matrix
+
+
+def keep_largest(matrix: sp.sparray, keep: int) -> sp.csr_array:
+    """The `keep` largest entries of each row, as fp32 (ties: the smaller column), columns in order."""
+    entries = matrix.tocoo()
+    row, column = entries.coords
+    value = entries.data.astype(np.float32)
+    order = np.lexsort((column, -value, row))
+    row, column, value = row[order], column[order], value[order]
+    near = np.arange(len(row)) - np.searchsorted(row, row) < keep
+    kept = sp.coo_array((value[near], (row[near], column[near])), shape=matrix.shape).tocsr()
+    kept.sort_indices()
+    return kept
+
+
+def to_tensors(name: str, matrix: sp.csr_array) -> dict[str, Tensor]:
+    """The matrix as `name.offsets`, `name.items`, `name.values`: what an artifact stores."""
+    return {
+        f"{name}.offsets": torch.from_numpy(matrix.indptr.astype(np.int64)),
+        f"{name}.items": torch.from_numpy(matrix.indices.astype(np.int32)),
+        f"{name}.values": torch.from_numpy(matrix.data),
+    }
+
+
+def from_tensors(name: str, tensors: Mapping[str, Tensor], shape: tuple[int, int]) -> sp.csr_array:
+    """What `to_tensors` stored; ValueError where it is of another shape."""
+    values, items, offsets = (tensors[f"{name}.{part}"].cpu().numpy() for part in ("values", "items", "offsets"))
+    if len(offsets) != shape[0] + 1 or len(values) != len(items) or items.max(initial=0) >= shape[1]:
+        raise ValueError(f"{name}: the matrix is not one of {shape[0]} rows and {shape[1]} columns")
+    return sp.csr_array((values, items, offsets), shape=shape)
+
+
+def expect_names(model: str, tensors: Mapping[str, Tensor], names: Sequence[str]) -> None:
+    """ValueError unless the tensors are exactly those a model stores."""
+    if set(tensors) != set(names):
+        raise ValueError(f"{model}: expected {sorted(names)}, got {sorted(tensors)}")
