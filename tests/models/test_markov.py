@@ -14,6 +14,7 @@ from recollect.models.markov import Markov
 
 from ..counting.material import SIZE, Rows, ragged, rows_of_items
 
+
 def dense_steps(rows: Rows, config: Markov.Config) -> np.ndarray:
     """T[a, b], pair by pair."""
     seen = np.zeros(SIZE)

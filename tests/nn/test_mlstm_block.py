@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional as F
 
-from recollect.config import decode
+from recollect.config import ConfigError, decode
 from recollect.contracts import Events, State
-from recollect.nn.mlstm_block import MLSTMBlock, MLSTMSettings
+from recollect.nn.mlstm_block import MLSTM7BBlock, MLSTMBlock, MLSTMSettings, make_mlstm_block
 
 
-def made(seed: int = 0, **settings: object) -> MLSTMBlock:
+def made(seed: int = 0, **settings: object) -> MLSTMBlock | MLSTM7BBlock:
     """A block in evaluation mode whose gates are moved off their start, where their weights are zero."""
     torch.manual_seed(seed)
-    block = MLSTMBlock(8, decode(MLSTMSettings, {"heads": 2, "chunk": 4, **settings}, where="mlstm"), 0.5).eval()
+    block = make_mlstm_block(8, decode(MLSTMSettings, {"heads": 2, "chunk": 4, **settings}, where="mlstm"), 0.5).eval()
     with torch.no_grad():
         for parameter in block.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -32,6 +33,7 @@ SWITCHES = [
     {"feedforward": 0.0},
     {"convolution": 2},
     {"expansion": 1},
+    {"style": "7b"},
 ]
 
 
@@ -55,15 +57,17 @@ def test_every_switch_is_felt(settings: dict[str, object]) -> None:
     assert not torch.allclose(one, two)
 
 
-def test_chunk_changes_nothing() -> None:
-    x, blocks = torch.randn(2, 9, 8), [made(chunk=chunk) for chunk in (1, 2, 9, 64)]
+@pytest.mark.parametrize("style", ["lsr", "7b"])
+def test_chunk_changes_nothing(style: str) -> None:
+    x, blocks = torch.randn(2, 9, 8), [made(chunk=chunk, style=style) for chunk in (1, 2, 9, 64)]
     results = [block(x, events(9, 9), block.fresh(2))[0] for block in blocks]
     for result in results[1:]:
         torch.testing.assert_close(result, results[0], rtol=1e-4, atol=1e-5)
 
 
-def test_padding_and_its_content_are_nothing() -> None:
-    block, x = made(), torch.randn(3, 7, 8)
+@pytest.mark.parametrize("style", ["lsr", "7b"])
+def test_padding_and_its_content_are_nothing(style: str) -> None:
+    block, x = made(style=style), torch.randn(3, 7, 8)
     dirty = x.clone()
     dirty[0, 4:], dirty[1, 1:], dirty[2] = 9e3, -50, 7
     clean, one = block(x, events(4, 1, 0, width=7), block.fresh(3))
@@ -88,20 +92,51 @@ def none() -> Events:
     return Events(torch.zeros(2, 0, dtype=torch.int64), torch.tensor([0, 0]))
 
 
-@pytest.mark.parametrize("forget_gate", ["sigmoid", "exp"])
-def test_a_new_block_forgets_at_the_stated_rates_whatever_its_forget_gate(forget_gate: str) -> None:
-    settings = decode(MLSTMSettings, {"forget_gate": forget_gate, "forget_range": (3.0, 6.0)}, where="mlstm")
-    block = MLSTMBlock(8, settings, 0.0)
-    _, log_f = block._log_gates(torch.randn(1, 5, 16), torch.ones(1, 5, dtype=torch.bool))
-    wanted = torch.linspace(3, 6, 4).sigmoid()
-    torch.testing.assert_close(log_f.exp()[0], wanted[:, None].expand(4, 5))
+def test_the_7b_block_is_its_definition() -> None:
+    """One event at a time: keys of half the values' width, soft-capped gates, RMS norms, a sigmoid gate."""
+    block = made(style="7b")
+    assert isinstance(block, MLSTM7BBlock)
+    x, heads, size = torch.randn(2, 9, 8), 2, 8
+    cell, norm = torch.zeros(2, heads, size // 2, size), torch.zeros(2, heads, size // 2)
+    peak = torch.zeros(2, heads)
+
+    def rms(vector: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
+        return vector / (vector.square().mean(-1, keepdim=True) + torch.finfo(vector.dtype).eps).sqrt() * gain
+
+    wanted = []
+    for t in range(9):
+        inner = rms(x[:, t], block.norm.weight)
+        q, k, v = (part.view(2, heads, -1) for part in (inner @ block.qkv.weight.T).split([8, 8, 16], dim=-1))
+        gates = 15 * torch.tanh((inner @ block.memory.gates.weight.T + block.memory.gates.bias) / 15)
+        log_i, log_f = gates[:, :heads], F.logsigmoid(gates[:, heads:])
+        new = torch.maximum(log_f + peak, log_i)
+        keep, take, peak = torch.exp(log_f + peak - new), torch.exp(log_i - new), new
+        cell = keep[..., None, None] * cell + take[..., None, None] * k[..., :, None] * v[..., None, :]
+        norm = keep[..., None] * norm + take[..., None] * k
+        q = q / (size // 2) ** 0.5
+        floor = torch.maximum((q * norm).sum(-1).abs(), torch.exp(-peak)) + 1e-6
+        h = torch.einsum("bhk,bhkv->bhv", q, cell) / floor[..., None]
+        h = F.layer_norm(h, (size,)).flatten(1) * block.memory.norm.gain
+        y = x[:, t] + (h * torch.sigmoid(block.gate(inner))) @ block.down.weight.T
+        a, b = (
+            rms(y, block.feedforward.norm.weight) @ block.feedforward.up.weight.T + block.feedforward.up.bias
+        ).chunk(2, dim=-1)
+        wanted.append(y + F.silu(a) * b @ block.feedforward.down.weight.T + block.feedforward.down.bias)
+    found, _ = block(x, events(9, 9), block.fresh(2))
+    torch.testing.assert_close(found, torch.stack(wanted, dim=1), rtol=1e-4, atol=1e-5)
+
+
+def test_the_7b_style_takes_no_setting_it_does_not_have() -> None:
+    for settings in ({"convolution": 3}, {"block": 4}, {"output_gate": "silu"}, {"heads": 16}):
+        with pytest.raises(ConfigError, match="7b|half"):
+            made(style="7b", **settings)
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
 def test_extreme_gates_stay_finite_and_the_memory_fp32(kind: torch.dtype) -> None:
     block = made()
     with torch.no_grad():
-        block.gates.bias.copy_(torch.tensor([40.0, -40.0, 40.0, -40.0]))
+        block.memory.gates.bias.copy_(torch.tensor([40.0, -40.0, 40.0, -40.0]))
     with torch.autocast("cpu", torch.bfloat16, enabled=kind == torch.bfloat16):
         y, state = block(torch.randn(2, 300, 8) * 10, events(300, 7), block.fresh(2))
     assert y.isfinite().all() and all(part.isfinite().all() for part in state.values())

@@ -1,4 +1,4 @@
-"""The sLSTM block over windows: padding left or right is as if it were not there; every switch is felt."""
+"""The sLSTM block: padding is as if it were not there, one event at a time is all at once, every switch is felt."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from recollect.config import decode
+from recollect.contracts import Events
 from recollect.nn import slstm
 from recollect.nn.slstm_block import SLSTMBlock, SLSTMSettings
 
@@ -55,6 +56,36 @@ def test_it_is_norm_convolution_gates_cell_norm_residual(input_gate: str) -> Non
 def test_every_switch_is_felt(settings: dict[str, object]) -> None:
     x, valid = torch.randn(2, 6, 8), torch.ones(2, 6, dtype=torch.bool)
     assert not torch.allclose(made().encode(x, valid), made(**settings).encode(x, valid))
+
+
+def history(*lengths: int, width: int | None = None) -> Events:
+    return Events(torch.ones(len(lengths), width or max(lengths), dtype=torch.int64), torch.tensor(lengths))
+
+
+@pytest.mark.parametrize("settings", [{}, {"input_gate": "sigmoid"}, {"convolution": 2}])
+def test_with_a_state_one_event_at_a_time_is_all_at_once_and_a_window_is_a_fresh_history(
+    settings: dict[str, object],
+) -> None:
+    block = made(**settings)
+    x, state = torch.randn(3, 9, 8), block.fresh(3)
+    whole, end = block(x, history(9, 9, 9), state)
+    torch.testing.assert_close(whole, block.encode(x, torch.ones(3, 9, dtype=torch.bool)), rtol=1e-4, atol=1e-5)
+    for t in range(9):
+        y, state = block(x[:, t : t + 1], history(1, 1, 1), state)
+        torch.testing.assert_close(y, whole[:, t : t + 1], rtol=1e-4, atol=1e-5)
+    for name in end:
+        torch.testing.assert_close(state[name], end[name], rtol=1e-4, atol=1e-5)
+
+
+def test_the_state_stops_at_a_rows_last_event() -> None:
+    block, x = made(), torch.randn(3, 7, 8)
+    _, used = block(torch.randn(3, 4, 8), history(4, 2, 3), block.fresh(3))
+    _, padded = block(x, history(7, 2, 0, width=7), used)
+    for row, length in ((0, 7), (1, 2)):
+        _, alone = block(x[row : row + 1, :length], history(length), used.rows([row]))
+        for name in padded:
+            torch.testing.assert_close(padded[name][row], alone[name][0], rtol=1e-4, atol=1e-5)
+    assert all(torch.equal(padded[name][2], used[name][2]) for name in used)
 
 
 def test_extreme_gates_stay_finite() -> None:

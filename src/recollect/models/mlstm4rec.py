@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from recollect.config import Settings
 from recollect.contracts import Carried, Catalog, Events, State, take_last
 from recollect.nn.embed import ItemTable
-from recollect.nn.mlstm_block import MLSTMBlock, MLSTMSettings
+from recollect.nn.mlstm_block import MLSTMSettings, make_mlstm_block
+from recollect.nn.stack import Stack
 
 
 class MLSTM4Rec(Carried):
@@ -34,9 +35,7 @@ class MLSTM4Rec(Carried):
         super().__init__()
         self.config, self.catalog = config, catalog
         self.table = ItemTable(catalog.size, config.width, config.dropout)
-        self.blocks = nn.ModuleList(
-            MLSTMBlock(config.width, config.mlstm, config.dropout) for _ in range(config.blocks)
-        )
+        self.blocks = Stack(make_mlstm_block(config.width, config.mlstm, config.dropout) for _ in range(config.blocks))
         self.norm = nn.LayerNorm(config.width)
         self.start = nn.Parameter(torch.randn(config.width) * 0.02)
 
@@ -44,14 +43,10 @@ class MLSTM4Rec(Carried):
         return self.table.weight
 
     def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
-        blocks = {f"blocks.{depth}": block.fresh(users) for depth, block in enumerate(self.blocks)}  # type: ignore[operator]
-        return State.join({"hidden": self.start.expand(users, -1), **blocks})
+        return State.join({"hidden": self.start.expand(users, -1), "blocks": self.blocks.fresh(users)})
 
     def forward(self, events: Events, state: State) -> tuple[Tensor, State, Mapping[str, Tensor]]:
-        x = self.table(events.codes)
-        after = {}
-        for depth, block in enumerate(self.blocks):
-            x, after[f"blocks.{depth}"] = block(x, events, state.part(f"blocks.{depth}"))
+        x, after = self.blocks(self.table(events.codes), events, state.part("blocks"))
         hidden = self.norm(x)
         last = take_last(hidden, events.lengths, state["hidden"].to(hidden.dtype))
-        return hidden, State.join({"hidden": last, **after}), {}
+        return hidden, State.join({"hidden": last, "blocks": after}), {}

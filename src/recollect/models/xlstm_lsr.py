@@ -18,9 +18,10 @@ from recollect.config import Settings
 from recollect.contracts import Carried, Catalog, Events, State, push_recent, take_last
 from recollect.losses.contrastive import contrastive_loss
 from recollect.nn.embed import ItemTable
-from recollect.nn.mlstm_block import MLSTMBlock, MLSTMSettings
+from recollect.nn.mlstm_block import MLSTMSettings, make_mlstm_block
 from recollect.nn.recurrent_block import RecurrentBlock
 from recollect.nn.slstm_block import SLSTMBlock, SLSTMSettings
+from recollect.nn.stack import Stack
 from recollect.nn.windows import align_right, overlapped, sliding
 
 
@@ -60,10 +61,10 @@ class XLSTMLSR(Carried):
         self.config, self.catalog = config, catalog
         width, dropout = config.width, config.dropout
         self.table = ItemTable(catalog.size, width, dropout * config.normalise, normalised=config.normalise)
-        self.long = nn.ModuleList(
-            MLSTMBlock(width, config.mlstm, dropout)
+        self.long = Stack(
+            make_mlstm_block(width, config.mlstm, dropout)
             if config.long_memory == "mlstm"
-            else RecurrentBlock(width, dropout, config.mlstm.feedforward)
+            else RecurrentBlock(width, dropout, 2.0 if config.mlstm.feedforward is None else config.mlstm.feedforward)
             for _ in range(config.blocks)
         )
         self.short = (
@@ -86,7 +87,7 @@ class XLSTMLSR(Carried):
                 "hidden": self.start.expand(users, -1),
                 "recent": recent,
                 "held": recent.new_zeros(users),
-                **{f"long.{depth}": block.fresh(users) for depth, block in enumerate(self.long)},  # type: ignore[operator]
+                "long": self.long.fresh(users),
             }
         )
 
@@ -124,10 +125,8 @@ class XLSTMLSR(Carried):
         )
         return self.config.contrastive * loss, {"contrastive": loss.detach()}
 
-    def _read_long(self, x: Tensor, events: Events, state: State) -> tuple[Tensor, dict[str, State]]:
-        after = {}
-        for depth, block in enumerate(self.long):
-            x, after[f"long.{depth}"] = block(x, events, state.part(f"long.{depth}"))
+    def _read_long(self, x: Tensor, events: Events, state: State) -> tuple[Tensor, State]:
+        x, after = self.long(x, events, state.part("long"))
         return self.norm_long(x), after
 
     def _read_short(self, extended: Tensor, valid: Tensor) -> Tensor:
@@ -149,6 +148,6 @@ class XLSTMLSR(Carried):
             alpha = torch.sigmoid(self.gate(torch.cat([long, short], dim=-1)))
         return alpha * long + (1 - alpha) * short, {"long": long, "short": short, "alpha": alpha}
 
-    def _next(self, state: State, events: Events, after: dict[str, State], hidden: Tensor) -> State:
+    def _next(self, state: State, events: Events, after: State, hidden: Tensor) -> State:
         recent, held = push_recent(state["recent"], state["held"], events)
-        return State.join({"hidden": hidden, "recent": recent, "held": held, **after})
+        return State.join({"hidden": hidden, "recent": recent, "held": held, "long": after})

@@ -1,9 +1,12 @@
-"""The gated feed-forward part of a block: what gives a linear recurrence its non-linearity.
+"""The feed-forward parts of blocks: every event is mapped alone, plainly or gated.
 
-Source: Shazeer 2020 (GLU variants). LRURec gains 10 % on ML-1M by putting one behind a linear recurrence.
+Source: Vaswani et al. 2017, sec. 3.3; Shazeer 2020 (GLU variants). LRURec gains 10 % on ML-1M by putting one behind a
+linear recurrence, which lacks the non-linearity.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -11,13 +14,29 @@ from torch.nn import functional as F
 from recollect.nn.dropout import Dropout
 
 
-class GatedFeedForward(nn.Module):
-    """x + Dropout(W_down(SiLU(a) * b)), (a, b) = W_up LayerNorm(x); hidden width `factor` times the width."""
+class FeedForward(nn.Module):
+    """Dropout(W_down Dropout(activation(W_up x))), hidden width `inner`; norm and residual are the block's."""
 
-    def __init__(self, width: int, factor: float, dropout: float) -> None:
+    def __init__(self, width: int, inner: int, dropout: float, activation: Callable[[Tensor], Tensor] = F.gelu) -> None:
+        super().__init__()
+        self.up, self.down = nn.Linear(width, inner), nn.Linear(inner, width)
+        self.dropout, self.activation = Dropout(dropout), activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.dropout(self.down(self.dropout(self.activation(self.up(x)))))
+        return result
+
+
+class GatedFeedForward(nn.Module):
+    """x + Dropout(W_down(SiLU(a) * b)), (a, b) = W_up norm(x); hidden width `factor` times the width.
+
+    `norm`: what stands before it; a layer norm where none is given.
+    """
+
+    def __init__(self, width: int, factor: float, dropout: float, norm: nn.Module | None = None) -> None:
         super().__init__()
         inner = max(8, round(width * factor / 8) * 8)
-        self.norm = nn.LayerNorm(width)
+        self.norm = nn.LayerNorm(width) if norm is None else norm
         self.up = nn.Linear(width, 2 * inner)
         self.down = nn.Linear(inner, width)
         self.dropout = Dropout(dropout)

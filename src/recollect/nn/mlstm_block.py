@@ -1,6 +1,7 @@
-"""The block around the mLSTM cell: normalise, widen, convolve, remember, gate, narrow, add.
+"""The blocks around the mLSTM cell: that of the xLSTM-LSR paper, and that of xLSTM 7B.
 
-Source: xLSTM-LSR sec. 4.3; Beck et al. 2024, fig. 10; the gated feed-forward behind it follows LRURec.
+Source: xLSTM-LSR sec. 4.3 and Beck et al. 2024, fig. 10, with a gated feed-forward behind it as LRURec has; Beck et al.
+2025 (xLSTM 7B), fig. 1, for the other: no convolution, keys half as wide as values, soft-capped gates, RMS norms.
 """
 
 from __future__ import annotations
@@ -18,33 +19,43 @@ from recollect.nn import mlstm
 from recollect.nn.conv import CausalConv
 from recollect.nn.dropout import Dropout
 from recollect.nn.feedforward import GatedFeedForward
-from recollect.nn.norm import HeadNorm
+from recollect.nn.matrix_memory import MatrixMemory
 from recollect.nn.projection import BlockLinear
+
+GATE_CAP = 15.0
+"""Soft cap of the gates in the 7B style."""
 
 
 class MLSTMSettings(Settings):
     """How an mLSTM block is built."""
 
+    style: Literal["lsr", "7b"] = "lsr"
+    """lsr: the paper's block, a convolution and a skip around the cell; 7b: xLSTM 7B's, leaner and without them."""
     heads: int = Field(4, ge=1)
-    """Independent matrix memories; each is (expansion * width / heads) squared."""
+    """Independent matrix memories; each is (expansion * width / heads) squared (7b: half as many keys)."""
     expansion: int = Field(2, ge=1)
-    """Up-projection factor of the block."""
+    """How much wider the cell is than the block (7b as published: 1)."""
     convolution: int = Field(4, ge=1)
-    """Width of the causal convolution that feeds q and k."""
+    """Width of the causal convolution that feeds q and k; not in the 7b style."""
     block: int = Field(0, ge=0)
-    """Block size of the q, k, v projections (the paper: 4); 0 is dense."""
+    """Block size of the q, k, v projections (the paper: 4); 0 is dense; not in the 7b style."""
     input_gate: Literal["exp", "sigmoid"] = "exp"
     """sigmoid is the paper's ablation `w/o MTXE`."""
     forget_gate: Literal["sigmoid", "exp"] = "sigmoid"
     """exp is eq. 10 of the paper; sigmoid is what every working implementation uses."""
-    output_gate: Literal["silu", "sigmoid"] = "silu"
-    """silu gates with a branch of its own (the xLSTM code); sigmoid is eq. 11 of the paper."""
+    output_gate: Literal["silu", "sigmoid"] | None = None
+    """silu has a branch of its own (the xLSTM code), sigmoid is eq. 11 of the paper; unset: silu (7b: sigmoid)."""
     forget_range: tuple[float, float] = (3.0, 6.0)
     """Where the forget gate starts, spread over the heads: f = sigmoid of it; 6 forgets to 1/e in about 400 events."""
-    feedforward: float = Field(2.0, ge=0)
-    """Width factor of the gated feed-forward behind the cell; 0 leaves it out (the paper's block)."""
+    feedforward: float | None = Field(None, ge=0)
+    """Width factor of the gated feed-forward behind the cell; 0: none (the paper's block); unset: 2 (7b: 8/3)."""
     chunk: int = Field(32, ge=1)
     """Events a chunk of the chunkwise form; changes speed, never results."""
+
+
+def make_mlstm_block(width: int, settings: MLSTMSettings, dropout: float) -> MLSTMBlock | MLSTM7BBlock:
+    """The block of the style that the settings name."""
+    return (MLSTMBlock if settings.style == "lsr" else MLSTM7BBlock)(width, settings, dropout)
 
 
 class MLSTMBlock(nn.Module):
@@ -52,64 +63,94 @@ class MLSTMBlock(nn.Module):
 
     def __init__(self, width: int, settings: MLSTMSettings, dropout: float) -> None:
         super().__init__()
-        inner = settings.expansion * width
-        if inner % settings.heads:
-            raise ConfigError(
-                f"expansion x width = {inner} of an mLSTM block does not divide into {settings.heads} heads"
-            )
-        self.settings, self.size = settings, inner // settings.heads
+        inner, self.heads, self.size = _sizes(width, settings)
         self.norm = nn.LayerNorm(width)
         self.up = nn.Linear(width, 2 * inner)
         self.conv = CausalConv(inner, settings.convolution)
         self.q, self.k, self.v = (BlockLinear(inner, settings.block or inner) for _ in range(3))
-        self.gates = nn.Linear(inner, 2 * settings.heads)
-        self.head_norm = HeadNorm(settings.heads, self.size)
+        self.memory = _memory(settings, self.size, inner)
         self.skip = nn.Parameter(torch.ones(inner))
         self.down = nn.Linear(inner, width)
+        self.open = torch.sigmoid if settings.output_gate == "sigmoid" else F.silu
         self.dropout = Dropout(dropout)
-        self.feedforward = GatedFeedForward(width, settings.feedforward, dropout) if settings.feedforward else None
-        nn.init.zeros_(self.gates.weight)
-        with torch.no_grad():
-            self.gates.bias[: settings.heads].normal_(std=0.1)
-            start = torch.linspace(*settings.forget_range, settings.heads)
-            # An exponential gate starts at the same f: one above 1 would let the first events drown all later ones.
-            self.gates.bias[settings.heads :] = start if settings.forget_gate == "sigmoid" else F.logsigmoid(start)
+        factor = 2.0 if settings.feedforward is None else settings.feedforward
+        self.feedforward = GatedFeedForward(width, factor, dropout) if factor else None
+        self.memory.set_gates(settings.forget_range)
 
     def fresh(self, users: int) -> State:
-        heads, size = self.settings.heads, self.size
-        memory = mlstm.Memory.zeros(users, heads, size, size, device=self.skip.device)
+        memory = mlstm.Memory.zeros(users, self.heads, self.size, self.size, device=self.skip.device)
         return State({"tail": self.conv.fresh(users), **memory._asdict()})
 
     def forward(self, x: Tensor, events: Events, state: State) -> tuple[Tensor, State]:
         if x.shape[1] == 0:
             return x, state
-        heads = self.settings.heads
         inner, branch = self.up(self.norm(x)).chunk(2, dim=-1)
         mixed, tail = self.conv(inner, events.lengths, state["tail"])
         mixed = F.silu(mixed)
-        q, k, v = (p.unflatten(-1, (heads, -1)).transpose(1, 2) for p in (self.q(mixed), self.k(mixed), self.v(inner)))
-        log_i, log_f = self._log_gates(mixed, events.mask)
+        q, k, v = (part.unflatten(-1, (self.heads, -1)) for part in (self.q(mixed), self.k(mixed), self.v(inner)))
         memory = mlstm.Memory(state["cell"], state["norm"], state["peak"])
-        if x.shape[1] == 1:
-            now = (p[:, :, 0].float() for p in (q, k, v))
-            h, memory = mlstm.step(next(now), next(now), next(now), log_i[..., 0], log_f[..., 0], memory)
-            h = h.unsqueeze(2)
-        else:
-            h, memory = mlstm.chunkwise(q, k, v, log_i, log_f, memory, self.settings.chunk)
-        remembered = self.head_norm(h.transpose(1, 2).to(mixed.dtype)) + self.skip.to(mixed.dtype) * mixed
-        open_ = F.silu(branch) if self.settings.output_gate == "silu" else torch.sigmoid(branch)
-        x = x + self.dropout(self.down(remembered * open_))
+        h, memory = self.memory(q, k, v, mixed, events.mask, memory)
+        h = h + self.skip.to(mixed.dtype) * mixed
+        x = x + self.dropout(self.down(h * self.open(branch)))
         if self.feedforward is not None:
             x = self.feedforward(x)
         return x, State({"tail": tail, **memory._asdict()})
 
-    def _log_gates(self, mixed: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """mixed [B T C] -> log i, log f [B H T] fp32; padding lets nothing in and forgets nothing."""
-        with torch.autocast(mixed.device.type, enabled=False):
-            gates = F.linear(mixed.float(), self.gates.weight, self.gates.bias).transpose(1, 2)
-        log_i, f = gates.chunk(2, dim=1)
-        if self.settings.input_gate == "sigmoid":
-            log_i = F.logsigmoid(log_i)
-        log_f = F.logsigmoid(f) if self.settings.forget_gate == "sigmoid" else f
-        real = mask[:, None, :]
-        return torch.where(real, log_i, mlstm.NEVER), torch.where(real, log_f, 0.0)
+
+class MLSTM7BBlock(nn.Module):
+    """x [B T D] -> [B T D], with the cell's memory as state: everything is read from the normalised input itself."""
+
+    def __init__(self, width: int, settings: MLSTMSettings, dropout: float) -> None:
+        super().__init__()
+        for name in ("convolution", "block", "output_gate"):
+            if getattr(settings, name) != MLSTMSettings.model_fields[name].default:
+                raise ConfigError(f"mlstm.{name}: the 7b style has none; leave it out, or set mlstm.style=lsr")
+        inner, self.heads, self.size = _sizes(width, settings)
+        if self.size % 2:
+            raise ConfigError(f"heads of {self.size} channels cannot have keys half as wide; use fewer mlstm.heads")
+        self.norm = nn.RMSNorm(width)
+        self.qkv = nn.Linear(width, 2 * inner, bias=False)  # q and k take half of inner each, v all of it
+        self.memory = _memory(settings, self.size, width, cap=GATE_CAP)
+        self.gate = nn.Linear(width, inner)
+        self.down = nn.Linear(inner, width, bias=False)
+        self.dropout = Dropout(dropout)
+        factor = 8 / 3 if settings.feedforward is None else settings.feedforward
+        self.feedforward = GatedFeedForward(width, factor, dropout, norm=nn.RMSNorm(width)) if factor else None
+        self.memory.set_gates(settings.forget_range)
+
+    def fresh(self, users: int) -> State:
+        memory = mlstm.Memory.zeros(users, self.heads, self.size // 2, self.size, device=self.qkv.weight.device)
+        return State(memory._asdict())
+
+    def forward(self, x: Tensor, events: Events, state: State) -> tuple[Tensor, State]:
+        if x.shape[1] == 0:
+            return x, state
+        inner = self.norm(x)
+        half = self.heads * self.size // 2
+        parts = self.qkv(inner).split([half, half, 2 * half], dim=-1)
+        q, k, v = (part.unflatten(-1, (self.heads, -1)) for part in parts)
+        h, memory = self.memory(q, k, v, inner, events.mask, mlstm.Memory(**state))
+        x = x + self.dropout(self.down(h * torch.sigmoid(self.gate(inner))))
+        if self.feedforward is not None:
+            x = self.feedforward(x)
+        return x, State(memory._asdict())
+
+
+def _sizes(width: int, settings: MLSTMSettings) -> tuple[int, int, int]:
+    """Channels of the cell, its heads, and channels of a head."""
+    inner = settings.expansion * width
+    if inner % settings.heads:
+        raise ConfigError(f"expansion x width = {inner} of an mLSTM block does not divide into {settings.heads} heads")
+    return inner, settings.heads, inner // settings.heads
+
+
+def _memory(settings: MLSTMSettings, size: int, read: int, cap: float | None = None) -> MatrixMemory:
+    return MatrixMemory(
+        settings.heads,
+        size,
+        read,
+        input_gate=settings.input_gate,
+        forget_gate=settings.forget_gate,
+        chunk=settings.chunk,
+        cap=cap,
+    )

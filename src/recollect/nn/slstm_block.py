@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recollect.config import ConfigError, Settings
+from recollect.contracts import Events, State
 from recollect.nn import slstm
 from recollect.nn.conv import CausalConv
 from recollect.nn.dropout import Dropout
@@ -39,7 +40,7 @@ class SLSTMSettings(Settings):
 
 
 class SLSTMBlock(nn.Module):
-    """x [B T D] -> [B T D] over windows that start from nothing; `valid` [B T] is False on padding, left or right."""
+    """x [B T D] -> [B T D]: over a whole history with its state, or over windows that start from nothing (`encode`)."""
 
     def __init__(self, width: int, settings: SLSTMSettings, dropout: float) -> None:
         super().__init__()
@@ -58,16 +59,42 @@ class SLSTMBlock(nn.Module):
         self.dropout = Dropout(dropout)
         self.feedforward = GatedFeedForward(width, settings.feedforward, dropout) if settings.feedforward else None
 
+    def fresh(self, users: int) -> State:
+        """`tail`: the convolution's last inputs; `cell`, `norm`, `hidden`, `peak`: the memory, [B H d] each."""
+        memory = slstm.Memory.zeros(self.settings.heads, self.size, users, device=self.bias.device)
+        return State({"tail": self.conv.fresh(users), **_users_first(memory)})
+
+    def forward(self, x: Tensor, events: Events, state: State) -> tuple[Tensor, State]:
+        if x.shape[1] == 0:
+            return x, state
+        inner = self.norm(x)
+        mixed, tail = self.conv(inner, events.lengths, state["tail"])
+        memory = slstm.Memory(*(state[name].permute(1, 2, 0).contiguous() for name in slstm.Memory._fields))
+        x, memory = self._remember(x, inner, F.silu(mixed), events.mask, memory)
+        return x, State({"tail": tail, **_users_first(memory)})
+
     def encode(self, x: Tensor, valid: Tensor) -> Tensor:
-        heads, size = self.settings.heads, self.size
+        """Windows x [N W D]; `valid` [N W] is False on padding, left or right."""
         inner = torch.where(valid[:, :, None], self.norm(x), 0.0)
         mixed = F.silu(self.conv.mix(F.pad(inner, (0, 0, self.conv.width - 1, 0))))
+        memory = slstm.Memory.zeros(self.settings.heads, self.size, x.shape[0], device=x.device)
+        return self._remember(x, inner, mixed, valid, memory)[0]
+
+    def _remember(
+        self, x: Tensor, inner: Tensor, mixed: Tensor, valid: Tensor, memory: slstm.Memory
+    ) -> tuple[Tensor, slstm.Memory]:
+        """inner, mixed [B T D]: what the cell reads, and what its input and forget gates read."""
+        heads, size = self.settings.heads, self.size
         parts = (self.z(inner), self.i(mixed), self.f(mixed), self.o(inner))
         # [B T D] each -> [T H 4 d B], fp32: users last, so that a step of the scan is contiguous
         gates = torch.stack(parts, dim=2).view(*x.shape[:2], 4, heads, size).permute(1, 3, 2, 4, 0).float()
         gates = gates + self.bias.unsqueeze(-1)
-        memory = slstm.Memory.zeros(heads, size, x.shape[0], device=x.device)
         bounded = self.settings.input_gate == "sigmoid"
-        h, _ = slstm.fused_scan(gates.contiguous(), self.mixing, memory, valid.T.contiguous(), bounded=bounded)
+        h, memory = slstm.fused_scan(gates.contiguous(), self.mixing, memory, valid.T.contiguous(), bounded=bounded)
         x = x + self.dropout(self.head_norm(h.permute(3, 0, 1, 2).to(inner.dtype)))
-        return x if self.feedforward is None else self.feedforward(x)
+        return (x if self.feedforward is None else self.feedforward(x)), memory
+
+
+def _users_first(memory: slstm.Memory) -> dict[str, Tensor]:
+    """[H d B] -> [B H d], by name."""
+    return {name: part.permute(2, 0, 1).contiguous() for name, part in memory._asdict().items()}

@@ -1,0 +1,78 @@
+"""The mLSTM cell with its gates and its norm: what every kind of mLSTM block has at its heart.
+
+Source: Beck et al. 2024 (xLSTM), eq. 19-27 and fig. 10; the soft cap on the gates is xLSTM 7B's (Beck et al. 2025).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from recollect.nn import mlstm
+from recollect.nn.norm import HeadNorm
+
+Gate = Literal["exp", "sigmoid"]
+
+
+class MatrixMemory(nn.Module):
+    """q, k [B T H dk], v [B T H dv], and what the gates read [B T C] -> what is remembered, normalised [B T H*dv].
+
+    `cap`: the gates' inputs are bounded to plus or minus it, by cap tanh(x / cap). `chunk`: events a chunk; changes
+    speed, never results.
+    """
+
+    def __init__(
+        self,
+        heads: int,
+        size: int,
+        read: int,
+        *,
+        input_gate: Gate,
+        forget_gate: Gate,
+        chunk: int,
+        cap: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.input_gate, self.forget_gate, self.chunk, self.cap = input_gate, forget_gate, chunk, cap
+        self.gates = nn.Linear(read, 2 * heads)
+        self.norm = HeadNorm(heads, size)
+
+    def set_gates(self, forget_range: tuple[float, float]) -> None:
+        """Start the gates blind to what they read: f from sigmoid(low) to sigmoid(high) over the heads, i about 1."""
+        heads = self.gates.out_features // 2
+        nn.init.zeros_(self.gates.weight)
+        with torch.no_grad():
+            self.gates.bias[:heads].normal_(std=0.1)
+            start = torch.linspace(*forget_range, heads)
+            # An exponential gate starts at the same f: one above 1 would let the first events drown all later ones.
+            self.gates.bias[heads:] = start if self.forget_gate == "sigmoid" else F.logsigmoid(start)
+
+    def forward(
+        self, q: Tensor, k: Tensor, v: Tensor, read: Tensor, mask: Tensor, memory: mlstm.Memory
+    ) -> tuple[Tensor, mlstm.Memory]:
+        """`mask` [B T]: True where an event stands."""
+        log_i, log_f = self.log_gates(read, mask)
+        q, k, v = (part.transpose(1, 2) for part in (q, k, v))  # [B H T d]
+        if q.shape[2] == 1:
+            now = (part[:, :, 0].float() for part in (q, k, v))
+            h, memory = mlstm.step(next(now), next(now), next(now), log_i[..., 0], log_f[..., 0], memory)
+            h = h.unsqueeze(2)
+        else:
+            h, memory = mlstm.chunkwise(q, k, v, log_i, log_f, memory, self.chunk)
+        return self.norm(h.transpose(1, 2).to(read.dtype)), memory
+
+    def log_gates(self, read: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """read [B T C] -> log i, log f [B H T] fp32; padding lets nothing in and forgets nothing."""
+        with torch.autocast(read.device.type, enabled=False):
+            gates = F.linear(read.float(), self.gates.weight, self.gates.bias).transpose(1, 2)
+        if self.cap is not None:
+            gates = self.cap * torch.tanh(gates / self.cap)
+        log_i, f = gates.chunk(2, dim=1)
+        if self.input_gate == "sigmoid":
+            log_i = F.logsigmoid(log_i)
+        log_f = F.logsigmoid(f) if self.forget_gate == "sigmoid" else f
+        real = mask[:, None, :]
+        return torch.where(real, log_i, mlstm.NEVER), torch.where(real, log_f, 0.0)
