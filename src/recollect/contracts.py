@@ -24,6 +24,9 @@ from recollect.config import Settings
 PAD = 0
 """The item code that is padding and never an item."""
 
+ASKED = "asked"
+"""The feature column [B T] of a model with `request_time`: when the item after each event is asked for."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Events:
@@ -212,8 +215,8 @@ class Recommender(ABC):
     """The three verbs. `Config` is the model's own frozen settings; `__init__` takes it and the catalog."""
 
     Config: ClassVar[type[Settings]]
-    request_time: ClassVar[bool] = False
-    """True if `score` looks at `at`, the time of asking."""
+    request_time: bool = False
+    """True if `score` looks at `at`, the time of asking; in training, the next event's time (`ASKED`)."""
     probabilistic: ClassVar[bool] = True
     """True if softmax of the scores is a likelihood of the next item."""
 
@@ -313,8 +316,11 @@ class Window(Network):
 
     window: int
     """How many events it can look at."""
-    causal: ClassVar[bool] = True
-    """True if hidden t depends on events up to t only, so that every position can be a target in one pass."""
+    causal: bool = True
+    """True if hidden t depends on events up to t only, so that every position can be a target in one pass.
+
+    Where not, training asks for the ends of prefixes, or hides events if the network is `Cloze`.
+    """
 
     @abstractmethod
     def start(self) -> Tensor:
@@ -337,6 +343,19 @@ class Window(Network):
         width = max(1, int(held.max())) if held.numel() else 1
         hidden, _ = self.encode(Events(recent[:, :width], held))
         return self.logits(take_last(hidden, held, self.start().to(hidden.dtype)), items)
+
+
+@runtime_checkable
+class Cloze(Protocol):
+    """A bidirectional network that learns to recover hidden events. (Others learn from the ends of prefixes.)"""
+
+    def conceal(self, mask: Tensor) -> Tensor:
+        """mask [B T] of real events -> [B T]: those to hide in this step, drawn at random, at least one a row."""
+        ...
+
+    def recover(self, window: Events, concealed: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """At most one event more than a window -> hidden [B T D], which at concealed ones has not seen them; aux."""
+        ...
 
 
 @runtime_checkable

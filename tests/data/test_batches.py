@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recollect.data.batches import GRAIN, BatchSettings, Step, build, plan_carried, plan_windows
+from recollect.data.batches import (
+    GRAIN,
+    BatchSettings,
+    Step,
+    build,
+    plan_carried,
+    plan_prefixes,
+    plan_windows,
+)
 from recollect.data.histories import Ragged
 
 LENGTHS = st.lists(st.one_of(st.integers(0, 12), st.integers(0, 120)), min_size=1, max_size=25)
@@ -59,6 +67,35 @@ def test_windows_every_event_is_a_target_once(
     steps = plan_windows(np.array(lengths), window, settings, seed, epoch)
     assert targets_of(histories, steps) == once_each(histories)
     assert all(step.opens and step.closes for step in steps)
+
+
+@given(LENGTHS, SETTINGS, st.integers(1, 30), st.integers(1, 5), st.integers(0, 9))
+def test_a_prefix_ends_in_its_only_target_and_begins_a_window_before(
+    lengths: list[int], settings: BatchSettings, window: int, prefixes: int, seed: int
+) -> None:
+    histories = numbered(lengths)
+    settings = settings.model_copy(update={"prefixes": prefixes})
+    found: Counter[int] = Counter()
+    for step in plan_prefixes(np.array(lengths), window, settings, seed, 0):
+        events, targets = build(histories, step)
+        assert (targets.sum(1) == 1).all() and events.items.shape[1] <= window + 1
+        for row, codes, own in zip(step.rows, events.items, targets, strict=True):
+            target, start = int(codes[own]), int(histories.offsets[row])
+            begin = max(start, target - 1 - window)
+            assert codes[: int(own.nonzero()) + 1].tolist() == histories.items[begin:target].tolist()
+            found[target] += 1
+    owners = Counter(int(np.searchsorted(histories.offsets, code - 1, "right")) for code in found)
+    assert set(found.values()) <= {1}
+    assert all(1 <= count <= prefixes for count in owners.values())
+    assert len(owners) == sum(length > 0 for length in lengths)
+
+
+def test_prefixes_end_everywhere_and_anew_each_epoch() -> None:
+    plans = [plan_prefixes(np.array([20]), 5, BatchSettings(prefixes=3), 0, epoch) for epoch in range(60)]
+    ends = [tuple(sorted(int(last) for step in plan for last in step.last)) for plan in plans]
+    assert {end for some in ends for end in some} == set(range(1, 21)) and len(set(ends)) > 30
+    late = plan_prefixes(np.array([20]), 5, BatchSettings(prefixes=50, history=4), 0, 0)
+    assert sorted(int(last) for step in late for last in step.last) == [17, 18, 19, 20]
 
 
 @given(LENGTHS, SETTINGS, st.integers(0, 9))

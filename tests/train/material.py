@@ -20,6 +20,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "gru4rec": {"width": 8, "hidden": 8},
     "sasrec": {"width": 8, "window": 10},
     "mlstm4rec": {"width": 8, "mlstm": {"heads": 2}},
+    "bilstm4rec": {"width": 8, "hidden": 8, "window": 10},
+    "bert4rec": {"width": 8, "window": 10},
     "xlstm-lsr": {"width": 8, "recent": 4, "contrastive": 0.1, "mlstm": {"heads": 2}, "slstm": {"heads": 2}},
 }
 

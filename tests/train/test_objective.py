@@ -9,11 +9,15 @@ from recollect import registry
 from recollect.config import decode
 from recollect.contracts import Carried, Catalog, Events, Network, Window
 from recollect.losses.choice import LossSettings
+from recollect.models.bert4rec import BERT4Rec
+from recollect.models.hstu import HSTU
 from recollect.train.objective import Objective
 
 from .material import SMALL
 
 HISTORIES = [[3, 1, 4, 1, 5, 9, 2, 6, 5], [2, 7], [8, 8, 1, 8, 2]]
+ONWARD = [name for name in SMALL if getattr(registry.model_class(name), "causal", True)]
+"""The networks that are asked at every position."""
 
 
 def network(name: str) -> Network:
@@ -44,7 +48,7 @@ def by_hand(model: Network, histories: list[list[int]]) -> float:
 
 
 def test_the_loss_is_that_of_asking_before_every_event() -> None:
-    for name in SMALL:
+    for name in ONWARD:
         model = network(name)
         loss, figures, _ = Objective(model, LossSettings())(batch(Events.of(HISTORIES)), None)
         torch.testing.assert_close(loss.item(), by_hand(model, HISTORIES), rtol=1e-4, atol=1e-5)
@@ -52,7 +56,7 @@ def test_the_loss_is_that_of_asking_before_every_event() -> None:
 
 
 def test_padding_changes_nothing() -> None:
-    for name in SMALL:
+    for name in ONWARD:
         objective = Objective(network(name), LossSettings())
         plain = objective(batch(Events.of(HISTORIES)), None)[0]
         wide = Events.of(HISTORIES, width=10)
@@ -62,7 +66,7 @@ def test_padding_changes_nothing() -> None:
 
 def test_segments_with_the_state_carried_are_one_whole() -> None:
     events = Events.of(HISTORIES)
-    for name in SMALL:
+    for name in ONWARD:
         model = network(name)
         if not isinstance(model, Carried):
             continue
@@ -80,7 +84,7 @@ def test_a_cell_that_is_only_context_is_read_and_not_asked() -> None:
     events = Events.of(HISTORIES)
     targets = events.mask
     targets[:, 0] = False
-    for name in SMALL:
+    for name in ONWARD:
         model = network(name)
         loss = Objective(model, LossSettings())(batch(events, targets), None)[0]
         skipped = [
@@ -100,6 +104,50 @@ def test_a_piece_may_be_one_event_longer_than_a_window() -> None:
     loss, _, after = Objective(model, LossSettings())(batch(Events.of([codes])), None)
     assert after is None
     torch.testing.assert_close(loss.item(), by_hand(model, [codes]), rtol=1e-4, atol=1e-5)
+
+
+def test_a_window_that_looks_both_ways_is_asked_before_the_end_of_each_row() -> None:
+    model, histories = network("bilstm4rec"), [*HISTORIES, [7]]
+    events = Events.of(histories)
+    ends = torch.arange(events.items.shape[1]) == events.lengths[:, None] - 1
+    loss, _, after = Objective(model, LossSettings())(batch(events, ends), None)
+    asked = [
+        F.cross_entropy(model.score(model.advance(model.fresh(1), Events.of([codes[:-1]]))), torch.tensor([codes[-1]]))
+        for codes in histories
+    ]
+    assert after is None
+    torch.testing.assert_close(loss, torch.stack(asked).mean(), rtol=1e-4, atol=1e-5)
+
+
+def test_cloze_asks_for_what_it_conceals() -> None:
+    model = network("bert4rec")
+    assert isinstance(model, BERT4Rec)
+    events = Events.of(HISTORIES)
+    last = torch.arange(events.items.shape[1]) == events.lengths[:, None] - 1
+    model.conceal = lambda mask: last  # type: ignore[method-assign]
+    loss, _, _ = Objective(model, LossSettings())(batch(events), None)
+    asked = [
+        F.cross_entropy(model.score(model.advance(model.fresh(1), Events.of([codes[:-1]]))), torch.tensor([codes[-1]]))
+        for codes in HISTORIES
+    ]
+    torch.testing.assert_close(loss, torch.stack(asked).mean(), rtol=1e-4, atol=1e-5)
+
+
+def test_with_request_time_each_event_is_asked_for_at_its_own_time() -> None:
+    torch.manual_seed(0)
+    model = HSTU(HSTU.Config(width=8, window=10, request_time=True), Catalog(12)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    times = [[n * n * 1000 for n in range(len(codes))] for codes in HISTORIES]
+    events = Events.of(HISTORIES, times)
+    loss = Objective(model, LossSettings())({**batch(events), "times": events.times}, None)[0]
+    asked = []
+    for codes, clock in zip(HISTORIES, times, strict=True):
+        for t, target in enumerate(codes):
+            state = model.advance(model.fresh(1), Events.of([codes[:t]], [clock[:t]]))
+            asked.append(F.cross_entropy(model.score(state, torch.tensor([clock[t]])), torch.tensor([target])))
+    torch.testing.assert_close(loss, torch.stack(asked).mean(), rtol=1e-4, atol=1e-5)
 
 
 def test_the_term_of_the_model_is_added_and_not_shown_as_the_loss() -> None:

@@ -30,6 +30,8 @@ class BatchSettings(Settings):
     """Events of a history that are trained in one piece; longer histories carry their state to the next piece."""
     history: int | None = Field(None, ge=2)
     """Train on the last so many events of each user only; unset trains on whole histories."""
+    prefixes: int = Field(10, ge=1)
+    """Random prefixes of each history an epoch, for models that can only be asked at the end of what they read."""
     interleave: int = Field(8, ge=1)
     """Groups of users whose segments are mixed with each other."""
 
@@ -59,6 +61,8 @@ class Step:
     closes: bool
     """True for the last one: the state is not needed afterwards."""
     begins: np.ndarray  # [B] bool: the first cell is the user's very first event, or its state is carried: a target
+    ends_only: bool = False
+    """True if only the last event of each row is a target."""
 
 
 def plan_carried(lengths: np.ndarray, settings: BatchSettings, seed: int, epoch: int) -> list[Step]:
@@ -103,11 +107,29 @@ def plan_windows(lengths: np.ndarray, window: int, settings: BatchSettings, seed
         spans = lengths[rows] - first
     else:
         rows, first, spans = _cut(lengths, window + 1, rng)
+    return _window_steps(rows, first, spans, window, token_budget(lengths, settings), rng)
+
+
+def plan_prefixes(lengths: np.ndarray, window: int, settings: BatchSettings, seed: int, epoch: int) -> list[Step]:
+    """Steps for windows that look both ways: random prefixes of each history, of which the last event is the target."""
+    rng = np.random.default_rng([seed, epoch])
+    rows = np.repeat(np.flatnonzero(lengths >= 1), settings.prefixes)
+    oldest = np.zeros_like(rows) if settings.history is None else np.maximum(lengths[rows] - settings.history, 0)
+    places = oldest + (rng.random(len(rows)) * (lengths[rows] - oldest)).astype(np.int64)
+    rows, places = np.unique(np.stack([rows, places]), axis=1)
+    first = np.maximum(places - window, 0)
+    steps = _window_steps(rows, first, places + 1 - first, window, token_budget(lengths, settings), rng)
+    return [dataclasses.replace(step, ends_only=True) for step in steps]
+
+
+def _window_steps(
+    rows: np.ndarray, first: np.ndarray, spans: np.ndarray, window: int, tokens: int, rng: np.random.Generator
+) -> list[Step]:
+    """Pieces of `spans` events, at most one more than a window, in batches."""
     widths = np.minimum(_rounded(np.maximum(spans - 1, 1)), window)
-    pieces = _groups(widths, spans, token_budget(lengths, settings), rng)
     return [
         Step(number, rows[i], first[i], first[i] + spans[i], int(widths[i].max()) + 1, True, True, first[i] == 0)
-        for number, i in enumerate(pieces)
+        for number, i in enumerate(_groups(widths, spans, tokens, rng))
     ]
 
 
@@ -154,6 +176,9 @@ def build(histories: Histories, step: Step) -> tuple[Events, torch.Tensor]:
     start = histories.offsets[step.rows]
     events = padded(histories.items, histories.times, start + step.first, start + step.last)
     events = events.widen(step.width)
-    targets = events.mask
-    targets[:, 0] &= torch.from_numpy(step.begins)
+    if step.ends_only:
+        targets = torch.arange(step.width) == events.lengths[:, None] - 1
+    else:
+        targets = events.mask
+        targets[:, 0] &= torch.from_numpy(step.begins)
     return events, targets

@@ -1,7 +1,7 @@
-"""Causal self-attention over a right-padded window.
+"""Self-attention over a right-padded window, causal or both ways.
 
-Source: Vaswani et al. 2017; SASRec (Kang & McAuley 2018). Padding stands to the right, so a real event never sees it
-and the causal mask is all that is needed; what comes out of padded places means nothing.
+Source: Vaswani et al. 2017; SASRec (Kang & McAuley 2018); BERT4Rec (Sun et al. 2019). Padding stands to the right, so a
+causal event never sees it; attention both ways is told what is real. What comes out of padded places means nothing.
 """
 
 from __future__ import annotations
@@ -13,22 +13,30 @@ from torch.nn import functional as F
 
 from recollect.config import ConfigError
 from recollect.nn.dropout import Dropout
+from recollect.nn.feedforward import FeedForward
 
 
-class CausalAttention(nn.Module):
-    """x [B T D] -> [B T D]."""
+class SelfAttention(nn.Module):
+    """x [B T D] -> [B T D]; `real` [B T] bool says which cells may be looked at, where attention is not causal."""
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, dropout: float, *, causal: bool = True) -> None:
         super().__init__()
         if width % heads:
             raise ConfigError(f"attention of width {width} does not divide into {heads} heads")
-        self.heads, self.drop = heads, dropout
+        self.heads, self.drop, self.causal = heads, dropout, causal
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each [B H T d]
-        h = F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=self.drop if self.training else 0.0)
+        h = F.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            attn_mask=None if real is None else real[:, None, None, :],
+            is_causal=self.causal,
+            dropout_p=self.drop if self.training else 0.0,
+        )
         result: Tensor = self.out(h.transpose(1, 2).flatten(-2))
         return result
 
@@ -37,23 +45,27 @@ class AttentionBlock(nn.Module):
     """Attention and a feed-forward, each with residual and norm; `pre` normalises what enters, `post` what leaves."""
 
     def __init__(
-        self, width: int, heads: int, dropout: float, attention_dropout: float, inner: int, norm: Literal["pre", "post"]
+        self,
+        width: int,
+        heads: int,
+        dropout: float,
+        attention_dropout: float,
+        inner: int,
+        norm: Literal["pre", "post"],
+        *,
+        causal: bool = True,
     ) -> None:
         super().__init__()
         self.pre = norm == "pre"
         self.norm_attention, self.norm_feedforward = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attention = CausalAttention(width, heads, attention_dropout)
-        self.up, self.down = nn.Linear(width, inner), nn.Linear(inner, width)
+        self.attention = SelfAttention(width, heads, attention_dropout, causal=causal)
+        self.feedforward = FeedForward(width, inner, dropout)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
         if self.pre:
-            x = x + self.dropout(self.attention(self.norm_attention(x)))
-            return x + self._feedforward(self.norm_feedforward(x))
-        x = self.norm_attention(x + self.dropout(self.attention(x)))
-        result: Tensor = self.norm_feedforward(x + self._feedforward(x))
-        return result
-
-    def _feedforward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.dropout(self.down(self.dropout(F.gelu(self.up(x)))))
+            x = x + self.dropout(self.attention(self.norm_attention(x), real))
+            return x + self.feedforward(self.norm_feedforward(x))
+        x = self.norm_attention(x + self.dropout(self.attention(x, real)))
+        result: Tensor = self.norm_feedforward(x + self.feedforward(x))
         return result

@@ -52,6 +52,7 @@ def fit(
     *,
     model: Mapping[str, Any] | None = None,
     seen: Seen = "hidden",
+    request_time: bool = False,
     folder: Path | None = None,
     resume: bool = False,
     report: Reporter | None = None,
@@ -59,7 +60,8 @@ def fit(
     """Train the model called `name` on a split (a log is split by `loo`).
 
     `model`: the model's own settings, by name. `seen`: how validation treats items the user already has; allowed for
-    data with repeats. `folder`: where the checkpoint goes; with `resume` a run is taken up from there.
+    data with repeats. `request_time`: whether validation tells a model that can use it when it is asked. `folder`:
+    where the checkpoint goes; with `resume` a run is taken up from there.
     """
     split = loo(data) if isinstance(data, EventLog) else data
     settings = (
@@ -82,10 +84,12 @@ def fit(
         f"about {human_bytes(estimated)} of memory beyond what is in use now; "
         f"batches of {tokens:,} cells"
     )
+    if built.request_time and not request_time:
+        report.note(f"{name} learns with the time of asking and is validated without it (evaluate.request_time=unused)")
     asked = _some(split.validation, settings)
 
     def validate(network: Network) -> dict[str, float]:
-        ledger = rank(network, split.log, asked, seen=seen, run=name, split=split.protocol)
+        ledger = rank(network, split.log, asked, seen=seen, request_time=request_time, run=name, split=split.protocol)
         metrics = measure(ledger, ["hr@10", "ndcg@10"])
         return {"hr@10": metrics["hr@10"], "ndcg@10": metrics["ndcg@10"]}
 
@@ -102,6 +106,7 @@ def fit(
         settings,
         validate,
         report,
+        clock=split.log.clock,
         save_to=None if folder is None else folder / CHECKPOINT,
         resume=resume,
         identity=identity,

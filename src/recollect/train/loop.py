@@ -22,8 +22,8 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from recollect.config import ConfigError
-from recollect.contracts import Carried, Histories, Network, State, Window
-from recollect.data.batches import Step, build, plan_carried, plan_windows, token_budget
+from recollect.contracts import Carried, Cloze, Histories, Network, State, Window
+from recollect.data.batches import Step, build, plan_carried, plan_prefixes, plan_windows, token_budget
 from recollect.data.log import DataError
 from recollect.train import checkpoint
 from recollect.train.checkpoint import Progress
@@ -47,13 +47,15 @@ def train(
     validate: Validate,
     report: Reporter,
     *,
+    clock: bool = True,
     save_to: Path | None = None,
     resume: bool = False,
     identity: dict[str, Any] | None = None,
 ) -> Progress:
     """Train in place and leave the best validated weights in the model -> what happened, epoch by epoch.
 
-    `save_to`: the checkpoint; one that is there already is gone on with (`resume`) or refused, never overwritten.
+    `clock`: False where the histories' times are no times; the model is shown none then. `save_to`: the checkpoint; one
+    that is there already is gone on with (`resume`) or refused, never overwritten.
     """
     if save_to is not None and not resume and save_to.exists():
         raise ConfigError(
@@ -85,11 +87,13 @@ def train(
         while not _finished(progress, settings):
             steps = plan(model, lengths, settings, progress.epoch)
             total = settings.epochs * len(steps)
+            full = max(len(step.rows) for step in steps) if steps[0].ends_only else budget
             model.train()
             for step in steps[progress.step :]:
                 begun = time.monotonic()
                 _set_rate(optimizer, settings, progress.steps_done, total)
-                loss, targets = _one_step(fabric, wrapped, optimizer_, histories, step, carried, settings.clip, budget)
+                batch = _batch(histories, step, clock)
+                loss, targets = _one_step(fabric, wrapped, optimizer_, batch, step, carried, settings.clip, full)
                 progress.step += 1
                 progress.steps_done += 1
                 progress.epoch_loss += loss * targets
@@ -123,7 +127,8 @@ def plan(model: Network, lengths: np.ndarray, settings: TrainSettings, epoch: in
     if isinstance(model, Carried):
         return plan_carried(lengths, settings.batches, settings.seed, epoch)
     assert isinstance(model, Window)
-    return plan_windows(lengths, model.window, settings.batches, settings.seed, epoch)
+    cut = plan_windows if model.causal or isinstance(model, Cloze) else plan_prefixes
+    return cut(lengths, model.window, settings.batches, settings.seed, epoch)
 
 
 def make_optimizer(model: Network, settings: TrainSettings) -> torch.optim.Optimizer:
@@ -147,27 +152,33 @@ def rate_at(settings: TrainSettings, step: int, total: int) -> float:
     return settings.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
+def _batch(histories: Histories, step: Step, clock: bool) -> dict[str, Tensor | None]:
+    """What the objective reads, as a plain mapping."""
+    events, targets = build(histories, step)
+    times = events.times if clock else None
+    return {"items": events.items, "lengths": events.lengths, "times": times, "targets": targets}
+
+
 def _one_step(
     fabric: Fabric,
     objective: Any,
     optimizer: Any,
-    histories: Histories,
+    batch: dict[str, Tensor | None],
     step: Step,
     carried: dict[int, State],
     clip: float,
-    budget: int,
+    full: int,
 ) -> tuple[float, int]:
-    """-> mean loss and number of targets."""
-    events, targets = build(histories, step)
-    batch = {"items": events.items, "lengths": events.lengths, "times": events.times, "targets": targets}
+    """-> mean loss and number of targets; `full`: those of a full batch."""
     state = None if step.opens else carried.pop(step.group)
     loss, figures, after = objective(fabric.to_device(batch), None if state is None else Sealed(state))
     mean = float(figures["loss"])
     _finite(float(loss.detach()), "loss")
     optimizer.zero_grad(set_to_none=True)
     # Every event of an epoch weighs the same, also those of the small batches that end the longest histories.
-    count = int(targets.sum())
-    fabric.backward(loss * (count / budget))
+    assert batch["targets"] is not None
+    count = int(batch["targets"].sum())
+    fabric.backward(loss * (count / full))
     norm = fabric.clip_gradients(objective, optimizer, max_norm=clip, error_if_nonfinite=False)
     _finite(
         math.nan if norm is None else float(norm), "gradient"

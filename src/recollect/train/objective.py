@@ -1,18 +1,21 @@
 """One training step as a module: from a batch and a state to a loss and the state after it.
 
 Every event is a target of the hidden vector before it, the first one of the model's learned start (or of the state
-carried from the segment before). All the loop knows of models is here: a carried model hands over hidden vectors and a
-state, a window model hidden vectors. A batch comes as a plain mapping, which Fabric can look into; a state is sealed.
+carried from the segment before); a window that looks both ways has one target, behind its end, or hides some of its
+events. All the loop knows of models is here: a carried model hands over hidden vectors and a state, a window model
+hidden vectors. A batch comes as a plain mapping, which Fabric can look into; a state is sealed.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from recollect.contracts import Carried, Events, HasOwnLoss, Network, State, Window
+from recollect.contracts import ASKED, Carried, Cloze, Events, HasOwnLoss, Network, State, Window, take_last
 from recollect.losses.choice import LossSettings, loss_of
 
 
@@ -33,28 +36,49 @@ class Objective(nn.Module):
         self.model, self.loss = model, loss
 
     def forward(
-        self, batch: Mapping[str, Tensor], carried: Sealed | None
+        self, batch: Mapping[str, Any], carried: Sealed | None
     ) -> tuple[Tensor, dict[str, Tensor], Sealed | None]:
-        """batch: `items` and `times` [B T], `lengths` [B], `targets` [B T] bool."""
+        """batch: `items` and `times` [B T] (None without a clock), `lengths` [B], `targets` [B T] bool."""
         events, targets = Events(batch["items"], batch["lengths"], batch["times"]), batch["targets"]
         after: Sealed | None = None
         if isinstance(self.model, Carried):
             state = self.model.fresh(events.users) if carried is None else carried.state
             first = state["hidden"]
+            read = events
             hidden, state, aux = self.model(events, state)
             after = Sealed(state.detach())
+            predicting = _shifted(first, hidden)[:, :-1][targets]
+        elif isinstance(self.model, Cloze):
+            read, targets = events, self.model.conceal(events.mask)
+            hidden, aux = self.model.recover(events, targets)
+            predicting = hidden[targets]
         else:
             assert isinstance(self.model, Window)
+            read = self._before_targets(events, causal=self.model.causal)
             first = self.model.start().expand(events.users, -1)
-            # What comes after the last event predicts nothing here, and a piece is one event longer than the window.
-            events_read = events.span(0, events.items.shape[1] - 1)
-            hidden, aux = self.model.encode(events_read)
-        before = hidden[:, : targets.shape[1] - 1]
-        predicting = torch.cat([first.unsqueeze(1).to(hidden.dtype), before], dim=1)
+            hidden, aux = self.model.encode(read)
+            if self.model.causal:
+                predicting = _shifted(first, hidden)[targets]
+            else:  # one target a row, in the order of the rows
+                predicting = take_last(hidden, read.lengths, first.to(hidden.dtype))
         wanted = events.codes[targets]
-        loss = loss_of(self.loss, predicting[targets], self.model.item_vectors(), wanted, self.model.item_bias())
+        loss = loss_of(self.loss, predicting, self.model.item_vectors(), wanted, self.model.item_bias())
         figures = {"loss": loss.detach()}
         if isinstance(self.model, HasOwnLoss):
-            own, more = self.model.own_loss(hidden, aux, events.mask[:, : hidden.shape[1]])
+            own, more = self.model.own_loss(hidden, aux, read.mask)
             loss, figures = loss + own, figures | dict(more)
         return loss, figures, after
+
+    def _before_targets(self, events: Events, *, causal: bool) -> Events:
+        """What a window is shown: its last event predicts nothing, and is no part of a window that looks both ways."""
+        read = events.span(0, events.items.shape[1] - 1)
+        if not causal:
+            read = dataclasses.replace(read, lengths=events.lengths - 1)
+        if self.model.request_time and events.times is not None:
+            read = dataclasses.replace(read, features={**read.features, ASKED: events.times[:, 1:]})
+        return read
+
+
+def _shifted(first: Tensor, hidden: Tensor) -> Tensor:
+    """hidden [B T D] after each event -> [B T+1 D]: what there is before each, `first` [B D] before the first."""
+    return torch.cat([first.unsqueeze(1).to(hidden.dtype), hidden], dim=1)

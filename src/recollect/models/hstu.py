@@ -1,0 +1,95 @@
+"""HSTU: attention without softmax, biased by how long ago an event was; the anchor among attention models.
+
+Source: Zhai et al. 2024, "Actions speak louder than words" (sec. 3). The published bias measures time from when the
+next item is asked for, which training then takes from the answer: `request_time` switches that on, and it is printed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from recollect.config import Settings
+from recollect.contracts import ASKED, Catalog, Events, State, Window, push_recent, take_last
+from recollect.nn.dropout import Dropout
+from recollect.nn.embed import ItemTable
+from recollect.nn.pointwise_attention import PointwiseBlock, time_buckets
+
+
+class HSTU(Window):
+    class Config(Settings):
+        width: int = Field(64, ge=1)
+        """Width of the item table and of the blocks."""
+        blocks: int = Field(4, ge=1)
+        """Attention blocks (the publication's large form: 8)."""
+        heads: int = Field(2, ge=1)
+        """Attention heads."""
+        window: int = Field(200, ge=1)
+        """How many of the last events are looked at."""
+        time_buckets: int = Field(64, ge=0)
+        """Logarithmic buckets of the time between events, each with a bias of its own; 0 leaves time out."""
+        request_time: bool = False
+        """Whether time is measured from when the next item is asked for, instead of from the event before it."""
+        dropout: float = Field(0.2, ge=0, lt=1)
+        """Dropout on what is read and on every branch."""
+
+    config: Config
+
+    def __init__(self, config: Config, catalog: Catalog) -> None:
+        super().__init__()
+        self.config, self.catalog, self.window = config, catalog, config.window
+        self.request_time = config.request_time
+        self.table = ItemTable(catalog.size, config.width, 0.0, normalised=False)
+        self.positions = nn.Parameter(torch.randn(config.window, config.width) * 0.02)
+        self.dropout = Dropout(config.dropout)
+        self.blocks = nn.ModuleList(
+            PointwiseBlock(config.width, config.heads, config.window, config.time_buckets, config.dropout)
+            for _ in range(config.blocks)
+        )
+        self.norm = nn.LayerNorm(config.width)
+        self.empty = nn.Parameter(torch.randn(config.width) * 0.02)
+
+    def item_vectors(self) -> Tensor:
+        return self.table.weight
+
+    def start(self) -> Tensor:
+        return self.empty
+
+    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+        state = super().fresh(users, features)
+        return State({**state, "times": torch.zeros_like(state["recent"])})
+
+    def advance(self, state: State, events: Events) -> State:
+        times = torch.zeros_like(events.items) if events.times is None else events.times
+        clock = dataclasses.replace(events, items=times)  # the newest times move along as the newest codes do
+        return State({**super().advance(state, events), "times": push_recent(state["times"], state["held"], clock)[0]})
+
+    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
+        recent, times, held = state["recent"], state["times"], state["held"]
+        width = max(1, int(held.max())) if held.numel() else 1
+        window = Events(recent[:, :width], held, times[:, :width])
+        if at is not None:  # every event but the last was followed by the next one, as in training
+            last = torch.arange(width, device=at.device) == held[:, None] - 1
+            asked = torch.where(last, at[:, None], times[:, :width].roll(-1, dims=1))
+            window = dataclasses.replace(window, features={ASKED: asked})
+        hidden, _ = self.encode(window)
+        return self.logits(take_last(hidden, held, self.start().to(hidden.dtype)), items)
+
+    def encode(self, window: Events) -> tuple[Tensor, Mapping[str, Tensor]]:
+        x = self.table(window.codes) * self.config.width**0.5
+        x = self.dropout(x + self.positions[: x.shape[1]])
+        gaps = self._gaps(window)
+        for block in self.blocks:
+            x = block(x, gaps)
+        return self.norm(x), {}
+
+    def _gaps(self, window: Events) -> Tensor | None:
+        if self.config.time_buckets == 0:
+            return None
+        times = torch.zeros_like(window.items) if window.times is None else window.times
+        asked = window.features.get(ASKED, times) if self.request_time else times
+        return time_buckets(asked, times, self.config.time_buckets)
