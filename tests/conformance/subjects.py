@@ -10,12 +10,13 @@ import json
 import typing
 from collections.abc import Iterator
 
+import pytest
 import torch
 from pydantic import BaseModel
 
 from recollect import registry
 from recollect.config import ConfigError, Settings, apply_sets, decode, plain
-from recollect.contracts import Counting, Network, Recommender
+from recollect.contracts import Catalog, Counting, Network, Recommender
 
 from .material import catalog, training_log
 
@@ -46,13 +47,23 @@ def unsettle(network: Network, seed: int = 0, noise: float = 0.15) -> None:
 def ready(kind: type[Recommender], settings: Settings | None = None) -> Recommender:
     """A model to be asked: fitted if it counts, unsettled and in evaluation mode if it is a network."""
     torch.manual_seed(0)
-    model = kind(settings or small(kind), catalog())  # type: ignore[call-arg]
+    model = built(kind, settings or small(kind), catalog())
     if isinstance(model, Counting):
         model.fit(training_log())
     if isinstance(model, Network):
         unsettle(model)
         model.eval()
     return model
+
+
+def built(kind: type[Recommender], settings: Settings, items: Catalog) -> Recommender:
+    """The model, or a test that is skipped because an extra which the model needs is not installed."""
+    try:
+        return kind(settings, items)  # type: ignore[call-arg]
+    except ConfigError as error:
+        if isinstance(error.__context__, ImportError):
+            pytest.skip(str(error))
+        raise
 
 
 def registered(name: str) -> Recommender:

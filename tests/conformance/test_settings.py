@@ -12,6 +12,7 @@ from recollect.config import ConfigError, Settings, decode
 from recollect.contracts import Counting
 
 from .material import answers, catalog, events, training_log
+from .subjects import built
 
 TRIED = [-1, 0, 1, 3, 4, 0.5, "text", None]
 
@@ -38,7 +39,7 @@ def test_a_number_is_refused_in_one_line_or_works(name: str) -> None:
         for value in TRIED:
             try:
                 config = decode(kind.Config, nested(path, value), where="model")
-                model = kind(config, catalog())  # type: ignore[call-arg]
+                model = built(kind, config, catalog())
             except ConfigError as error:
                 assert "\n" not in str(error)
                 continue
