@@ -1,0 +1,30 @@
+"""What the files of papers do with their figures and settings: check the arithmetic, print a file of settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from recollect.config import to_toml
+from recollect.evaluate.arithmetic import contradictions
+
+Settings = Mapping[str, Mapping[str, Mapping[str, object]]]
+"""model -> `model` and `train` -> setting -> value."""
+
+
+def print_check(rows: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
+    """rows: (data set, method) -> metric -> figure. Each with what makes it impossible, and how many are."""
+    impossible = 0
+    for (data, method), row in rows.items():
+        print(f"{data:16} {method:12} " + "  ".join(f"{metric} {value:.4f}" for metric, value in row.items()))
+        found = contradictions(row)
+        impossible += bool(found)
+        for line in found:
+            print(f"{'':30}impossible: {line}")
+    print(f"\n{impossible} of {len(rows)} columns cannot come from one ranking with one answer a question.")
+
+
+def print_settings(models: Settings, train: Mapping[str, object], *, seen: str) -> None:
+    """A file for `recollect compare --config`."""
+    print(
+        to_toml({"train": dict(train), "evaluate": {"seen": seen}, "models": {n: dict(m) for n, m in models.items()}})
+    )

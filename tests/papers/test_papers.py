@@ -1,0 +1,78 @@
+"""The files of papers: their settings are those of our models, their figures are whole, and most are impossible."""
+
+from __future__ import annotations
+
+import importlib.util
+import runpy
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from recollect import registry
+from recollect.config import decode
+from recollect.evaluate.arithmetic import contradictions
+from recollect.train.settings import TrainSettings
+
+FOLDER = Path(__file__).parents[2] / "papers"
+NAMES = ("xlstm_lsr", "mambarec", "xlstm_recommender")
+
+
+def paper(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"papers_{name}", FOLDER / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_settings_are_those_of_our_models(name: str) -> None:
+    module = paper(name)
+    for model, settings in module.MODELS.items():
+        decode(registry.model_class(model).Config, settings.get("model", {}), where=model)
+        assert set(settings) <= {"model", "train"}
+        decode(TrainSettings, {**module.TRAIN, **settings.get("train", {})}, where=model)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_figures_are_shares(name: str) -> None:
+    module = paper(name)
+    assert module.DATA
+    for data in module.DATA:
+        for row in module.figures(data).values():
+            assert row and all(0 < value < 1 for value in row.values())
+
+
+def test_the_ablations_are_settings_of_xlstm_lsr() -> None:
+    module = paper("xlstm_lsr")
+    assert set(module.ABLATION) == set(module.ABLATION_FIGURES)
+    for settings in module.ABLATION.values():
+        decode(registry.model_class("xlstm-lsr").Config, settings, where="model")
+
+
+def test_most_columns_of_the_xlstm_lsr_paper_are_impossible() -> None:
+    module = paper("xlstm_lsr")
+    rows = [row for data in module.DATA for row in module.figures(data).values()]
+    found = [contradictions(row) for row in rows]
+    assert len(rows) == 54 and sum(map(bool, found)) == 49  # one of them by the last digit only
+
+
+def test_figures_of_mambarec_that_fall_or_exceed_their_hits_are_seen() -> None:
+    module = paper("mambarec")
+    wrong = {
+        (data, method) for data in module.DATA for method, row in module.figures(data).items() if contradictions(row)
+    }
+    assert {("kuairand, last 5k", "gru4rec"), ("kuairand, last 2k", "moematrrec")} <= wrong
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_prints_its_figures_and_its_settings(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    for arguments, expected in ([], "cannot come from one ranking"), (["settings"], "[models."):
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+        assert expected in capsys.readouterr().out
