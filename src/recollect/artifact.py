@@ -113,7 +113,7 @@ def load(folder: str | Path, *, device: torch.device | str | None = None) -> Art
     Raises ArtifactError where the folder is no model, is of a newer format, lacks a file or is damaged.
     """
     folder = Path(folder)
-    card = _card(folder)
+    card = read_card(folder)
     parts = {name: _part(folder, name, card) for name in PARTS}
     try:
         settings = read_toml(folder / SETTINGS)
@@ -158,7 +158,7 @@ def reason(error: Exception) -> str:
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or "StorageFull" in text or "No space left" in text:
         return "the disk is full; free some space and try again"
-    return (error.strerror if isinstance(error, OSError) else None) or text.splitlines()[0]
+    return (error.strerror if isinstance(error, OSError) else None) or (text.splitlines() or [type(error).__name__])[0]
 
 
 def _may_replace(folder: Path, overwrite: bool) -> bool:
@@ -205,7 +205,8 @@ def _write(
             os.fsync(file.fileno())
 
 
-def _card(folder: Path) -> dict[str, Any]:
+def read_card(folder: Path) -> dict[str, Any]:
+    """What is known of a trained model, without loading it. Raises ArtifactError."""
     if not folder.is_dir():
         raise ArtifactError(f"{folder}: no such folder; give the folder of a trained model (recollect train --out)")
     if not (folder / CARD).is_file():

@@ -219,6 +219,8 @@ class Recommender(ABC):
     """True if `score` looks at `at`, the time of asking; in training, the next event's time (`ASKED`)."""
     probabilistic: ClassVar[bool] = True
     """True if softmax of the scores is a likelihood of the next item."""
+    seeded: ClassVar[bool] = True
+    """False if fitting draws no random numbers, so that one run says all that more seeds would."""
 
     config: Settings
     catalog: Catalog

@@ -203,7 +203,7 @@ def test_the_unforeseen_is_one_line_too(
 
 def test_help_has_an_example_for_every_verb(recollect: Command) -> None:
     assert "recollect demo" in recollect("--help").out
-    for verb in (["data", "inspect"], ["train"], ["evaluate"], ["recommend"]):
+    for verb in (["data", "inspect"], ["train"], ["compare"], ["evaluate"], ["recommend"]):
         said = recollect(*verb, "--help")
         assert said.code == 0 and f"recollect {' '.join(verb)} " in " ".join(said.out.split())
     assert recollect("--version").out.startswith("recollect 0.")

@@ -292,12 +292,18 @@ def candidates(model: Recommender) -> None:
 
 
 def same_seed(model: Recommender) -> None:
-    """The same seed and input give the same model and the same answer, bit for bit; in training mode too."""
+    """The same seed and input give the same model and the same answer, bit for bit; in training mode too.
+
+    A model that says it is not `seeded` is the same whatever the seed.
+    """
     pair, losses = [], []
     for _ in range(2):
         torch.manual_seed(3)
         pair.append(rebuilt(model))
     same_bits(pair[0].tensors(), pair[1].tensors(), "two models of one seed")
+    if not model.seeded:
+        torch.manual_seed(5)
+        same_bits(pair[0].tensors(), rebuilt(model).tensors(), "seeded is False, and models of two seeds")
     batch = events([5, 0, 20])
     assert torch.equal(answers(model, batch), answers(model, batch)), "one model, one history, two answers"
     if isinstance(model, Network):

@@ -292,6 +292,14 @@ class DiffersEachTime(Honest):
             self.begin.fill_(float(next(_built)))
 
 
+class DeniesItsSeed(HonestCounter):
+    seeded = False
+
+    def fit(self, histories: Histories) -> None:
+        super().fit(histories)
+        self.counts += torch.rand(self.catalog.size)
+
+
 class ReadsTheEnvironment(Honest):
     def __init__(self, config: Honest.Config, catalog: Catalog) -> None:
         super().__init__(config, catalog)
@@ -336,6 +344,7 @@ SINS: list[tuple[type[Recommender], str, str]] = [
     (AsksTheTime, "asking", "depend on `at`"),
     (ScoresCandidatesOtherwise, "candidates", "candidates"),
     (DiffersEachTime, "same-seed", "one seed"),
+    (DeniesItsSeed, "same-seed", "two seeds"),
     (ReadsTheEnvironment, "construction", "environment"),
     (ReadsAFile, "construction", "open"),
     (HasUndocumentedSettings, "construction", "no docstring"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from recollect.data.log import EventLog
@@ -25,3 +26,11 @@ def small_settings(name: str = "xlstm-lsr", **train: Any) -> RunSettings:
             "evaluate": {"seen": "allowed"},
         }
     )
+
+
+def write_csv(log: EventLog, path: Path) -> Path:
+    """The log as a file that anybody could have."""
+    users, items = log.user_ids.decode(log.users), log.item_ids.decode(log.items)
+    rows = [f"{user},{item},{time}" for user, item, time in zip(users, items, log.times.tolist(), strict=True)]
+    path.write_text("\n".join(["user,item,time", *rows]) + "\n")
+    return path

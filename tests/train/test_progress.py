@@ -39,3 +39,22 @@ def test_silence(capsys: pytest.CaptureFixture[str]) -> None:
     silent = Silent()
     silent.note("x"), silent.step(Progress(), 1), silent.epoch(Progress(), ROW), silent.resumed(Progress())
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_bar_that_is_left_gives_the_cursor_back(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, then
+    hidden, shown = "\x1b[?25l", "\x1b[?25h"
+    console = Console()
+    console.step(Progress(step=1, epoch_targets=10, epoch_seconds=1.0), 10)
+    assert hidden in capsys.readouterr().err
+    console.close()
+    assert shown in capsys.readouterr().err
+    console.close()
+    assert hidden not in capsys.readouterr().err
+
+
+def test_a_note_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().note("log [a94059be68ec] :star: [bold]")
+    assert capsys.readouterr().err == "log [a94059be68ec] :star: [bold]\n"

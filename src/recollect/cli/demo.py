@@ -22,10 +22,11 @@ def demo(
     popular items and repeats, and the best score anybody could reach on it is known.
     """
     from recollect.cli.recommend import show_answer, show_history
-    from recollect.cli.train import quiet_fabric, short
+    from recollect.cli.train import short
     from recollect.data.summary import summarise
     from recollect.recommend import recommend
     from recollect.study import demo as study
+    from recollect.train.loop import quiet_fabric
     from recollect.train.progress import Console
 
     quiet_fabric()

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from recollect.cli import data, demo, doctor, evaluate, models, recommend, train
+from recollect.cli import compare, data, demo, doctor, evaluate, models, recommend, train
 
 DEBUG = "RECOLLECT_DEBUG"
 LONGEST = 2000
@@ -32,11 +32,13 @@ New here? `recollect demo` shows the whole path on a simulated log in a few minu
 - `recollect train xlstm-lsr --data ratings.csv --out runs/first`
 - `recollect evaluate runs/first`
 - `recollect recommend runs/first --user 42`
+- `recollect compare --models all --data ratings.csv --out runs/all`
 """,
 )
 app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
+app.command("compare")(compare.compare)
 app.command("evaluate")(evaluate.evaluate)
 app.command("recommend")(recommend.recommend)
 app.command("models")(models.models)
@@ -91,6 +93,7 @@ def _explain(error: Exception) -> tuple[str, int]:
         return f"{error.format_message()}{hint}", 2
     # Asked of what is loaded: an error of a module that was never loaded cannot have been raised.
     kinds = {"recollect.config": ("ConfigError", 2), "recollect.study.run": ("Stopped", 130)}
+    kinds["recollect.study.execute"] = ("Halted", 130)
     kinds["recollect.train.loop"] = ("Interrupted", 130)  # of training that is no run with a folder: the demo's rivals
     kinds |= {"recollect.data.log": ("DataError", 1), "recollect.artifact": ("ArtifactError", 1)}
     for module, (name, code) in kinds.items():

@@ -39,6 +39,14 @@ def table(
     console.print(made)
 
 
+def prose(text: str) -> None:
+    """Print a sentence or two, broken between words where a terminal or a page of text ends."""
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(width=None if sys.stdout.isatty() else 110).print(Text(text))
+
+
 def printable(text: str, longest: int = 60) -> str:
     """An id or title as it can be shown on a terminal: no control characters, not endless."""
     shown = "".join(sign if sign.isprintable() else "?" for sign in text)

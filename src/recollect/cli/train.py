@@ -93,6 +93,7 @@ def train(
 
     from recollect.study import run as study
     from recollect.study.settings import compose
+    from recollect.train.loop import quiet_fabric
     from recollect.train.progress import Console
 
     quiet_fabric()
@@ -133,15 +134,6 @@ def train(
     typer.echo(f"The model lies in {folder}. Next:")
     typer.echo(f"  recollect evaluate {folder}")
     typer.echo(f"  recollect recommend {folder} --user ID")
-
-
-def quiet_fabric() -> None:
-    """Fabric says which precision it uses at every set-up; the settings say so already."""
-    import logging
-
-    import recollect.train.loop  # noqa: F401 - Fabric sets its own level when it is loaded
-
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 
 def short(folder: Path) -> str:

@@ -39,6 +39,7 @@ class ItemKNN(Counting):
         """How many of a user's last distinct items are remembered (on MovieLens, fewer ranked better: 5 > 10 > 100)."""
 
     probabilistic = False
+    seeded = False
     config: Config
 
     def __init__(self, config: Config, catalog: Catalog) -> None:

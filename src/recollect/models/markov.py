@@ -40,6 +40,7 @@ class Markov(Counting):
         """Damping by the count of the item after: higher favours rarer items."""
 
     probabilistic = False
+    seeded = False
     config: Config
 
     def __init__(self, config: Config, catalog: Catalog) -> None:

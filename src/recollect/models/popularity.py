@@ -27,6 +27,7 @@ class Popularity(Counting):
         smoothing: float = Field(1.0, gt=0)
         """Events added to every item's count, so that an item never seen has a finite score."""
 
+    seeded = False
     config: Config
 
     def __init__(self, config: Config, catalog: Catalog) -> None:

@@ -11,13 +11,17 @@ import datetime
 import json
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from recollect import artifact
 from recollect.artifact import ArtifactError
 from recollect.config import ConfigError, to_toml
+from recollect.contracts import Network
 from recollect.data import filters
 from recollect.data.histories import Split
 from recollect.data.log import DataError, EventLog
@@ -73,7 +77,7 @@ def run(
             raise ArtifactError(f"{out}: an unfinished run is there; go on with: recollect train --resume {out}")
         what = "a trained model" if artifact.is_artifact(folder) else "something"
         raise ArtifactError(f"{out}: {what} is there already; choose another folder")
-    settings = _placed(settings)
+    settings = placed(settings)
     split = split_data(read_data(settings.data) if log is None else log, settings.split)
     folder = folder or default_folder(settings.model_name, split.log.name)
     new = not folder.exists()
@@ -141,7 +145,7 @@ def default_folder(model: str, data: str) -> Path:
 
 def _run(settings: RunSettings, split: Split, folder: Path, report: Reporter, *, resume: bool) -> Outcome:
     name, seen = settings.model_name, settings.evaluate.seen
-    for line in _remarks(split):
+    for line in remarks(split):
         report.note(line)
     try:
         trained = fit(
@@ -155,6 +159,7 @@ def _run(settings: RunSettings, split: Split, folder: Path, report: Reporter, *,
             resume=resume,
             report=Recorded(report, folder / EPOCHS),
         )
+        begun = time.monotonic()
         ledger = rank(
             trained.model,
             split.log,
@@ -165,6 +170,7 @@ def _run(settings: RunSettings, split: Split, folder: Path, report: Reporter, *,
             seed=settings.train.seed,
             split=f"{split.protocol}, validation",
         )
+        ranking = time.monotonic() - begun
         ledger.save(folder / VALIDATION)
     except Interrupted:
         raise Stopped(folder) from None
@@ -184,6 +190,7 @@ def _run(settings: RunSettings, split: Split, folder: Path, report: Reporter, *,
         "validation": {"values": dict(metrics.values), "errors": dict(metrics.errors)},
         "best epoch": trained.best_epoch,
         "seconds": round(trained.seconds, 3),
+        "cost": {**_cost(trained), "ranking seconds": round(ranking, 3)},
         "history": trained.history,
     }
     log = split.log
@@ -200,7 +207,22 @@ def _run(settings: RunSettings, split: Split, folder: Path, report: Reporter, *,
     return Outcome(folder, settings, trained, ledger, metrics)
 
 
-def _remarks(split: Split) -> Iterator[str]:
+def _cost(trained: Trained) -> dict[str, Any]:
+    """What it took, and where: seconds and bytes mean little without the machine."""
+    model = trained.model
+    learnt = model.parameters() if isinstance(model, Network) else model.tensors().values()
+    place = model.device if isinstance(model, Network) else torch.device("cpu")
+    cuda = place.type == "cuda"
+    return {
+        "parameters": sum(tensor.numel() for tensor in learnt),
+        "peak bytes": trained.peak_bytes,
+        **({"accelerator bytes": torch.cuda.max_memory_allocated(place)} if cuda else {}),
+        "device": torch.cuda.get_device_name(place) if cuda else place.type,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def remarks(split: Split) -> Iterator[str]:
     """What was made of the data and what was left out, before anything is learnt from it."""
     log = split.log
     yield f"{log.name} [{log.digest}]: {len(log.user_ids):,} users, {len(log.item_ids):,} items, {len(log):,} events"
@@ -210,7 +232,7 @@ def _remarks(split: Split) -> Iterator[str]:
     yield from (f"{what}: {count:,}" for what, count in split.notes.items() if count)
 
 
-def _placed(settings: RunSettings) -> RunSettings:
+def placed(settings: RunSettings) -> RunSettings:
     """With the whole path of the source or of the data folder, so that the run can be used from anywhere."""
     source = settings.data.source
     expanded = os.path.expanduser(source)

@@ -28,7 +28,7 @@ from recollect.recommend import top_lists
 from recollect.study.run import read_data, split_data
 from recollect.study.settings import RunSettings, settings_from
 
-SCORINGS = "test-scorings.jsonl"
+SCORINGS, TEST = "test-scorings.jsonl", "test.parquet"
 
 Part = Literal["validation", "test"]
 

@@ -118,7 +118,7 @@ def compose(
     values: dict[str, Any] = read_toml(file) if file is not None else {}
     if file is not None:
         try:  # the file alone, with as little beside it as makes it whole
-            settings_from(_over({"model": {"name": name or "popularity"}, "data": {"source": "-"}}, values))
+            settings_from(over({"model": {"name": name or "popularity"}, "data": {"source": "-"}}, values))
         except ConfigError as error:
             raise ConfigError(f"{file}: {error}") from None
         theirs = values.get("model", {}).get("name", name)
@@ -126,11 +126,11 @@ def compose(
             raise ConfigError(f"{file}: its model is {theirs!r}, but {name!r} was asked for; leave one of them out")
     for section, fields in {**given, "model": {"name": name}}.items():
         said = {field: value for field, value in fields.items() if value is not None}
-        values = _over(values, {section: said} if said else {})
+        values = over(values, {section: said} if said else {})
     sets = list(sets)
     values = apply_sets(values, sets)
     try:
-        result = settings_from(_over({"data": {"source": "-"}}, values))
+        result = settings_from(over({"data": {"source": "-"}}, values))
     except ConfigError as error:
         here = any(str(error).startswith(text.partition("=")[0].strip()) for text in sets)
         if here:
@@ -154,10 +154,10 @@ def to_plain(settings: RunSettings) -> dict[str, Any]:
     return plain(settings)
 
 
-def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Nested values laid over others."""
     result = dict(below)
     for key, value in above.items():
         old = result.get(key)
-        result[key] = _over(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        result[key] = over(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
     return result

@@ -121,6 +121,15 @@ def load(
     return progress, part("best."), {group: State(parts) for group, parts in carried.items()}
 
 
+def identity_of(path: Path) -> dict[str, Any]:
+    """The `identity` a checkpoint was written with, its weights unread; empty where it cannot be told."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(json.loads(file.metadata()["run"])["identity"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return {}
+
+
 def _checksum(run: str, tensors: Mapping[str, Tensor]) -> str:
     sha = hashlib.sha256(run.encode())
     for name in sorted(tensors):

@@ -7,6 +7,7 @@ device and precision. Epoch plans and learning rates are functions of the step n
 
 from __future__ import annotations
 
+import logging
 import math
 import signal
 import time
@@ -236,6 +237,11 @@ def _finished(progress: Progress, settings: TrainSettings) -> bool:
 def _set_rate(optimizer: torch.optim.Optimizer, settings: TrainSettings, step: int, total: int) -> None:
     for group in optimizer.param_groups:
         group["lr"] = rate_at(settings, step, total)
+
+
+def quiet_fabric() -> None:
+    """Fabric says which precision it uses at every set-up; the settings say so already."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 
 def prepares_products(settings: TrainSettings) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
@@ -47,9 +48,15 @@ class Console:
             disable=not self.console.is_terminal,
         )
         self.task: Any = None
+        atexit.register(self.close)  # an interrupted run ends with its bar on
+
+    def close(self) -> None:
+        """Take the bar away, which hides the cursor for as long as it is there."""
+        if self.task is not None:
+            self.bar.stop()
 
     def note(self, text: str) -> None:
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def resumed(self, place: Place) -> None:
         self.note(f"going on from epoch {place.epoch + 1}, step {place.step + 1}")

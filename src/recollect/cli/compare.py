@@ -1,0 +1,123 @@
+"""`recollect compare`: any set of models on any log, several seeds each, one table with what it rests on."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recollect.cli.choices import (
+    ON_BAD,
+    SOURCE,
+    TIES,
+    DataDir,
+    ItemColumn,
+    OnBad,
+    Part,
+    Seen,
+    Ties,
+    TimeColumn,
+    UserColumn,
+)
+from recollect.cli.output import print_json, prose, table
+
+ALL = "all"
+
+
+def compare(
+    ctx: typer.Context,
+    models: Annotated[
+        str, typer.Option(help="Names with commas between them, or `all`; `recollect models` lists them.")
+    ],
+    out: Annotated[Path, typer.Option(help="Where the runs and the table are kept; there it also goes on.")],
+    data: Annotated[str | None, typer.Option(help=SOURCE)] = None,
+    user: UserColumn = None,
+    item: ItemColumn = None,
+    time: TimeColumn = None,
+    on_bad: Annotated[OnBad | None, typer.Option(help=ON_BAD, show_default="stop")] = None,
+    ties: Annotated[Ties | None, typer.Option(help=TIES, show_default="file")] = None,
+    data_dir: DataDir = None,
+    seen: Annotated[
+        Seen | None,
+        typer.Option(
+            help="Whether items a user already had can be answers; `allowed` for data with repeats.",
+            show_default="hidden",
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many times each model is trained.")] = 3,
+    on: Annotated[Part, typer.Option(help="Which questions decide; test is scored once for each run.")] = Part.test,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings of all models, and of one under [models.NAME]; the guide shows one.")
+    ] = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="One setting, as path=value; may be given often.", metavar="PATH=VALUE"),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="How many runs are made at the same time.")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Print the table as JSON for a program to read.")] = False,
+) -> None:
+    """Train any set of models on one log, with several seeds, and compare them.
+
+    Each run lies in `OUT/MODEL/seed-N` as `recollect train` would leave it. What is there is not made again: after
+    Ctrl-C, a crash or a failure the same command goes on, and with more models or seeds it makes those that are new.
+    A model that fails stands in the table with its reason, and the others go on.
+
+    Examples:
+
+    - `recollect compare --models popularity,markov,sasrec,xlstm-lsr --data ml-1m --out runs/ml-1m`
+    - `recollect compare --models all --data ratings.csv --seeds 1 --on validation --out runs/first-look`
+    - `recollect compare --models sasrec,gru4rec --data ml-1m --set train.epochs=30 --set models.sasrec.model.window=100
+      --out runs/two`
+    """
+    from recollect.registry import names
+    from recollect.study import compare as study
+    from recollect.study.compare_settings import compose_comparison
+    from recollect.study.execute import Halted
+    from recollect.study.report import REPORT, sheets, without_figures
+    from recollect.study.tables import plain
+    from recollect.train.progress import Console
+
+    asked = names() if models.strip() == ALL else [name.strip() for name in models.split(",") if name.strip()]
+    columns = {"source": data, "user": user, "item": item, "time": time, "on_bad": on_bad, "ties": ties}
+    columns |= {"data_dir": None if data_dir is None else str(data_dir)}
+    settings = compose_comparison(config, {"data": columns, "evaluate": {"seen": seen}}, sets or [])
+    command = _typed(ctx)
+    try:
+        result = study.compare(
+            settings, asked, out, seeds=seeds, on=on.value, at_once=jobs, report=Console(), command=command
+        )
+    except Halted as halted:
+        raise Halted(f"{halted}. To go on: {command}") from None
+    if json:
+        print_json({"folder": str(result.folder), "failed": result.failed, **plain(result.table)})
+    else:
+        for sheet in sheets(result.table):
+            table(sheet.columns, sheet.rows, sheet.title)
+            for note in sheet.notes:
+                prose(note)
+            typer.echo()
+        for line in [result.table.protocol_line] if result.table.rows else without_figures(result.table):
+            typer.echo(line)
+        typer.echo(f"Kept in {out / REPORT}; each run in {out}/MODEL/seed-N.")
+    if result.failed:
+        typer.echo(
+            f"error: {result.failed} of {result.runs} runs failed, see above and {out / study.FAILURES}; "
+            "the same command tries them again",
+            err=True,
+        )
+        raise typer.Exit(1)
+
+
+def _typed(ctx: typer.Context) -> str:
+    """The command as it was typed, to be typed again."""
+    words = ["recollect", "compare"]
+    for option in ctx.command.params:
+        source = ctx.get_parameter_source(option.name or "")
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        given = ctx.params[option.name or ""]
+        for value in given if isinstance(given, list | tuple) else [given]:
+            words += [option.opts[0]] if value is True else [option.opts[0], str(value)]
+    return shlex.join(words)
