@@ -99,7 +99,7 @@ def _built(config: HF.Config) -> Any:
     try:
         known = AutoConfig.for_model(config.architecture)
         chosen = type(known)(**{name: value for name, value in sizes.items() if hasattr(known, name)})
-        mixer = AutoModel.from_config(chosen, attn_implementation="eager")
+        mixer: Any = AutoModel.from_config(chosen, attn_implementation="eager")  # type: ignore[no-untyped-call, unused-ignore]
         width = _mixed(mixer.eval(), torch.zeros(1, 1, config.width), torch.ones(1, 1, dtype=torch.bool)).shape[-1]
     except Exception as error:  # each architecture has refusals of its own
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

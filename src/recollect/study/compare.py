@@ -10,10 +10,10 @@ import contextlib
 import dataclasses
 import datetime
 import errno
-import fcntl
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -28,6 +28,9 @@ from recollect.study.run import read_data, remarks, split_data
 from recollect.study.scoring import Part
 from recollect.study.tables import Table, tabulate
 from recollect.train.progress import Reporter, Silent
+
+if sys.platform != "win32":
+    import fcntl
 
 FAILURES, LOG = "failures.json", ".log"
 
@@ -111,13 +114,16 @@ def compare(
 
 
 @contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[int]:
-    """Hold the folder against another comparison -> its descriptor; who inherits that holds it too."""
+def _alone_in(folder: Path) -> Iterator[int | None]:
+    """Hold the folder against another comparison -> its descriptor; who inherits that holds it too. None on Windows."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        place = os.open(folder, os.O_RDONLY)
+        place = None if sys.platform == "win32" else os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise ArtifactError(f"{folder}: cannot be used ({reason(error)})") from None
+    if place is None:  # Windows has no locks on folders, and hands no descriptors on
+        yield None
+        return
     try:
         try:
             fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
