@@ -17,6 +17,7 @@ from recollect.config import Settings
 from recollect.contracts import Carried, Catalog, Events, State, take_last
 from recollect.nn.embed import ItemTable
 from recollect.nn.lru_block import LRUBlock
+from recollect.nn.stack import Stack
 
 
 class LRURec(Carried):
@@ -45,7 +46,7 @@ class LRURec(Carried):
         self.config, self.catalog = config, catalog
         self.table = ItemTable(catalog.size, config.width, config.dropout)
         channels, inner = config.expansion * config.width, max(1, round(config.feedforward * config.width))
-        self.blocks = nn.ModuleList(
+        self.blocks = Stack(
             LRUBlock(config.width, channels, inner, config.radius, config.dropout, config.norm)
             for _ in range(config.blocks)
         )
@@ -61,14 +62,10 @@ class LRURec(Carried):
         return self.bias
 
     def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
-        blocks = {f"blocks.{depth}": block.fresh(users) for depth, block in enumerate(self.blocks)}  # type: ignore[operator]
-        return State.join({"hidden": self.start.expand(users, -1), **blocks})
+        return State.join({"hidden": self.start.expand(users, -1), "blocks": self.blocks.fresh(users)})
 
     def forward(self, events: Events, state: State) -> tuple[Tensor, State, Mapping[str, Tensor]]:
-        x = self.table(events.codes)
-        after = {}
-        for depth, block in enumerate(self.blocks):
-            x, after[f"blocks.{depth}"] = block(x, events, state.part(f"blocks.{depth}"))
+        x, after = self.blocks(self.table(events.codes), events, state.part("blocks"))
         hidden = self.norm(x)
         last = take_last(hidden, events.lengths, state["hidden"].to(hidden.dtype))
-        return hidden, State.join({"hidden": last, **after}), {}
+        return hidden, State.join({"hidden": last, "blocks": after}), {}

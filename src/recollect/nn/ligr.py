@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recollect.nn.attention import CausalAttention
+from recollect.nn.attention import SelfAttention
 from recollect.nn.dropout import Dropout
 
 
@@ -21,7 +21,7 @@ class LiGRBlock(nn.Module):
         super().__init__()
         self.norm_attention, self.norm_feedforward = nn.LayerNorm(width), nn.LayerNorm(width)
         self.gate_attention, self.gate_feedforward = nn.Linear(width, width), nn.Linear(width, width)
-        self.attention = CausalAttention(width, heads, attention_dropout)
+        self.attention = SelfAttention(width, heads, attention_dropout)
         self.up, self.down = nn.Linear(width, 2 * inner, bias=False), nn.Linear(inner, width, bias=False)
         self.dropout = Dropout(dropout)
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Literal
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from recollect.contracts import Events, State
 from recollect.nn.dropout import Dropout
+from recollect.nn.feedforward import FeedForward
 from recollect.nn.lru import LRU
 
 
@@ -31,9 +31,9 @@ class LRUBlock(nn.Module):
         self.pre = norm == "pre"
         self.norm_lru, self.norm_feedforward = nn.LayerNorm(width), nn.LayerNorm(width)
         self.lru = LRU(width, channels, radius)
-        self.up, self.down = nn.Linear(width, inner), nn.Linear(inner, width)
+        self.feedforward = FeedForward(width, inner, dropout)
         self.dropout = Dropout(dropout)
-        for linear in (self.lru.into, self.lru.out, self.up, self.down):
+        for linear in (self.lru.into, self.lru.out, self.feedforward.up, self.feedforward.down):
             nn.init.trunc_normal_(linear.weight, std=0.02, a=-0.04, b=0.04)
             nn.init.zeros_(linear.bias)
 
@@ -44,10 +44,6 @@ class LRUBlock(nn.Module):
         y, state = self.lru(self.norm_lru(x) if self.pre else x, events, state)
         x = x + self.dropout(y)
         if self.pre:
-            return x + self._feedforward(self.norm_feedforward(x)), state
+            return x + self.feedforward(self.norm_feedforward(x)), state
         x = self.norm_lru(x)
-        return self.norm_feedforward(x + self._feedforward(x)), state
-
-    def _feedforward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.dropout(self.down(self.dropout(F.gelu(self.up(x)))))
-        return result
+        return self.norm_feedforward(x + self.feedforward(x)), state
