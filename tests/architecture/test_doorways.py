@@ -21,10 +21,11 @@ DOORWAYS = {
     "rich": r"(cli|train)(\..+)?",
     "safetensors": r"contracts|artifact(\..+)?|train(\..+)?",
     "triton": r"nn\.kernels(\..+)?",
+    "mamba_ssm": r"nn\.selective_scan",
 }
 """Dependency -> the modules (below `recollect`) that may import it. The others may be used wherever torch may."""
 
-OPTIONAL: set[str] = set()
+OPTIONAL = {"mamba_ssm"}
 """Imported only where it is installed, by a module that says what to install where it is not."""
 
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
