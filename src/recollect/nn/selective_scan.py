@@ -32,9 +32,7 @@ KERNEL_STATES = 256
 """The most states a channel that the kernel of mamba_ssm takes."""
 
 
-def step(
-    x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, memory: Tensor
-) -> tuple[Tensor, Tensor]:
+def step(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
     """One event: x, delta [U E], B, C [U N] -> y [U E] and the memory after it."""
     keep = torch.exp(delta.unsqueeze(-1) * A)
     memory = keep * memory + (delta * x).unsqueeze(-1) * B.unsqueeze(1)
@@ -59,10 +57,10 @@ def scan(
     if x.shape[1] == 1:
         y, memory = step(x[:, 0], delta[:, 0], A, B[:, 0], C[:, 0], D, memory)
         return y.unsqueeze(1), memory
-    if x.is_cuda and x.shape[1] > 0 and A.shape[1] <= KERNEL_STATES and (kernel := published_kernel()) is not None:
-        # It has no initial state: a memory that holds something is not for it.
-        if not memory.requires_grad and not memory.any():
-            return by_kernel(kernel, x, delta, A, B, C, D)
+    kernel = published_kernel() if x.is_cuda and x.shape[1] > 0 and A.shape[1] <= KERNEL_STATES else None
+    # The kernel starts from nothing and gives its start no gradient: a memory in use is not for it.
+    if kernel is not None and not memory.requires_grad and not memory.any():
+        return by_kernel(kernel, x, delta, A, B, C, D)
     return chunked(x, delta, A, B, C, D, memory, chunk)
 
 
@@ -70,7 +68,9 @@ def scan(
 def published_kernel() -> Callable[..., Any] | None:
     """`selective_scan_fn` of mamba_ssm (`pip install mamba-ssm`), or None where it is not installed."""
     try:
-        from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
+        from mamba_ssm.ops.selective_scan_interface import (  # type: ignore[import-not-found, unused-ignore]
+            selective_scan_fn,
+        )
     except (ImportError, OSError):  # not there, or built for another torch or CUDA
         return None
     return selective_scan_fn  # type: ignore[no-any-return, unused-ignore]
@@ -91,7 +91,7 @@ def chunked(
     """As `recurrence`: `chunk` events are scanned one by one, all chunks of a user side by side (0: by device).
 
     The length of a chunk changes speed, never results. One chunk is the plain loop and the least work; short chunks
-    are fewer and larger steps for three quarters more work.
+    are fewer and larger steps, for about half as much work again.
     """
     U, T, E = x.shape
     if T == 0:
@@ -101,7 +101,7 @@ def chunked(
 
     def lanes(part: Tensor) -> Tensor:  # [U T F] -> [L K*U F], the K chunks of all users side by side
         part = pad(part, (0, 0, 0, K * L - T))
-        return part.unflatten(1, (K, L)).permute(2, 1, 0, 3).reshape(L, K * U, part.shape[2])
+        return part.reshape(U, K, L, part.shape[2]).permute(2, 1, 0, 3).reshape(L, K * U, part.shape[2])
 
     with torch.autocast(x.device.type, enabled=False):
         inputs = (lanes(delta), lanes(delta * x), A.T.contiguous(), lanes(B), lanes(C), memory.transpose(1, 2))
@@ -214,7 +214,7 @@ def _starts(delta: Tensor, drive: Tensor, A: Tensor, B: Tensor, start: Tensor) -
     # What event l adds to the memory after the chunk has decayed over the time of the events behind l.
     behind = torch.cat([delta[1:].flip(0).cumsum(0).flip(0), torch.zeros_like(delta[:1])])
     added = _weighted_sum(behind, A, B, drive)
-    return torch.cat(_hand_on(start, _decay(delta.sum(0), A), added))
+    return _hand_on(start, _decay(delta.sum(0), A), added)
 
 
 def _ends(delta: Tensor, dy: Tensor, A: Tensor, C: Tensor, end: Tensor) -> Tensor:
@@ -222,17 +222,19 @@ def _ends(delta: Tensor, dy: Tensor, A: Tensor, C: Tensor, end: Tensor) -> Tenso
     if delta.shape[1] == 0:
         return end
     added = _weighted_sum(delta.cumsum(0), A, C, dy)
-    U = end.shape[0]
-    backwards = (part.unflatten(0, (-1, U)).flip(0).flatten(0, 1) for part in (_decay(delta.sum(0), A), added))
-    return torch.cat(_hand_on(end, *backwards)[::-1])
+    return _hand_on(end, _decay(delta.sum(0), A), added, backwards=True)
 
 
-def _hand_on(first: Tensor, keep: Tensor, added: Tensor) -> list[Tensor]:
-    """s_0 = first [U N E], s_{k+1} = keep_k s_k + added_k with both [K*U N E] -> s_0 to s_K."""
+def _hand_on(first: Tensor, keep: Tensor, added: Tensor, *, backwards: bool = False) -> Tensor:
+    """s_0 = first [U N E], s_{k+1} = keep_k s_k + added_k, each of them K times [U N E] -> s_0 to s_K, in one.
+
+    `backwards` begins at the last of K and ends at the first; what comes out stands in the order of time all the same.
+    """
     found = [first]
-    for kept, new in zip(keep.split(len(first)), added.split(len(first)), strict=True):
+    steps = list(zip(*(part.reshape(-1, *first.shape).unbind(0) for part in (keep, added)), strict=True))
+    for kept, new in steps[::-1] if backwards else steps:
         found.append(torch.addcmul(new, kept, found[-1]))
-    return found
+    return torch.cat(found[::-1] if backwards else found)
 
 
 def _weighted_sum(time: Tensor, A: Tensor, left: Tensor, right: Tensor) -> Tensor:
