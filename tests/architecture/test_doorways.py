@@ -22,10 +22,11 @@ DOORWAYS = {
     "safetensors": r"contracts|artifact(\..+)?|train(\..+)?",
     "triton": r"nn\.kernels(\..+)?",
     "transformers": r"models\.hf",
+    "mamba_ssm": r"nn\.selective_scan",
 }
 """Dependency -> the modules (below `recollect`) that may import it. The others may be used wherever torch may."""
 
-OPTIONAL = {"transformers"}
+OPTIONAL = {"transformers", "mamba_ssm"}
 """Imported only where it is installed, by a module that says what to install where it is not."""
 
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
