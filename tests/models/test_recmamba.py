@@ -32,15 +32,12 @@ def test_it_is_a_transformer_with_mixers(norm: str) -> None:
         def mixer(y: torch.Tensor, block: torch.nn.Module = block) -> torch.Tensor:
             return block.mixer(y, events, block.mixer.fresh(1))[0]  # type: ignore[operator, union-attr]
 
-        def forward(y: torch.Tensor, block: torch.nn.Module = block) -> torch.Tensor:
-            return block.feedforward.down(F.gelu(block.feedforward.up(y)))  # type: ignore[operator, union-attr]
-
         if norm == "pre":
             x = x + mixer(block.norm_mixer(x))
-            x = x + forward(block.norm_feedforward(x))
+            x = x + block.feedforward(block.norm_feedforward(x))
         else:
             x = block.norm_mixer(x + mixer(x))
-            x = block.norm_feedforward(x + forward(x))
+            x = block.norm_feedforward(x + block.feedforward(x))
     wanted = F.layer_norm(x, (8,), model.norm.weight, model.norm.bias)
     hidden, state, _ = model(events, model.fresh(1))
     torch.testing.assert_close(hidden, wanted)
@@ -60,8 +57,8 @@ def test_but_for_the_mixer_it_is_sasrecs_block(norm: str) -> None:
         for name in ("weight", "bias"):
             getattr(other.norm_attention, name).copy_(getattr(block.norm_mixer, name))
             getattr(other.norm_feedforward, name).copy_(getattr(block.norm_feedforward, name))
-            getattr(other.up, name).copy_(getattr(block.feedforward.up, name))
-            getattr(other.down, name).copy_(getattr(block.feedforward.down, name))
+            getattr(other.feedforward.up, name).copy_(getattr(block.feedforward.up, name))
+            getattr(other.feedforward.down, name).copy_(getattr(block.feedforward.down, name))
     x, events = torch.randn(2, 5, 8), Events.of([[1] * 5] * 2)
     torch.testing.assert_close(block(x, events, block.fresh(2))[0], other(x))
 

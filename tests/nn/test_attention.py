@@ -37,7 +37,7 @@ def test_a_later_event_changes_no_earlier_one() -> None:
 @pytest.mark.parametrize("norm", ["pre", "post"])
 def test_block(norm: Literal["pre", "post"]) -> None:
     torch.manual_seed(1)
-    block = AttentionBlock(8, 2, 0.5, 0.5, inner=12, norm=norm).double().eval()
+    block = AttentionBlock(8, 2, 0.5, 0.5, factor=1.5, norm=norm).double().eval()
     x = torch.randn(2, 5, 8, dtype=torch.float64)
 
     if norm == "pre":

@@ -27,7 +27,8 @@ def test_formula_and_width(width: int, factor: float, inner: int) -> None:
 @pytest.mark.parametrize("activation", [F.gelu, F.relu])
 def test_plain_formula(activation: Callable[[torch.Tensor], torch.Tensor]) -> None:
     torch.manual_seed(0)
-    layer = FeedForward(6, 10, 0.5, activation).double().eval()
+    layer = FeedForward(6, 1.5, 0.5, activation).double().eval()
+    assert layer.down.weight.shape == (6, 9) and FeedForward(6, 0.01, 0.0).down.weight.shape == (6, 1)
     x = torch.randn(2, 3, 6, dtype=torch.float64)
     inner = activation(x @ layer.up.weight.T + layer.up.bias)
     torch.testing.assert_close(layer(x), inner @ layer.down.weight.T + layer.down.bias)
@@ -35,7 +36,7 @@ def test_plain_formula(activation: Callable[[torch.Tensor], torch.Tensor]) -> No
 
 def test_dropout_stands_inside_and_behind() -> None:
     torch.manual_seed(0)
-    layer = FeedForward(64, 64, 0.5).train()
+    layer = FeedForward(64, 1.0, 0.5).train()
     nn.init.eye_(layer.down.weight)
     nn.init.zeros_(layer.down.bias)
     assert (layer(torch.randn(50, 64)) == 0).float().mean() > 0.65  # half of half stays

@@ -13,7 +13,7 @@ from recollect.nn.lru_block import LRUBlock
 
 def made(norm: Literal["pre", "post"] = "post") -> LRUBlock:
     torch.manual_seed(0)
-    return LRUBlock(6, channels=8, inner=10, radius=(0.8, 0.99), dropout=0.5, norm=norm)
+    return LRUBlock(6, channels=8, factor=5 / 3, radius=(0.8, 0.99), dropout=0.5, norm=norm)
 
 
 @pytest.mark.parametrize("norm", ["pre", "post"])

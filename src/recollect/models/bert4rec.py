@@ -56,10 +56,15 @@ class BERT4Rec(Window):
         self.mask = nn.Parameter(torch.randn(width) * 0.02)
         self.positions = nn.Parameter(torch.randn(config.window + 1, width) * 0.02)
         self.norm, self.dropout = nn.LayerNorm(width), Dropout(config.dropout)
-        inner = max(1, round(width * config.feedforward))
         self.blocks = nn.ModuleList(
             AttentionBlock(
-                width, config.heads, config.dropout, config.attention_dropout, inner, config.norm, causal=False
+                width,
+                config.heads,
+                config.dropout,
+                config.attention_dropout,
+                config.feedforward,
+                config.norm,
+                causal=False,
             )
             for _ in range(config.blocks)
         )

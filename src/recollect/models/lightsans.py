@@ -46,9 +46,9 @@ class LightSANs(Window):
         self.config, self.catalog, self.window = config, catalog, config.window
         self.table = ItemTable(catalog.size, config.width, config.dropout)
         self.positions = nn.Parameter(torch.randn(config.window, config.width) * 0.02)
-        inner = max(1, round(config.width * config.feedforward))
         self.blocks = nn.ModuleList(
-            _Block(config.width, config.heads, config.interests, inner, config.dropout) for _ in range(config.blocks)
+            _Block(config.width, config.heads, config.interests, config.feedforward, config.dropout)
+            for _ in range(config.blocks)
         )
         self.empty = nn.Parameter(torch.randn(config.width) * 0.02)
 
@@ -68,10 +68,10 @@ class LightSANs(Window):
 class _Block(nn.Module):
     """Attention and a feed-forward, each with residual and layer norm behind it."""
 
-    def __init__(self, width: int, heads: int, interests: int, inner: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, interests: int, factor: float, dropout: float) -> None:
         super().__init__()
         self.attention = LowRankAttention(width, heads, interests)
-        self.feedforward = FeedForward(width, inner, dropout)
+        self.feedforward = FeedForward(width, factor, dropout)
         self.norm_attention, self.norm_feedforward = nn.LayerNorm(width), nn.LayerNorm(width)
         self.dropout = Dropout(dropout)
 

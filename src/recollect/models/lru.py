@@ -45,9 +45,9 @@ class LRURec(Carried):
         super().__init__()
         self.config, self.catalog = config, catalog
         self.table = ItemTable(catalog.size, config.width, config.dropout)
-        channels, inner = config.expansion * config.width, max(1, round(config.feedforward * config.width))
+        channels = config.expansion * config.width
         self.blocks = Stack(
-            LRUBlock(config.width, channels, inner, config.radius, config.dropout, config.norm)
+            LRUBlock(config.width, channels, config.feedforward, config.radius, config.dropout, config.norm)
             for _ in range(config.blocks)
         )
         # a post-norm block has normalised what it hands on

@@ -19,11 +19,11 @@ from torch.nn import functional as F
 
 from recollect.config import Settings
 from recollect.contracts import Catalog, Events, Window
-from recollect.nn.attention import CausalAttention
+from recollect.nn.attention import SelfAttention
 from recollect.nn.dropout import Dropout
 from recollect.nn.embed import ItemTable
+from recollect.nn.feedforward import FeedForward
 from recollect.nn.mamba_block import MambaMixer, MambaSettings
-from recollect.nn.pointwise import PointwiseFeedForward
 
 
 class MoEMaTrRec(Window):
@@ -78,9 +78,9 @@ class MixtureBlock(nn.Module):
     def __init__(self, config: MoEMaTrRec.Config) -> None:
         super().__init__()
         self.mixer = MambaMixer(config.width, config.mamba)
-        self.attention = CausalAttention(config.width, config.heads, config.attention_dropout)
+        self.attention = SelfAttention(config.width, config.heads, config.attention_dropout)
         self.gate = nn.Linear(config.width, 1)
-        self.feedforward = PointwiseFeedForward(config.width, config.feedforward, config.dropout, F.relu)
+        self.feedforward = FeedForward(config.width, config.feedforward, config.dropout, F.relu)
         self.norm_attention, self.norm_feedforward = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
         self.dropout = Dropout(config.dropout)
 

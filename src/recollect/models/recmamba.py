@@ -19,8 +19,9 @@ from recollect.config import Settings
 from recollect.contracts import Carried, Catalog, Events, State, take_last
 from recollect.nn.dropout import Dropout
 from recollect.nn.embed import ItemTable
+from recollect.nn.feedforward import FeedForward
 from recollect.nn.mamba_block import MambaMixer, MambaSettings
-from recollect.nn.pointwise import PointwiseFeedForward
+from recollect.nn.stack import Stack
 
 
 class RecMamba(Carried):
@@ -45,7 +46,7 @@ class RecMamba(Carried):
         self.config, self.catalog = config, catalog
         self.table = ItemTable(catalog.size, config.width, 0.0, normalised=False)
         self.dropout = Dropout(config.dropout)
-        self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.blocks))
+        self.blocks = Stack(TransformerBlock(config) for _ in range(config.blocks))
         self.norm = nn.LayerNorm(config.width)
         self.start = nn.Parameter(torch.randn(config.width) * 0.02)
 
@@ -53,16 +54,13 @@ class RecMamba(Carried):
         return self.table.weight
 
     def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
-        blocks = {f"blocks.{depth}": block.fresh(users) for depth, block in enumerate(self.blocks)}  # type: ignore[operator]
-        return State.join({"hidden": self.start.expand(users, -1), **blocks})
+        return State.join({"hidden": self.start.expand(users, -1), "blocks": self.blocks.fresh(users)})
 
     def forward(self, events: Events, state: State) -> tuple[Tensor, State, Mapping[str, Tensor]]:
         x = self.dropout(self.table(events.codes) * self.config.width**0.5)
-        after = {}
-        for depth, block in enumerate(self.blocks):
-            x, after[f"blocks.{depth}"] = block(x, events, state.part(f"blocks.{depth}"))
+        x, after = self.blocks(x, events, state.part("blocks"))
         hidden = self.norm(x).float()
-        return hidden, State.join({"hidden": take_last(hidden, events.lengths, state["hidden"]), **after}), {}
+        return hidden, State.join({"hidden": take_last(hidden, events.lengths, state["hidden"]), "blocks": after}), {}
 
 
 class TransformerBlock(nn.Module):
@@ -72,7 +70,7 @@ class TransformerBlock(nn.Module):
         super().__init__()
         self.pre = config.norm == "pre"
         self.mixer = MambaMixer(config.width, config.mamba)
-        self.feedforward = PointwiseFeedForward(config.width, config.feedforward, config.dropout)
+        self.feedforward = FeedForward(config.width, config.feedforward, config.dropout)
         self.norm_mixer, self.norm_feedforward = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
         self.dropout = Dropout(config.dropout)
 

@@ -42,7 +42,7 @@ class SelfAttention(nn.Module):
 
 
 class AttentionBlock(nn.Module):
-    """Attention and a feed-forward, each with residual and norm; `pre` normalises what enters, `post` what leaves."""
+    """Attention and a feed-forward `factor` times as wide, each with residual and norm: of what enters, or leaves."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class AttentionBlock(nn.Module):
         heads: int,
         dropout: float,
         attention_dropout: float,
-        inner: int,
+        factor: float,
         norm: Literal["pre", "post"],
         *,
         causal: bool = True,
@@ -59,7 +59,7 @@ class AttentionBlock(nn.Module):
         self.pre = norm == "pre"
         self.norm_attention, self.norm_feedforward = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attention = SelfAttention(width, heads, attention_dropout, causal=causal)
-        self.feedforward = FeedForward(width, inner, dropout)
+        self.feedforward = FeedForward(width, factor, dropout)
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:

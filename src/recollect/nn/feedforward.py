@@ -15,10 +15,16 @@ from recollect.nn.dropout import Dropout
 
 
 class FeedForward(nn.Module):
-    """Dropout(W_down Dropout(activation(W_up x))), hidden width `inner`; norm and residual are the block's."""
+    """Dropout(W_down Dropout(activation(W_up x))), hidden width `factor` times the width.
 
-    def __init__(self, width: int, inner: int, dropout: float, activation: Callable[[Tensor], Tensor] = F.gelu) -> None:
+    Norm and residual are the block's, which place them differently.
+    """
+
+    def __init__(
+        self, width: int, factor: float, dropout: float, activation: Callable[[Tensor], Tensor] = F.gelu
+    ) -> None:
         super().__init__()
+        inner = max(1, round(width * factor))
         self.up, self.down = nn.Linear(width, inner), nn.Linear(inner, width)
         self.dropout, self.activation = Dropout(dropout), activation
 

@@ -22,7 +22,7 @@ class LRUBlock(nn.Module):
         self,
         width: int,
         channels: int,
-        inner: int,
+        factor: float,
         radius: tuple[float, float],
         dropout: float,
         norm: Literal["pre", "post"],
@@ -31,7 +31,7 @@ class LRUBlock(nn.Module):
         self.pre = norm == "pre"
         self.norm_lru, self.norm_feedforward = nn.LayerNorm(width), nn.LayerNorm(width)
         self.lru = LRU(width, channels, radius)
-        self.feedforward = FeedForward(width, inner, dropout)
+        self.feedforward = FeedForward(width, factor, dropout)
         self.dropout = Dropout(dropout)
         for linear in (self.lru.into, self.lru.out, self.feedforward.up, self.feedforward.down):
             nn.init.trunc_normal_(linear.weight, std=0.02, a=-0.04, b=0.04)
