@@ -53,8 +53,8 @@ class BiLSTM4Rec(Window):
 
     def encode(self, window: Events) -> tuple[Tensor, Mapping[str, Tensor]]:
         """The two directions' last states, the same at every position: that of the last event is the answer."""
-        if window.items.shape[1] == 0:
-            return self.empty.new_zeros(window.users, 0, self.config.width), {}
+        if window.items.numel() == 0:  # no users, or no events, which torch cannot pack
+            return self.empty.new_zeros(*window.items.shape, self.config.width), {}
         lengths = window.lengths.clamp(min=1).cpu()
         with torch.autocast(self.empty.device.type, enabled=False):
             x = self.table(window.codes).float()

@@ -45,4 +45,4 @@ class LowRankAttention(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         """[B T D] -> [B H T d]."""
-        return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
+        return x.view(*x.shape[:2], self.heads, x.shape[2] // self.heads).transpose(1, 2)

@@ -44,7 +44,9 @@ class PointwiseBlock(nn.Module):
     def forward(self, x: Tensor, gaps: Tensor | None) -> Tensor:
         """`gaps` [B T T]: the time bucket of each pair (`time_buckets`), or None."""
         u, v, q, k = F.silu(self.uvqk(self.norm(x))).chunk(4, dim=-1)
-        v, q, k = (part.view(*part.shape[:2], self.heads, -1).transpose(1, 2) for part in (v, q, k))  # [B H T d]
+        v, q, k = (
+            part.view(*part.shape[:2], self.heads, x.shape[2] // self.heads).transpose(1, 2) for part in (v, q, k)
+        )  # [B H T d]
         weights = F.silu(q @ k.transpose(-1, -2) + self.bias(x.shape[1], gaps).unsqueeze(1).to(q.dtype))
         weights = weights.tril() / self.window
         h = self.norm_out((weights @ v).transpose(1, 2).flatten(-2))

@@ -80,11 +80,15 @@ def scan(
 def fused_scan(
     gates: Tensor, mixing: Tensor, memory: Memory, valid: Tensor | None = None, *, bounded: bool = False
 ) -> tuple[Tensor, Memory]:
-    """As `scan`; gradients reach `gates` and `mixing` through h, never the memory (truncated back-propagation)."""
+    """As `scan`; gradients reach `gates` and `mixing` through h, never the memory (truncated back-propagation).
+
+    All of it is in the precision of `gates`, also where autocast would round the products.
+    """
     if valid is not None:
         gates = mask_gates(gates, valid)
     start = (part.detach() for part in memory)
-    hidden, *rest = _FusedScan.apply(gates, mixing, valid, bounded, *start)  # type: ignore[no-untyped-call]
+    with torch.autocast(gates.device.type, enabled=False):
+        hidden, *rest = _FusedScan.apply(gates, mixing, valid, bounded, *start)  # type: ignore[no-untyped-call]
     return hidden, Memory(*rest)
 
 
