@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import runpy
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +14,7 @@ import pytest
 from recollect import registry
 from recollect.config import decode
 from recollect.evaluate.arithmetic import contradictions
+from recollect.study.compare_settings import comparison_from
 from recollect.train.settings import TrainSettings
 
 FOLDER = Path(__file__).parents[2] / "papers"
@@ -75,4 +77,7 @@ def test_it_prints_its_figures_and_its_settings(
     for arguments, expected in ([], "cannot come from one ranking"), (["settings"], "[models."):
         monkeypatch.setattr(sys, "argv", [name, *arguments])
         runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
-        assert expected in capsys.readouterr().out
+        printed = capsys.readouterr().out
+        assert expected in printed
+    made = comparison_from({**tomllib.loads(printed), "data": {"source": "simulated"}})
+    assert made.evaluate.seen == "allowed" and set(made.models) == {model for model, own in paper(name).MODELS.items() if own}
