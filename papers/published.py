@@ -25,6 +25,6 @@ def print_check(rows: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
 
 def print_settings(models: Settings, train: Mapping[str, object], *, seen: str) -> None:
     """A file for `recollect compare --config`."""
-    print(
-        to_toml({"train": dict(train), "evaluate": {"seen": seen}, "models": {n: dict(m) for n, m in models.items()}})
-    )
+    own = {name: dict(settings) for name, settings in models.items() if settings}
+    print(f"# recollect compare --config THIS --models {','.join(models)} --data SOURCE --out DIR")
+    print(to_toml({"train": dict(train), "evaluate": {"seen": seen}, "models": own}))

@@ -74,7 +74,7 @@ def test_it_prints_its_figures_and_its_settings(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))
-    for arguments, expected in ([], "cannot come from one ranking"), (["settings"], "[models."):
+    for arguments, expected in ([], "cannot come from one ranking"), (["settings"], "recollect compare"):
         monkeypatch.setattr(sys, "argv", [name, *arguments])
         runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
         printed = capsys.readouterr().out

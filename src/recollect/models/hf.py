@@ -93,6 +93,8 @@ def _built(config: HF.Config) -> Any:
         "intermediate_size": max(1, round(config.width * config.feedforward)),
         "max_position_embeddings": config.window + 2,  # some count positions from the padding token's id
         "pad_token_id": 0,
+        "bos_token_id": None,
+        "eos_token_id": None,
         "use_cache": False,
         **dict.fromkeys(_DROPOUTS, config.dropout),
     }
