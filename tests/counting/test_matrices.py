@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recollect.counting.matrices import expect_names, from_tensors, keep_largest, met, to_tensors
+from recollect.counting.matrices import counted, counts_of, expect_names, from_tensors, keep_largest, met, to_tensors
 
 from .material import SIZE, Rows, ragged, rows_of_items
 
@@ -19,6 +19,15 @@ def test_met_is_one_however_often(rows: Rows) -> None:
     for user, row in enumerate(rows):
         expected[user, row] = 1
     assert np.array_equal(met(ragged(rows), SIZE).toarray(), expected)
+
+
+@given(rows_of_items)
+def test_counts_are_how_often(rows: Rows) -> None:
+    expected = np.array([np.bincount(row, minlength=SIZE) if row else np.zeros(SIZE) for row in rows])
+    padded = np.array([row[:2] + [0] * (13 - len(row)) + row[2:] for row in rows])  # padding in the middle
+    for found in (counted(ragged(rows), SIZE), counts_of(padded, SIZE)):
+        assert np.array_equal(found.toarray(), expected)
+        assert (found.data > 0).all() and found.has_canonical_format
 
 
 @given(st.integers(1, 6), st.integers(0, 2**32 - 1))

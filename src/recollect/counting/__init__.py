@@ -1,1 +1,1 @@
-"""Parts of counting models: the matrix of who met what, the memory of a user's last items, scoring in blocks."""
+"""Parts of counting models: the matrix of who met what, who is alike, the memory of a user's last items, scoring."""

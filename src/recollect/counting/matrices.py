@@ -9,29 +9,53 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from recollect.contracts import Histories
+from recollect.contracts import PAD, Histories
+
+
+def counted(histories: Histories, size: int) -> sp.csr_array:
+    """[U V] float64: how often each user met each item; no entry where never."""
+    users = len(histories.offsets) - 1
+    owner = np.repeat(np.arange(users), np.diff(histories.offsets))
+    matrix = sp.coo_array((np.ones(len(owner)), (owner, histories.items)), shape=(users, size)).tocsr()
+    matrix.sort_indices()
+    return matrix
 
 
 def met(histories: Histories, size: int) -> sp.csr_array:
     """[U V] float64: 1 where the user met the item, however often."""
-    users = len(histories.offsets) - 1
-    owner = np.repeat(np.arange(users), np.diff(histories.offsets))
-    matrix = sp.coo_array((np.ones(len(owner)), (owner, histories.items)), shape=(users, size)).tocsr()
-    matrix.data[:] = 1.0  # meeting an item twice is meeting it
+    matrix = counted(histories, size)
+    matrix.data[:] = 1.0
+    return matrix
+
+
+def counts_of(codes: np.ndarray, size: int) -> sp.csr_array:
+    """codes [n N], padding anywhere -> [n size] float64: how often each occurs in its row."""
+    row, place = np.nonzero(codes != PAD)
+    matrix = sp.coo_array((np.ones(len(row)), (row, codes[row, place])), shape=(len(codes), size)).tocsr()
     matrix.sort_indices()
     return matrix
 
 
 def keep_largest(matrix: sp.sparray, keep: int) -> sp.csr_array:
     """The `keep` largest entries of each row, as fp32 (ties: the smaller column), columns in order."""
-    entries = matrix.tocoo()
-    row, column = entries.coords
-    value = entries.data.astype(np.float32)
-    order = np.lexsort((column, -value, row))
-    row, column, value = row[order], column[order], value[order]
-    near = np.arange(len(row)) - np.searchsorted(row, row) < keep
-    kept = sp.coo_array((value[near], (row[near], column[near])), shape=matrix.shape).tocsr()
-    kept.sort_indices()
+    rows = matrix.tocsr()
+    value = rows.data.astype(np.float32)
+    kept = np.ones(len(value), dtype=bool)
+    for start, stop in zip(rows.indptr[:-1], rows.indptr[1:], strict=True):
+        if stop - start > keep:
+            kept[start:stop] = _largest(value[start:stop], rows.indices[start:stop], keep)
+    offsets = np.concatenate([[0], np.cumsum(kept)])[rows.indptr]
+    largest = sp.csr_array((value[kept], rows.indices[kept], offsets), shape=rows.shape)
+    largest.sort_indices()
+    return largest
+
+
+def _largest(value: np.ndarray, column: np.ndarray, keep: int) -> np.ndarray:
+    """Which of a row's entries are its `keep` largest; a partition, for a sort of all of them takes far longer."""
+    least = np.partition(value, -keep)[-keep]
+    kept = value > least
+    tied = np.flatnonzero(value == least)
+    kept[tied[np.argsort(column[tied])[: keep - kept.sum()]]] = True
     return kept
 
 
