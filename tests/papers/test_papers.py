@@ -80,4 +80,6 @@ def test_it_prints_its_figures_and_its_settings(
         printed = capsys.readouterr().out
         assert expected in printed
     made = comparison_from({**tomllib.loads(printed), "data": {"source": "simulated"}})
-    assert made.evaluate.seen == "allowed" and set(made.models) == {model for model, own in paper(name).MODELS.items() if own}
+    assert made.evaluate.seen == "allowed" and set(made.models) == {
+        model for model, own in paper(name).MODELS.items() if own
+    }

@@ -58,6 +58,7 @@ class UserKNN(Counting):
         """For sequence: how many of the last items are compared, and how."""
 
     probabilistic = False
+    seeded = False
     config: Config
 
     def __init__(self, config: Config, catalog: Catalog) -> None:
