@@ -33,8 +33,8 @@ EPOCHS = 12
 BATCH = 32
 LONGEST = 100
 PREFIXES = 6
-HIDING = 3
-"""How many times as many epochs a network gets that learns from a fifth of its events at a time."""
+HIDING = 5
+"""How many times as many epochs a network gets that recovers a fifth of its events at a time: as many targets."""
 
 
 @functools.cache
