@@ -30,3 +30,13 @@ def test_profiles_are_sets(rows: Rows) -> None:
     for user, row in enumerate(rows):
         expected[user, row] = 1
     assert np.array_equal(profiles(memory.numpy(), SIZE).toarray(), expected)
+
+
+@given(rows_of_items, st.sampled_from([1.0, 0.5, 0.9]))
+def test_profiles_weigh_by_how_many_items_came_since(rows: Rows, decay: float) -> None:
+    memory = push_distinct(fresh_distinct(len(rows), SIZE), Events.of(rows))
+    expected = np.zeros((len(rows), SIZE), np.float32)
+    for user, row in enumerate(rows):
+        for age, item in enumerate(reversed(last_distinct(row, SIZE))):
+            expected[user, item] = decay**age
+    assert np.allclose(profiles(memory.numpy(), SIZE, decay).toarray(), expected)

@@ -33,8 +33,10 @@ def push_distinct(distinct: Tensor, events: Events) -> Tensor:
     return room.scatter(1, place, codes)[:, :keep]
 
 
-def profiles(distinct: np.ndarray, size: int) -> sp.csr_array:
-    """Distinct codes [b N] -> the sets of items as a matrix of ones [b V]."""
+def profiles(distinct: np.ndarray, size: int, decay: float = 1.0) -> sp.csr_array:
+    """Distinct codes [b N] -> the sets of items [b V]: 1 in the newest cell, times `decay` for each further back."""
     filled = distinct != PAD
     offsets = np.concatenate([[0], np.cumsum(filled.sum(axis=1))])
-    return sp.csr_array((np.ones(offsets[-1], np.float32), distinct[filled], offsets), shape=(len(distinct), size))
+    worth = decay ** np.arange(distinct.shape[1] - 1, -1, -1.0)
+    weights = np.broadcast_to(worth.astype(np.float32), distinct.shape)[filled]
+    return sp.csr_array((weights, distinct[filled], offsets), shape=(len(distinct), size))

@@ -12,18 +12,20 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recollect.config import Settings
+from recollect.config import ConfigError, Settings
 from recollect.contracts import PAD, Catalog, Counting, Events, Histories, State
 
 _DAY = 86_400
 
 
 class Popularity(Counting):
-    """Ranks items by how often they occur in training; the same list for everybody."""
+    """Ranks items by how often they occur in training, of late if asked; the same list for everybody."""
 
     class Config(Settings):
         days: float | None = Field(None, gt=0)
-        """Count only events of so many days before the newest one (the log needs a clock); none counts all."""
+        """Count only events of so many days before the newest one (the log needs a clock); unset counts all."""
+        half_life: float | None = Field(None, gt=0)
+        """An event so many days before the newest one counts half (the log needs a clock); unset: all count alike."""
         smoothing: float = Field(1.0, gt=0)
         """Events added to every item's count, so that an item never seen has a finite score."""
 
@@ -33,13 +35,16 @@ class Popularity(Counting):
     def __init__(self, config: Config, catalog: Catalog) -> None:
         self.config = config
         self.catalog = catalog
-        self._counts = torch.zeros(catalog.size, dtype=torch.int64)  # [V]
+        self._counts = torch.zeros(catalog.size, dtype=torch.int64)  # [V], fp64 where events lose worth with age
 
     def fit(self, histories: Histories) -> None:
-        items = histories.items
-        if self.config.days is not None and len(items):
-            items = items[histories.times > histories.times.max() - self.config.days * _DAY]
-        self._counts = torch.from_numpy(np.bincount(items, minlength=self.catalog.size))
+        items, worth = histories.items, None
+        if (self.config.days is not None or self.config.half_life is not None) and len(items):
+            age = _days_ago(histories)
+            recent = age < (self.config.days or np.inf)
+            items, age = items[recent], age[recent]
+            worth = None if self.config.half_life is None else 0.5 ** (age / self.config.half_life)
+        self._counts = torch.from_numpy(np.bincount(items, worth, minlength=self.catalog.size))
 
     def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
         # Nothing about a user changes the answer: rows of no cells, which still say how many users there are.
@@ -61,3 +66,15 @@ class Popularity(Counting):
         if set(tensors) != {"counts"} or tensors["counts"].shape != self._counts.shape:
             raise ValueError(f"popularity: expected only 'counts' of {len(self._counts)} items")
         self._counts = tensors["counts"].cpu()
+
+
+def _days_ago(histories: Histories) -> np.ndarray:
+    """[N] before the newest event. ConfigError where times are positions: 0, 1, 2, ... in each history."""
+    offsets = histories.offsets
+    positions = np.arange(len(histories.times)) - np.repeat(offsets[:-1], np.diff(offsets))
+    if np.array_equal(histories.times, positions):
+        raise ConfigError(
+            "model.days and model.half_life need a clock, and this log has only an order; leave them unset, or name "
+            "the column of times (--time)"
+        )
+    return (histories.times.max() - histories.times) / _DAY
