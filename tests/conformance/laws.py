@@ -10,6 +10,7 @@ import contextlib
 import copy
 import dataclasses
 import itertools
+import tomllib
 from collections.abc import Callable, Mapping
 
 import torch
@@ -322,7 +323,8 @@ def construction(model: Recommender) -> None:
     assert built.config is model.config and built.catalog is model.catalog, "a model keeps its config and catalog"
     settings = kind.Config()
     assert decode(kind.Config, plain(settings), where="model") == settings, "settings do not survive a round trip"
-    assert to_toml(plain(settings)), "settings cannot be written as TOML"
+    written = tomllib.loads(to_toml(plain(settings)))
+    assert decode(kind.Config, written, where="model") == settings, "settings do not survive TOML"
     for name, field in kind.Config.model_fields.items():
         assert field.description, f"the setting {name} has no docstring"
     try:

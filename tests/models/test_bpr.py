@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from recollect.contracts import Catalog, Events
+from recollect.counting.draws import draw_generator
 from recollect.models.bpr import BPR, gradients
 
 from ..counting.material import Rows, ragged
@@ -20,7 +21,8 @@ def checkerboard(users: int = 60, seed: int = 0) -> Rows:
     return [draw.permutation(np.arange(1 + user % 2, SIZE, 2))[:6].tolist() for user in range(users)]
 
 
-def fitted(rows: Rows, **settings: float) -> BPR:
+def fitted(rows: Rows, seed: int = 0, **settings: float) -> BPR:
+    torch.manual_seed(seed)
     model = BPR(BPR.Config(**{"width": 4, "learning_rate": 0.1, "batch": 16, **settings}), Catalog(SIZE))
     model.fit(ragged(rows))
     return model
@@ -41,7 +43,8 @@ def test_slopes_are_those_of_autograd(l2: float) -> None:
 def test_training_is_one_triple_at_a_time() -> None:
     rows, rate, l2 = checkerboard(8), 0.05, 0.02
     model = fitted(rows, epochs=2, batch=1, learning_rate=rate, l2=l2, width=3, seed=4)
-    draw = np.random.default_rng(4)
+    torch.manual_seed(4)
+    draw = draw_generator()
     people, items = (draw.standard_normal((n, 3), np.float32).astype(float) / 3**0.5 for n in (len(rows), SIZE))
     bias = np.zeros(SIZE)
     pairs = [(user, item) for user, row in enumerate(rows) for item in sorted(row)]

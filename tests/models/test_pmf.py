@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from recollect.contracts import Catalog, Events
 from recollect.models.pmf import PMF
@@ -17,6 +18,7 @@ def log(users: int = 25) -> Rows:
 
 
 def fitted(rows: Rows, **settings: float) -> PMF:
+    torch.manual_seed(0)
     model = PMF(PMF.Config(width=3, **settings), Catalog(SIZE))
     model.fit(ragged(rows))
     return model

@@ -14,6 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from recollect.counting.draws import draw_generator
 from recollect.counting.folding import FoldIn, FoldInSettings
 
 
@@ -35,8 +36,6 @@ class BPR(FoldIn):
         """Penalty on the squares of whatever a triple touches."""
         batch: int = Field(1024, ge=1)
         """Triples whose gradients are taken at one point and added up."""
-        seed: int = Field(0, ge=0)
-        """Draws the vectors to begin with, the order and the unmet items."""
 
     config: Config
 
@@ -45,7 +44,7 @@ class BPR(FoldIn):
 
     def learn(self, matrix: sp.csr_array) -> Mapping[str, np.ndarray]:
         settings, (users, size) = self.config, matrix.shape
-        draw = np.random.default_rng(settings.seed)
+        draw = draw_generator()
         people, items = (_drawn(draw, count, settings.width) for count in (users, size))
         bias = torch.zeros(size)
         who, met = (torch.from_numpy(axis.astype(np.int64)) for axis in matrix.tocoo().coords)

@@ -34,6 +34,7 @@ class EASE(FoldIn):
         memory_limit: float = Field(8.0, gt=0)
         """Refuse catalogues whose matrices need more than so many GB: 12 bytes a pair of items, 8 GB for 25,800."""
 
+    seeded = False
     config: Config
 
     def __init__(self, config: Config, catalog: Catalog) -> None:

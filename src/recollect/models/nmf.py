@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from pydantic import Field
 
+from recollect.counting.draws import draw_generator
 from recollect.counting.folding import FoldIn, FoldInSettings
 
 
@@ -27,8 +28,6 @@ class NMF(FoldIn):
         """Penalty on the squares of both factors, in folding in too; the plain factorisation has none."""
         fold_rounds: int = Field(20, ge=1)
         """How many sweeps over its parts fold a user in."""
-        seed: int = Field(0, ge=0)
-        """Draws the factors to begin with."""
 
     config: Config
 
@@ -38,7 +37,7 @@ class NMF(FoldIn):
     def learn(self, matrix: sp.csr_array) -> Mapping[str, np.ndarray]:
         met = matrix.astype(np.float32)
         met_by = met.T.tocsr()
-        users, items = start(met, self.config.width, self.config.seed)
+        users, items = start(met, self.config.width, draw_generator())
         for _ in range(self.config.rounds):
             sweep(users, (met @ items.T).T, items @ items.T, self.config.l2)
             sweep(items, (met_by @ users.T).T, users @ users.T, self.config.l2)
@@ -53,9 +52,8 @@ class NMF(FoldIn):
         return users.T @ items
 
 
-def start(matrix: sp.csr_array, width: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def start(matrix: sp.csr_array, width: int, draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Random factors [D U] and [D V] whose product has the mean of the matrix [U V]."""
-    draw = np.random.default_rng(seed)
     mean = matrix.sum() / max(1, matrix.shape[0] * matrix.shape[1])
     scale = 2 * np.sqrt(mean / width)  # uniform from 0 to this: the mean of a product is mean / width
     users, items = (scale * draw.random((width, count)) for count in matrix.shape)

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from pydantic import Field
 
+from recollect.counting.draws import draw_generator
 from recollect.counting.folding import FoldIn, FoldInSettings
 from recollect.counting.ridge import ridge
 
@@ -33,8 +34,6 @@ class PMF(FoldIn):
         """Precision of the priors."""
         rounds: int = Field(10, ge=1)
         """How often users and items are fitted to each other."""
-        seed: int = Field(0, ge=0)
-        """Draws the items' vectors to begin with."""
 
     config: Config
 
@@ -44,7 +43,7 @@ class PMF(FoldIn):
     def learn(self, matrix: sp.csr_array) -> Mapping[str, np.ndarray]:
         met = matrix.astype(np.float32)
         met_by = met.T.tocsr()
-        draw = np.random.default_rng(self.config.seed)
+        draw = draw_generator()
         items = draw.standard_normal(self.shapes()["items"], np.float32) / np.float32(self.config.width**0.5)
         for _ in range(self.config.rounds):
             users = self._fitted(met, items)

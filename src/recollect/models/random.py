@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from recollect.config import Settings
 from recollect.contracts import Catalog, Counting, Events, Histories, State
+from recollect.counting.draws import draw_generator
 from recollect.counting.matrices import expect_names
 from recollect.counting.scoring import score_in_blocks
 
@@ -28,8 +28,7 @@ class Random(Counting):
     """
 
     class Config(Settings):
-        seed: int = Field(0, ge=0)
-        """Another seed, other lists."""
+        """There is nothing to set; another seed of training gives other lists."""
 
     probabilistic = False
     config: Config
@@ -37,9 +36,10 @@ class Random(Counting):
     def __init__(self, config: Config, catalog: Catalog) -> None:
         self.config = config
         self.catalog = catalog
+        self._salt = np.zeros(1, np.int64)
 
     def fit(self, histories: Histories) -> None:
-        """There is nothing to learn."""
+        self._salt = draw_generator().integers(0, 2**63 - 1, 1)
 
     def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
         return State({"key": torch.zeros(users, dtype=torch.int64)})
@@ -55,8 +55,7 @@ class Random(Counting):
 
     def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
         size = self.catalog.size
-        salt = np.random.SeedSequence(self.config.seed).generate_state(1, np.uint64)
-        users = mixed(_bits(state) ^ salt)  # [B]
+        users = mixed(_bits(state) ^ self._salt.view(np.uint64))  # [B]
         steps = np.arange(size, dtype=np.uint64) * _STEP  # [V]
 
         def score_rows(rows: slice) -> np.ndarray:
@@ -66,12 +65,13 @@ class Random(Counting):
         return score_in_blocks(score_rows, len(users), size, items, state["key"].device)
 
     def tensors(self) -> Mapping[str, Tensor]:
-        return {"size": torch.tensor([self.catalog.size])}
+        return {"salt": torch.from_numpy(self._salt), "size": torch.tensor([self.catalog.size])}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        expect_names("random", tensors, ["size"])
+        expect_names("random", tensors, ["salt", "size"])
         if tensors["size"].tolist() != [self.catalog.size]:
             raise ValueError(f"random: made for another catalogue than one of {self.catalog.size} item codes")
+        self._salt = tensors["salt"].cpu().numpy()
 
 
 def _bits(state: State) -> np.ndarray:

@@ -28,6 +28,7 @@ class SVD(FoldIn):
         width: int = Field(64, ge=1)
         """How many singular vectors are kept (fewer where the matrix has fewer)."""
 
+    seeded = False
     config: Config
 
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
