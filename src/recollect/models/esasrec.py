@@ -36,8 +36,8 @@ class ESASRec(Window):
         """Dropout on what is read and on every branch (published: .1 for ML-1M, .2 for Amazon)."""
         attention_dropout: float = Field(0.0, ge=0, lt=1)
         """Dropout on attention weights (published: as `dropout`); on a CPU it costs more than the attention itself."""
-        final_norm: bool = True
-        """Layer norm behind the last block; False is the published code."""
+        final_norm: bool = False
+        """Layer norm behind the last block; the published code has none."""
 
     config: Config
 
