@@ -103,12 +103,12 @@ def test_a_loss_that_is_no_number_is_one_clear_line_and_spares_the_checkpoint(
             if place.steps_done != 5:
                 return
             if where == "loss":
-                monkeypatch.setattr(model.out[1], "eps", torch.nan)
+                monkeypatch.setattr(model.net.out[1], "eps", torch.nan)
             elif where == "own loss":
                 term = lambda self, hidden, aux, mask: (hidden.sum() * torch.inf, {})  # noqa: E731
                 monkeypatch.setattr(GRU4Rec, "own_loss", term, raising=False)
             else:
-                model.out[0].weight.register_hook(lambda grad: grad * torch.nan)
+                model.net.out[0].weight.register_hook(lambda grad: grad * torch.nan)
 
     with pytest.raises(DataError, match=r"became (nan|inf|-inf).*smaller train\.learning_rate") as caught:
         train(model, loo(log()).train, settings(checkpoint_minutes=0), Judge(0, 0), Spoils(), save_to=path)
@@ -158,7 +158,7 @@ def test_decay_is_for_matrices_other_than_the_table() -> None:
     assert decayed["weight_decay"] == 0.3 and spared["weight_decay"] == 0
     names = {id(p): name for name, p in model.named_parameters()}
     assert {names[id(p)] for p in decayed["params"]} == {
-        "gru.layers.0.weight_ih_l0", "gru.layers.0.weight_hh_l0", "out.0.weight"
+        "net.rnn.layers.0.weight_ih_l0", "net.rnn.layers.0.weight_hh_l0", "net.out.0.weight"
     }  # fmt: skip
     assert len(decayed["params"]) + len(spared["params"]) == len(names)
 

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from recollect.config import ConfigError, Settings
 from recollect.contracts import Catalog, Events, Window
 from recollect.nn.embed import ItemTable
-from recollect.nn.evaluating import evaluating
 
 _DROPOUTS = (
     "dropout",
@@ -54,10 +53,10 @@ class HF(Window):
         super().__init__()
         self.config, self.catalog, self.window = config, catalog, config.window
         self.table = ItemTable(catalog.size, config.width, config.dropout)
+        self.causal = not _looks_ahead(config)
         self.mixer = _built(config)
         self.norm = nn.LayerNorm(config.width)
         self.empty = nn.Parameter(torch.randn(config.width) * 0.02)
-        self.causal = not _looks_ahead(self.mixer, config.width, min(4, config.window))
 
     def item_vectors(self) -> Tensor:
         return self.table.weight
@@ -102,13 +101,9 @@ def _built(config: HF.Config) -> Any:
         known = AutoConfig.for_model(config.architecture)
         chosen = type(known)(**{name: value for name, value in sizes.items() if hasattr(known, name)})
         mixer: Any = AutoModel.from_config(chosen, attn_implementation="eager")  # type: ignore[no-untyped-call, unused-ignore]
-        width = _mixed(mixer.eval(), torch.zeros(1, 1, config.width), torch.ones(1, 1, dtype=torch.bool)).shape[-1]
+        mixer.get_input_embeddings().requires_grad_(False)  # never read: items come as vectors
     except Exception as error:  # each architecture has refusals of its own
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConfigError(f"model.architecture={config.architecture!r} cannot be used: {reason}") from None
-    if width != config.width:
-        raise ConfigError(f"model.architecture={config.architecture!r} answers {width} channels to {config.width}")
-    mixer.get_input_embeddings().requires_grad_(False)  # never read: items come as vectors
+        raise _refused(config, str(error)) from None
     return mixer.train()
 
 
@@ -118,12 +113,24 @@ def _mixed(mixer: Any, x: Tensor, real: Tensor) -> Tensor:
     return answer
 
 
-def _looks_ahead(mixer: Any, width: int, length: int) -> bool:
-    """Whether a later event changes what comes out of an earlier place."""
-    draw = torch.Generator().manual_seed(0)
-    one = torch.randn(1, length, width, generator=draw)
-    other = one.clone()
-    other[:, -1] = torch.randn(width, generator=draw)
-    real = torch.ones(1, length, dtype=torch.bool)
-    with torch.no_grad(), evaluating(mixer):
-        return not torch.equal(_mixed(mixer, one, real)[:, :-1], _mixed(mixer, other, real)[:, :-1])
+def _looks_ahead(config: HF.Config) -> bool:
+    """Whether a later event changes what comes out of an earlier place, tried on one block of the architecture.
+
+    It is tried on the CPU and leaves the random numbers as they were, wherever and however the model is being built.
+    """
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"), torch.no_grad():
+        mixer, length = _built(config.model_copy(update={"blocks": 1})).eval(), min(4, config.window)
+        one, end = torch.randn(1, length, config.width), torch.randn(1, 1, config.width)
+        real = torch.ones(1, length, dtype=torch.bool)
+        try:
+            before, after = (_mixed(mixer, x, real) for x in (one, torch.cat([one[:, :-1], end], dim=1)))
+        except Exception as error:
+            raise _refused(config, str(error)) from None
+    if before.shape != one.shape:
+        raise _refused(config, f"it answers {before.shape[-1]} channels to {config.width}")
+    return not torch.equal(before[:, :-1], after[:, :-1])
+
+
+def _refused(config: HF.Config, reason: str) -> ConfigError:
+    first = (reason.splitlines() or ["it cannot be built"])[0]
+    return ConfigError(f"model.architecture={config.architecture!r} cannot mix events: {first}")
