@@ -13,7 +13,7 @@ from recollect.models.mambarec import MambaRec
 
 def made(**settings: object) -> MambaRec:
     torch.manual_seed(0)
-    config = decode(MambaRec.Config, {"width": 8, "mamba": {"d_state": 4}, **settings}, where="model")
+    config = decode(MambaRec.Config, {"width": 8, "blocks": 2, "mamba": {"d_state": 4}, **settings}, where="model")
     model = MambaRec(config, Catalog(12)).eval()
     with torch.no_grad():
         for parameter in model.parameters():

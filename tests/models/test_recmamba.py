@@ -14,7 +14,7 @@ from recollect.models.sasrec import SASRec
 
 def made(**settings: object) -> RecMamba:
     torch.manual_seed(0)
-    config = decode(RecMamba.Config, {"width": 8, "mamba": {"d_state": 4}, **settings}, where="model")
+    config = decode(RecMamba.Config, {"width": 8, "blocks": 2, "mamba": {"d_state": 4}, **settings}, where="model")
     model = RecMamba(config, Catalog(12)).eval()
     with torch.no_grad():
         for parameter in model.parameters():

@@ -33,8 +33,8 @@ class Mamba4Rec(Carried):
         """Dropout on what is read and on every branch."""
         feedforward: float = Field(4.0, gt=0)
         """Width factor of the feed-forward part."""
-        residual: Literal["always", "stacked"] = "always"
-        """stacked leaves the residual around the mixer out where there is one layer only (the published code)."""
+        residual: Literal["stacked", "always"] = "stacked"
+        """stacked leaves the residual around the mixer out where there is one layer only, as the published code does."""
         mamba: MambaSettings = MambaSettings()
         """How each mixer is built."""
 

@@ -25,8 +25,8 @@ class MambaRec(Carried):
     class Config(Settings):
         width: int = Field(64, ge=1)
         """Width of the item table and of the blocks."""
-        blocks: int = Field(2, ge=1)
-        """Mamba blocks (the published code: 1)."""
+        blocks: int = Field(1, ge=1)
+        """Mamba blocks; the source found no gain in more than one."""
         dropout: float = Field(0.2, ge=0, lt=1)
         """Dropout on what is read and, in a residual block, on what is added."""
         block: Literal["residual", "bare"] = "residual"

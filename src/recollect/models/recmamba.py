@@ -3,7 +3,7 @@
 Source: Yang et al. 2024 (arXiv 2403.16371), as method 1 of alokamgnaneswarasai/mambarec describes it: SASRec's block
 with Mamba in the place of attention. There are no learned positions: the scan knows the order, and slots would end a
 history at a fixed length. The code published with the paper has no feed-forward, norm or residual at all: that is
-`mambarec` with `--set model.block=bare --set model.blocks=1`.
+`mambarec` with `--set model.block=bare`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class RecMamba(Carried):
     class Config(Settings):
         width: int = Field(64, ge=1)
         """Width of the item table and of the blocks."""
-        blocks: int = Field(2, ge=1)
-        """Blocks of a Mamba mixer and a feed-forward."""
+        blocks: int = Field(1, ge=1)
+        """Blocks of a Mamba mixer and a feed-forward; the source found no gain in more than one."""
         dropout: float = Field(0.2, ge=0, lt=1)
         """Dropout on what is read and on every branch."""
         feedforward: float = Field(4.0, gt=0)
