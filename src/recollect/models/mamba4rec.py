@@ -34,7 +34,7 @@ class Mamba4Rec(Carried):
         feedforward: float = Field(4.0, gt=0)
         """Width factor of the feed-forward part."""
         residual: Literal["stacked", "always"] = "stacked"
-        """stacked leaves the residual around the mixer out where there is one layer only, as the published code does."""
+        """stacked: none around the mixer of a single layer, as in the published code."""
         mamba: MambaSettings = MambaSettings()
         """How each mixer is built."""
 
