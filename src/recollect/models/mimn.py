@@ -33,8 +33,8 @@ class MIMN(Carried):
         """Channels updated by an event, those of the slots read most; 0 leaves them out (the ablation `w/o MIU`)."""
         rebalance: Rebalance = "normalised"
         """How slots written much make room: by weights that sum to one, by eq. 6 as printed, or not (`w/o MUR`)."""
-        utilisation: float = Field(0.01, ge=0)
-        """Weight lambda of the loss on uneven use of the slots (eq. 8); not in the paper, tuned here."""
+        utilisation: float = Field(0.1, ge=0)
+        """Weight lambda of the loss on uneven use of the slots (eq. 8); the paper does not tell its own."""
         dropout: float = Field(0.2, ge=0, lt=1)
         """Dropout on what is read and on what is scored."""
 
