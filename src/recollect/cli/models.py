@@ -87,6 +87,9 @@ def _show(rows: list[dict[str, Any]], title: str, json: bool) -> None:
     if json:
         print_json(rows)
         return
+    if not rows:
+        typer.echo(f"{title}\nIt has no settings.")
+        return
     columns = [("setting", "left"), ("type", "left"), ("default", "left"), ("meaning", "left")]
     cells = [[row["path"], row["type"], _default(row), row["meaning"]] for row in rows]
     table(columns, cells, title, longest=400)
