@@ -1,8 +1,9 @@
 """MambaRec*: Mamba blocks and nothing else, where SASRec has Transformer blocks.
 
 Source: alokamgnaneswarasai/mambarec, method 2: Mamba replaces attention and feed-forward both. `residual` is Mamba's
-own block (Gu & Dao 2023: norm, mixer, residual, and a norm at the end); `bare` is the published code, the mixer alone.
-Its learned positions are left out: its own ablation finds that Mamba knows the order without them.
+own block (Gu & Dao 2023: norm, mixer, residual, and a norm at the end); `bare` is the published code, one mixer alone.
+Its learned positions are left out: its own ablation finds that Mamba knows the order without them. Several bare mixers
+have a layer norm between them: the answer of each grows with the fifth power of what it reads.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class MambaRec(Carried):
         dropout: float = Field(0.2, ge=0, lt=1)
         """Dropout on what is read and, in a residual block, on what is added."""
         block: Literal["residual", "bare"] = "residual"
-        """residual: x + Mamba(LN(x)), Mamba's own block; bare: Mamba(x), the published code."""
+        """residual: x + Mamba(LN(x)), Mamba's own block; bare: Mamba(x), as in the published code."""
         mamba: MambaSettings = MambaSettings()
         """How each mixer is built."""
 
@@ -42,8 +43,9 @@ class MambaRec(Carried):
         self.table = ItemTable(catalog.size, config.width, 0.0, normalised=False)
         self.dropout = Dropout(config.dropout)
         self.mixers = nn.ModuleList(MambaMixer(config.width, config.mamba) for _ in range(config.blocks))
-        normed = config.block == "residual"
-        self.norms = nn.ModuleList(nn.LayerNorm(config.width) for _ in range(config.blocks + 1 if normed else 0))
+        # Before, between and behind the mixers; of bare ones only between.
+        norms = config.blocks + 1 if config.block == "residual" else config.blocks - 1
+        self.norms = nn.ModuleList(nn.LayerNorm(config.width) for _ in range(norms))
         self.start = nn.Parameter(torch.randn(config.width) * 0.02)
 
     def item_vectors(self) -> Tensor:
@@ -55,11 +57,14 @@ class MambaRec(Carried):
 
     def forward(self, events: Events, state: State) -> tuple[Tensor, State, Mapping[str, Tensor]]:
         x = self.dropout(self.table(events.codes) * self.config.width**0.5)
-        after = {}
+        bare, after = self.config.block == "bare", {}
         for depth, mixer in enumerate(self.mixers):
             name = f"blocks.{depth}"
-            entering = self.norms[depth](x) if self.norms else x
-            mixed, after[name] = mixer(entering, events, state.part(name))
-            x = x + self.dropout(mixed) if self.norms else mixed
-        hidden = (self.norms[-1](x) if self.norms else x).float()
+            if bare:
+                entering = self.norms[depth - 1](x) if depth > 0 else x
+                x, after[name] = mixer(entering, events, state.part(name))
+            else:
+                mixed, after[name] = mixer(self.norms[depth](x), events, state.part(name))
+                x = x + self.dropout(mixed)
+        hidden = (x if bare else self.norms[-1](x)).float()
         return hidden, State.join({"hidden": take_last(hidden, events.lengths, state["hidden"]), **after}), {}
