@@ -10,7 +10,6 @@ its rows can be compared with each other at best, and nothing here with them.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 
 METHODS = ("gru4rec", "sasrec", "recmamba", "mambarec", "moematrrec")
@@ -80,14 +79,7 @@ def figures(data: str) -> dict[str, dict[str, float]]:
 DATA = tuple(_TABLES)
 
 
-def main() -> None:
-    from published import print_check, print_settings
-
-    if sys.argv[1:] == ["settings"]:
-        print_settings(MODELS, TRAIN, seen="allowed")
-    else:
-        print_check({(data, method): row for data in DATA for method, row in figures(data).items()})
-
-
 if __name__ == "__main__":
-    main()
+    from published import main
+
+    main({(data, method): row for data in DATA for method, row in figures(data).items()}, MODELS, TRAIN)

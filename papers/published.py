@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
 from recollect.config import to_toml
@@ -11,8 +12,20 @@ Settings = Mapping[str, Mapping[str, Mapping[str, object]]]
 """model -> `model` and `train` -> setting -> value."""
 
 
-def print_check(rows: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
-    """rows: (data set, method) -> metric -> figure. Each with what makes it impossible, and how many are."""
+Figures = Mapping[tuple[str, str], Mapping[str, float]]
+"""(data set, method) -> metric -> figure."""
+
+
+def main(rows: Figures, models: Settings, train: Mapping[str, object]) -> None:
+    """What a paper's file does when it is run: check its figures, or print its settings if asked for `settings`."""
+    if sys.argv[1:] == ["settings"]:
+        print_settings(models, train, seen="allowed")
+    else:
+        print_check(rows)
+
+
+def print_check(rows: Figures) -> None:
+    """Each row with what makes it impossible, and how many are."""
     impossible = 0
     for (data, method), row in rows.items():
         print(f"{data:16} {method:12} " + "  ".join(f"{metric} {value:.4f}" for metric, value in row.items()))

@@ -9,7 +9,6 @@ all items ranked, seen items allowed, figures as printed. Its data are prepared 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 
 METHODS = ("gru4rec", "sasrec", "bert4rec", "mamba4rec", "mimn", "slstm4rec", "mlstm4rec", "xlstm4rec", "xlstm-lsr")
@@ -155,14 +154,7 @@ def figures(data: str) -> dict[str, dict[str, float]]:
 DATA = tuple(_TABLES_3_AND_4)
 
 
-def main() -> None:
-    from published import print_check, print_settings
-
-    if sys.argv[1:] == ["settings"]:
-        print_settings(MODELS, TRAIN, seen="allowed")
-    else:
-        print_check({(data, method): row for data in DATA for method, row in figures(data).items()})
-
-
 if __name__ == "__main__":
-    main()
+    from published import main
+
+    main({(data, method): row for data in DATA for method, row in figures(data).items()}, MODELS, TRAIN)

@@ -9,7 +9,6 @@ recommendation". Most of its results are pictures; its notebook called BERT4Rec 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 
 _FIGURES = {
@@ -44,14 +43,7 @@ def figures(data: str) -> dict[str, dict[str, float]]:
     return {method: dict(row) for method, row in _FIGURES[data].items()}
 
 
-def main() -> None:
-    from published import print_check, print_settings
-
-    if sys.argv[1:] == ["settings"]:
-        print_settings(MODELS, TRAIN, seen="allowed")
-    else:
-        print_check({(data, method): row for data in DATA for method, row in figures(data).items()})
-
-
 if __name__ == "__main__":
-    main()
+    from published import main
+
+    main({(data, method): row for data in DATA for method, row in figures(data).items()}, MODELS, TRAIN)
