@@ -64,7 +64,7 @@ class XLSTMLSR(Carried):
         self.long = Stack(
             make_mlstm_block(width, config.mlstm, dropout)
             if config.long_memory == "mlstm"
-            else RecurrentBlock(width, dropout, 2.0 if config.mlstm.feedforward is None else config.mlstm.feedforward)
+            else RecurrentBlock(width, dropout, config.mlstm.feedforward_factor)
             for _ in range(config.blocks)
         )
         self.short = (

@@ -52,6 +52,13 @@ class MLSTMSettings(Settings):
     chunk: int = Field(32, ge=1)
     """Events a chunk of the chunkwise form; changes speed, never results."""
 
+    @property
+    def feedforward_factor(self) -> float:
+        """`feedforward`, or what it stands for where it is unset."""
+        if self.feedforward is not None:
+            return self.feedforward
+        return 2.0 if self.style == "lsr" else 8 / 3
+
 
 def make_mlstm_block(width: int, settings: MLSTMSettings, dropout: float) -> MLSTMBlock | MLSTM7BBlock:
     """The block of the style that the settings name."""
@@ -73,7 +80,7 @@ class MLSTMBlock(nn.Module):
         self.down = nn.Linear(inner, width)
         self.open = torch.sigmoid if settings.output_gate == "sigmoid" else F.silu
         self.dropout = Dropout(dropout)
-        factor = 2.0 if settings.feedforward is None else settings.feedforward
+        factor = settings.feedforward_factor
         self.feedforward = GatedFeedForward(width, factor, dropout) if factor else None
         self.memory.set_gates(settings.forget_range)
 
@@ -114,7 +121,7 @@ class MLSTM7BBlock(nn.Module):
         self.gate = nn.Linear(width, inner)
         self.down = nn.Linear(inner, width, bias=False)
         self.dropout = Dropout(dropout)
-        factor = 8 / 3 if settings.feedforward is None else settings.feedforward
+        factor = settings.feedforward_factor
         self.feedforward = GatedFeedForward(width, factor, dropout, norm=nn.RMSNorm(width)) if factor else None
         self.memory.set_gates(settings.forget_range)
 
