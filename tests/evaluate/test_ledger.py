@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from recollect.data.log import DataError
 from recollect.data.parquet import write_columns
 from recollect.evaluate.ledger import MISS, Ledger, concat
+from recollect.evaluate.metrics import measure
 from recollect.evaluate.protocol import Protocol
+from recollect.evaluate.significance import compare as paired
 
 PROTOCOL = Protocol("toy", "0" * 12, "loo, test", "file", "hidden", "unused", "all 9 items")
 
@@ -64,6 +66,18 @@ def test_filter_by_run_and_seed():
         both.of("c")
     with pytest.raises(DataError, match="no seed 9"):
         both.of("a", 9)
+
+
+def test_ranks_only_keeps_what_figures_are_made_of_and_nothing_of_the_log(tmp_path):
+    names = ["ann", "bob", "cy"]
+    whole = concat([ledger([1, 12, MISS], ids=names), ledger([2, 3, 4], run="b", ids=names)])
+    bare = whole.ranks_only()
+    assert measure(bare.of("a")).values == measure(whole.of("a")).values
+    assert paired(bare, "a", ["b"]) == paired(whole, "a", ["b"])
+    assert not bare.item.any() and bare.user_id.tolist() == whole.user.tolist()
+    assert bare.length.tolist() == whole.length.tolist() and whole.item.all()
+    bare.save(tmp_path / "l.parquet")
+    assert_same(Ledger.load(tmp_path / "l.parquet"), bare)
 
 
 def test_users_questions_and_seeds_are_counted_from_rows():

@@ -163,6 +163,18 @@ def test_decay_is_for_matrices_other_than_the_table() -> None:
     assert len(decayed["params"]) + len(spared["params"]) == len(names)
 
 
+@pytest.mark.parametrize(("name", "inside"), [("xlstm-lsr", ".bias"), ("slstm4rec", ".bias"), ("mamba4rec", ".A_log")])
+def test_a_bias_a_head_and_a_rate_in_logarithms_are_not_decayed(name: str, inside: str) -> None:
+    kind = registry.model_class(name)
+    model = kind(kind.Config(), loo(log()).catalog)
+    assert isinstance(model, Network)
+    decayed, spared = make_optimizer(model, settings(weight_decay=0.3)).param_groups
+    called = {id(p): name for name, p in model.named_parameters()}
+    tables = [called[id(p)] for p in spared["params"] if p.ndim >= 2]
+    assert any(name.endswith(inside) for name in tables), tables
+    assert not [called[id(p)] for p in decayed["params"] if "norm" in called[id(p)]]
+
+
 def test_gradients_are_clipped() -> None:
     """With a tiny bound AdamW's first step is the same for a loss of any size, and a step is still taken."""
     norms: list[float] = []

@@ -84,6 +84,13 @@ class Ledger:
                 raise DataError(f"run {run!r} has no seed {seed}; it has {list(self.protocols[run].seeds)}")
         return Ledger(**{name: c[keep] for name, c in self.columns().items()}, protocols={run: self.protocols[run]})
 
+    def ranks_only(self) -> Ledger:
+        """The same ranks without what only the log may tell, to be published where the log must not be.
+
+        Targets become code 0, ids the codes of the users; metrics, pairing and cohorts by length stay as they are.
+        """
+        return dataclasses.replace(self, item=np.zeros_like(self.item), user_id=self.user.copy())
+
     def save(self, path: Path | str) -> None:
         protocols = {run: dataclasses.asdict(protocol) for run, protocol in self.protocols.items()}
         text = json.dumps({"format": _FORMAT, "miss": MISS, "protocols": protocols})

@@ -133,13 +133,16 @@ def plan(model: Network, lengths: np.ndarray, settings: TrainSettings, epoch: in
 
 
 def make_optimizer(model: Network, settings: TrainSettings) -> torch.optim.Optimizer:
-    """AdamW; weight decay on matrices other than the item table."""
+    """AdamW; weight decay on what multiplies, other than the item table."""
     table = model.item_vectors()
-    decayed = [p for p in model.parameters() if p.ndim >= 2 and p is not table]
-    other = [p for p in model.parameters() if p.ndim < 2 or p is table]
+    decayed, spared = list[Tensor](), list[Tensor]()
+    for name, parameter in model.named_parameters():
+        # A bias a head or a rate in logarithms has two axes and is no matrix: pulled to 0 it means something else.
+        multiplies = parameter.ndim >= 2 and not name.endswith(("bias", "_log"))
+        (decayed if multiplies and parameter is not table else spared).append(parameter)
     groups = [
         {"params": decayed, "weight_decay": settings.weight_decay},
-        {"params": other, "weight_decay": 0.0},
+        {"params": spared, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
 
