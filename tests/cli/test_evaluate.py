@@ -72,3 +72,18 @@ def test_a_log_that_changed_is_told(recollect: Command, run: Path, tmp_path: Pat
     assert said.code == 1 and "other holds" in said.err and not (run / SCORINGS).exists()
     said = recollect("evaluate", run, "--data", tmp_path / "gone.csv")
     assert said.code == 1 and "gone.csv" in said.error
+
+
+def test_several_runs_are_put_side_by_side(recollect: Command, run: Path, log_file: Path, tmp_path: Path) -> None:
+    assert recollect("train", "markov", "--data", log_file, "--out", tmp_path / "markov").code == 0
+    kept = tmp_path / "ranks.parquet"
+    said = recollect("evaluate", run, tmp_path / "markov", "--seen", "allowed", "--ledger", kept, "--json")
+    assert said.code == 0, said.err
+    ledger = Ledger.load(kept)
+    assert {row["model"]: row["values"] for row in said.json["rows"]} == {
+        name: measure(ledger.of(name)).values for name in ("gru4rec", "markov")
+    }
+    assert (run / SCORINGS).is_file() and (tmp_path / "markov" / SCORINGS).is_file()
+    printed = recollect("evaluate", run, tmp_path / "markov", "--on", "validation").out
+    assert "minus that of" in printed and "split loo, validation" in printed
+    assert recollect("evaluate", run, tmp_path / "markov", "--lists").code == 2

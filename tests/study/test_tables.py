@@ -12,10 +12,7 @@ from recollect.evaluate.ledger import MISS, Ledger, concat
 from recollect.evaluate.metrics import measure
 from recollect.evaluate.protocol import Protocol
 from recollect.evaluate.significance import compare as paired
-from recollect.study.plan import Job
-from recollect.study.tables import Table, common_protocol, cost_of, plain, tabulate
-
-from .material import small_settings
+from recollect.study.tables import Measured, Table, common_protocol, cost_of, plain, tabulate
 
 PROTOCOL = Protocol("log", "abc", "loo, test", "file", "hidden", "unused", "all 9 items")
 
@@ -45,18 +42,8 @@ def card(seconds: float = 4.0, history: list[dict[str, Any]] | None = None, **co
     }
 
 
-class Made:
-    """A job that is done, without a folder."""
-
-    def __init__(self, ranks: Ledger, seeded: bool = True) -> None:
-        (self.model,), self.seed, self.seeded, self.ranks = ranks.runs, int(ranks.seed.max(initial=0)), seeded, ranks
-        self.folder = ranks
-
-    def done(self, on: str) -> bool:
-        return len(self.ranks) > 0
-
-    def ledger(self, on: str) -> Ledger:
-        return self.ranks
+def made(ranks: Ledger, seeded: bool = True) -> Measured:
+    return Measured(ranks, card(), seeded)
 
 
 GOOD = [ledger("good", seed, ranks) for seed, ranks in enumerate([[1, 2, 9, 4, 1], [2, 1, 30, 3, 1]])]
@@ -64,11 +51,8 @@ POOR = [ledger("poor", 0, [5, MISS, 40, 9, 2], history="last 5")]
 
 
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> Table:
-    monkeypatch.setattr("recollect.study.tables.Ledger.load", lambda place: place)
-    monkeypatch.setattr("recollect.study.tables.read_card", lambda folder: card())
-    jobs = [Made(POOR[0], seeded=False), *map(Made, GOOD), Made(ledger("none", 0, []))]
-    return tabulate(jobs, "test", 2, {"none": ("failed: no luck",)})  # type: ignore[arg-type]
+def table() -> Table:
+    return tabulate([made(POOR[0], seeded=False), *map(made, GOOD)], "test", 2, {"none": ("failed: no luck",)})
 
 
 def test_rows_are_what_the_ledgers_say_the_best_first(table: Table) -> None:
@@ -91,20 +75,20 @@ def test_the_protocol_speaks_for_all_rows(table: Table) -> None:
     assert both.request_time == "unused or used" and both.seeds == (7,) and both.digest == "abc"
 
 
-def test_models_asked_otherwise_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recollect.study.tables.Ledger.load", lambda place: place)
-    monkeypatch.setattr("recollect.study.tables.read_card", lambda folder: card())
+def test_models_asked_otherwise_are_not_compared() -> None:
     other = ledger("poor", 0, [5, 7, 4, 9, 2], seen="allowed")
     with pytest.raises(ValueError, match="not asked alike"):
-        tabulate([Made(GOOD[0]), Made(other)], "test", 1, {})  # type: ignore[list-item]
+        tabulate([made(GOOD[0]), made(other)], "test", 1, {})
     timed = ledger("timed", 0, [5, 7, 4, 9, 2], request_time="used")
-    made = tabulate([Made(GOOD[0]), Made(timed)], "test", 1, {})  # type: ignore[list-item]
-    assert made.rows[1].comparison is not None and made.rows[1].comparison.unlike
+    second = tabulate([made(GOOD[0]), made(timed)], "test", 1, {}).rows[1]
+    assert second.comparison is not None and second.comparison.unlike
 
 
 def test_no_figures_are_a_table_too() -> None:
-    made = tabulate([Made(ledger("none", 0, []))], "test", 1, {"none": ("failed: x",)})  # type: ignore[list-item]
-    assert made.rows == () and plain(made)["rows"] == [] and plain(made)["without figures"] == {"none": ["failed: x"]}
+    empty = tabulate([], "test", 1, {"none": ("failed: x",)})
+    assert (
+        empty.rows == () and plain(empty)["rows"] == [] and plain(empty)["without figures"] == {"none": ["failed: x"]}
+    )
 
 
 def test_plain_values_have_the_same_figures(table: Table) -> None:
@@ -137,8 +121,3 @@ def test_a_card_without_costs_leaves_them_open() -> None:
     assert cost.seconds == 4.0
     assert {cost.parameters, cost.epoch_seconds, cost.peak_bytes, cost.ranking_seconds} == {None}
     assert cost.machines == () and cost.best_epochs == ()
-
-
-def test_a_real_job_is_done_only_with_its_ranks(tmp_path: Any) -> None:
-    job = Job(small_settings("popularity"), tmp_path / "run", False)
-    assert tabulate([job], "test", 1, {}).rows == ()

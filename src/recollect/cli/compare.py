@@ -21,7 +21,7 @@ from recollect.cli.choices import (
     TimeColumn,
     UserColumn,
 )
-from recollect.cli.output import print_json, prose, table
+from recollect.cli.output import print_json, print_sheets
 
 ALL = "all"
 
@@ -75,7 +75,7 @@ def compare(
     from recollect.study import compare as study
     from recollect.study.compare_settings import compose_comparison
     from recollect.study.execute import Halted
-    from recollect.study.report import REPORT, sheets, without_figures
+    from recollect.study.report import REPORT, without_figures
     from recollect.study.tables import plain
     from recollect.train.progress import Console
 
@@ -93,12 +93,8 @@ def compare(
     if json:
         print_json({"folder": str(result.folder), "failed": result.failed, **plain(result.table)})
     else:
-        for sheet in sheets(result.table):
-            table(sheet.columns, sheet.rows, sheet.title)
-            for note in sheet.notes:
-                prose(note)
-            typer.echo()
-        for line in [result.table.protocol_line] if result.table.rows else without_figures(result.table):
+        print_sheets(result.table)
+        for line in without_figures(result.table) if not result.table.rows else ():
             typer.echo(line)
         typer.echo(f"Kept in {out / REPORT}; each run in {out}/MODEL/seed-N.")
     if result.failed:

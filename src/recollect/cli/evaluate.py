@@ -1,18 +1,24 @@
-"""`recollect evaluate`: how good a trained model is, with standard errors and the protocol."""
+"""`recollect evaluate`: how good a trained model is, or several side by side, with standard errors and the protocol."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from recollect.cli.choices import Part, Protocol, Seen
-from recollect.cli.output import print_json, table
+from recollect.cli.output import print_json, print_sheets, table
+
+if TYPE_CHECKING:
+    from recollect.data.splits import SplitName
+    from recollect.evaluate.lists import ListMetrics
+    from recollect.evaluate.metrics import Metrics
+    from recollect.evaluate.protocol import Seen as SeenName
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a trained model.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="The folder of a trained model, or several.")],
     protocol: Annotated[
         Protocol | None, typer.Option(help="Another split than the run's.", show_default="the run's")
     ] = None,
@@ -26,12 +32,13 @@ def evaluate(
     ledger: Annotated[
         Path | None, typer.Option(help="Keep the rank of every target here, as Parquet.", show_default=False)
     ] = None,
-    lists: Annotated[
-        bool, typer.Option("--lists", help="Also say what the top 10 lists show: coverage, novelty, popularity.")
-    ] = False,
+    lists: Annotated[bool, typer.Option("--lists", help="Also say what the top 10 lists show (of one run).")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
 ) -> None:
     """Rank every target among all items and print the metrics at 5, 10 and 20 with their standard errors.
+
+    Several runs are put side by side: a table of all, and the difference of each to the best with its interval. Runs
+    that differ only in their seed are one row.
 
     Test answers honestly only once per choice made, so every scoring of test is noted in the run's folder
     (test-scorings.jsonl); choose between models with `--on validation`.
@@ -41,21 +48,35 @@ def evaluate(
     - `recollect evaluate runs/first`
     - `recollect evaluate runs/first --on validation --seen allowed --ledger ranks.parquet`
     - `recollect evaluate runs/first --on validation --lists`
+    - `recollect evaluate runs/first runs/second --on validation`
+    - `recollect evaluate runs/ml-1m/*/seed-* --seen allowed`
     """
     from recollect.artifact import load
-    from recollect.evaluate.metrics import CUTOFFS, measure
-    from recollect.study.scoring import SCORINGS, data_of, note_scoring, score, shown
+    from recollect.config import ConfigError
+    from recollect.evaluate.metrics import measure
+    from recollect.study.scoring import data_of, note_scoring, remark_on_data, score, shown
+    from recollect.study.side_by_side import side_by_side
+    from recollect.study.tables import plain
 
+    def note(text: str) -> None:
+        typer.echo(f"note: {text}", err=True)
+
+    split: SplitName | None = None if protocol is None else protocol.value
+    candidates: SeenName | None = None if seen is None else seen.value
+    if len(runs) > 1:
+        if lists:
+            raise ConfigError("--lists describes the lists of one run; name one")
+        made = side_by_side(runs, source=data, protocol=split, seen=candidates, on=on.value, note=note)
+        assert made.ledger is not None
+        if ledger is not None:
+            made.ledger.save(ledger)
+        print_json(plain(made)) if json else print_sheets(made)
+        return
+    (run,) = runs
     trained = load(run)
     log = data_of(trained, data)
-    if log.digest != trained.card["data"]["digest"]:
-        typer.echo(
-            f"note: the log is not the one the model was trained on (digest {log.digest} instead of "
-            f"{trained.card['data']['digest']})",
-            err=True,
-        )
-    split: Literal["loo", "temporal"] | None = None if protocol is None else protocol.value
-    candidates: Literal["hidden", "allowed"] | None = None if seen is None else seen.value
+    for remark in remark_on_data(trained, log):
+        note(remark)
     ranked = score(trained, log, protocol=split, seen=candidates, on=on.value)
     look = shown(trained, log, protocol=split, seen=candidates, on=on.value) if lists else None
     metrics = measure(ranked)
@@ -79,12 +100,19 @@ def evaluate(
                 **({} if look is None else {"lists": look}),
             }
         )
-        return
+    else:
+        _print(trained.name, on, metrics, line, look, scorings)
+
+
+def _print(model: str, on: Part, metrics: Metrics, line: str, look: ListMetrics | None, scorings: int) -> None:
+    from recollect.evaluate.metrics import CUTOFFS
+    from recollect.study.scoring import SCORINGS
+
     kinds = [("HR", "hr"), ("NDCG", "ndcg"), ("MRR", "mrr"), ("Precision", "precision")]
     rows = [[name, *(metrics.text(f"{kind}@{k}") for k in CUTOFFS)] for name, kind in kinds]
     rows.append(["MAP (whole list)", metrics.text("map"), "", ""])
     heads = [("", "left"), *((f"@{k}", "right") for k in CUTOFFS)]
-    table(heads, rows, f"{trained.name} on {on.value}: mean ± standard error over {metrics.users:,} users")
+    table(heads, rows, f"{model} on {on.value}: mean ± standard error over {metrics.users:,} users")
     typer.echo("HR is Recall here: every question has one right answer.")
     if metrics.misses:
         share = metrics.misses / metrics.questions

@@ -9,9 +9,12 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from recollect.study.tables import Table
 
 
 def print_json(values: Any) -> None:
@@ -45,6 +48,19 @@ def prose(text: str) -> None:
     from rich.text import Text
 
     Console(width=None if sys.stdout.isatty() else 110).print(Text(text))
+
+
+def print_sheets(made: Table) -> None:
+    """A table of models: accuracy, differences and cost, each with what must be known, and the protocol line."""
+    from recollect.study.report import sheets
+
+    for sheet in sheets(made):
+        table(sheet.columns, sheet.rows, sheet.title)
+        for note in sheet.notes:
+            prose(note)
+        typer.echo()
+    if made.rows:
+        typer.echo(made.protocol_line)
 
 
 def printable(text: str, longest: int = 60) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from recollect.data.histories import Questions, Split
 from recollect.data.log import DataError, EventLog
 
+SplitName = Literal["loo", "temporal"]
 Target = Literal["first", "last", "all"]
 
 

@@ -17,16 +17,17 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from recollect.artifact import ArtifactError, reason
+from recollect.artifact import ArtifactError, read_card, reason
 from recollect.config import ConfigError
 from recollect.data import prepared
+from recollect.evaluate.ledger import Ledger
 from recollect.study import report as reports
 from recollect.study.compare_settings import CompareSettings
 from recollect.study.execute import Failure, execute
 from recollect.study.plan import Job, loadable, plan, refuse_others
 from recollect.study.run import read_data, remarks, split_data
 from recollect.study.scoring import Part
-from recollect.study.tables import Table, tabulate
+from recollect.study.tables import Measured, Table, tabulate
 from recollect.train.progress import Reporter, Silent
 
 if sys.platform != "win32":
@@ -108,7 +109,10 @@ def compare(
                 )
             finally:
                 shutil.rmtree(out / LOG, ignore_errors=True)
-        table = tabulate(jobs, on, seeds, _reasons(jobs, failures, unloadable))
+        done = [
+            Measured(Ledger.load(job.ledger(on)), read_card(job.folder), job.seeded) for job in jobs if job.done(on)
+        ]
+        table = tabulate(done, on, seeds, _reasons(jobs, failures, unloadable))
         reports.write(table, out, command)
     return Compared(out, table, len(jobs), {job.label: failure for job, failure in failures.items()})
 

@@ -19,6 +19,7 @@ from recollect.config import ConfigError
 from recollect.data.blocks import ranges
 from recollect.data.histories import Questions, Ragged, Split
 from recollect.data.log import DataError, EventLog, Vocabulary
+from recollect.data.splits import SplitName
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.lists import ListMetrics, ListTally
 from recollect.evaluate.metrics import Metrics
@@ -37,12 +38,13 @@ def score(
     trained: Artifact,
     log: EventLog,
     *,
-    protocol: Literal["loo", "temporal"] | None = None,
+    protocol: SplitName | None = None,
     seen: Seen | None = None,
     on: Part = "test",
+    run: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Ledger:
-    """Rank the asked questions; split and seen-filter are those of the run where None.
+    """Rank the asked questions; split and seen-filter are those of the run where None, and `run` is the model's name.
 
     Raises DataError where the log has other items than the model, ConfigError where the model was trained on the
     answers of the split asked for.
@@ -60,7 +62,7 @@ def score(
         _asked(split, on),
         seen=seen or settings.evaluate.seen,
         request_time=settings.evaluate.request_time == "used",
-        run=trained.name,
+        run=run or trained.name,
         seed=settings.train.seed,
         split=f"{split.protocol}, {on}{note}",
         progress=progress,
@@ -71,7 +73,7 @@ def shown(
     trained: Artifact,
     log: EventLog,
     *,
-    protocol: Literal["loo", "temporal"] | None = None,
+    protocol: SplitName | None = None,
     seen: Seen | None = None,
     on: Part = "test",
     k: int = 10,
@@ -95,6 +97,14 @@ def data_of(trained: Artifact, source: str | None = None) -> EventLog:
     """The log of the run, or another source read in the same way."""
     data = settings_from(trained.settings).data
     return read_data(data if source is None else data.model_copy(update={"source": source}))
+
+
+def remark_on_data(trained: Artifact, log: EventLog) -> list[str]:
+    """What a reader should know where the log is not the one of the run."""
+    known = trained.card["data"]["digest"]
+    if log.digest == known:
+        return []
+    return [f"the log is not the one {trained.folder} was trained on (digest {log.digest} instead of {known})"]
 
 
 def note_scoring(folder: Path, ledger: Ledger, metrics: Metrics) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
@@ -16,7 +16,7 @@ from recollect.config import ConfigError, Settings, apply_sets, decode, did_you_
 from recollect.data.filters import FilterConfig
 from recollect.data.log import Ties
 from recollect.data.roles import OnBad
-from recollect.data.splits import Target
+from recollect.data.splits import SplitName, Target
 from recollect.evaluate.protocol import RequestTime, Seen
 from recollect.registry import model_class
 from recollect.train.settings import TrainSettings
@@ -48,7 +48,7 @@ class DataSettings(Settings):
 class SplitSettings(Settings):
     """How the log is cut into training, validation and test."""
 
-    protocol: Literal["loo", "temporal"] = "loo"
+    protocol: SplitName = "loo"
     """loo: each user's last event is test, the one before validation; temporal: one clock for everybody."""
     validation: float = Field(0.8, gt=0, lt=1)
     """temporal: the share of events before the validation period."""

@@ -12,13 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from recollect.artifact import read_card
 from recollect.evaluate.ledger import Ledger, concat
 from recollect.evaluate.metrics import Metrics, measure
 from recollect.evaluate.protocol import Protocol
 from recollect.evaluate.significance import Comparison
 from recollect.evaluate.significance import compare as paired
-from recollect.study.plan import Job
 from recollect.study.scoring import Part
 
 DECIDES = "ndcg@10"
@@ -78,12 +76,20 @@ class Table:
         return common_protocol(protocols).line()
 
 
-def tabulate(jobs: Sequence[Job], on: Part, seeds: int, failed: Mapping[str, tuple[str, ...]]) -> Table:
-    """The table of all jobs that are done."""
-    done = [job for job in jobs if job.done(on)]
+@dataclasses.dataclass(frozen=True, eq=False)
+class Measured:
+    """One run with one seed: the ranks it gave, and what its card says of how it came about."""
+
+    ledger: Ledger
+    card: Mapping[str, Any]
+    seeded: bool
+
+
+def tabulate(done: Sequence[Measured], on: Part, seeds: int, failed: Mapping[str, tuple[str, ...]]) -> Table:
+    """The table of all runs that have figures; runs of one name are the seeds of one row."""
     if not done:
         return Table(on, (), None, seeds, failed)
-    whole = concat([Ledger.load(job.ledger(on)) for job in done])
+    whole = concat([one.ledger for one in done])
     measured = {name: measure(whole.of(name)) for name in whole.runs}
     order = sorted(whole.runs, key=lambda name: -measured[name][DECIDES])
     tests: dict[str, Comparison] = {}
@@ -93,8 +99,8 @@ def tabulate(jobs: Sequence[Job], on: Part, seeds: int, failed: Mapping[str, tup
         tests = {one.run: one for one in found}
     rows = []
     for name in order:
-        mine = [job for job in done if job.model == name]
-        cost = cost_of([read_card(job.folder) for job in mine])
+        mine = [one for one in done if name in one.ledger.protocols]
+        cost = cost_of([one.card for one in mine])
         rows.append(Row(name, measured[name], cost, mine[0].seeded, tests.get(name)))
     return Table(on, tuple(rows), whole, seeds, failed)
 

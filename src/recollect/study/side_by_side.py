@@ -1,0 +1,79 @@
+"""Several trained runs measured again, side by side: on questions or under a seen-filter that need not be their own.
+
+Runs that differ in nothing but their seed are one row; others are told apart by their model or, where that is the
+same, by their folder.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from recollect.artifact import load
+from recollect.data.log import EventLog
+from recollect.data.splits import SplitName
+from recollect.evaluate.metrics import measure
+from recollect.evaluate.protocol import Seen
+from recollect.study.scoring import Part, data_of, note_scoring, remark_on_data, score
+from recollect.study.settings import RunSettings, settings_in
+from recollect.study.tables import Measured, Table, tabulate
+
+
+def side_by_side(
+    folders: Sequence[Path],
+    *,
+    source: str | None = None,
+    protocol: SplitName | None = None,
+    seen: Seen | None = None,
+    on: Part = "test",
+    note: Callable[[str], None] = lambda text: None,
+) -> Table:
+    """Rank the questions with each run in turn -> their table; a scoring of test is noted in the run's folder.
+
+    `source`, `protocol` and `seen` as in `data_of` and `score`, which say what is refused. `note` is told what a
+    reader of the table should know.
+    """
+    settings = {folder: settings_in(folder) for folder in dict.fromkeys(folders)}
+    names = _names(settings)
+    logs: dict[str, EventLog] = {}
+    done = []
+    for folder, own in settings.items():
+        trained = load(folder)
+        reading = own.data.model_dump_json()
+        if reading not in logs:
+            logs[reading] = data_of(trained, source)
+        log = logs[reading]
+        for remark in remark_on_data(trained, log):
+            note(remark)
+        ledger = score(trained, log, protocol=protocol, seen=seen, on=on, run=names[folder])
+        if on == "test":
+            note_scoring(folder, ledger, measure(ledger))
+        done.append(Measured(ledger, trained.card, type(trained.model).seeded))
+    return tabulate(done, on, max(_seeds(names).values()), {})
+
+
+def _names(settings: dict[Path, RunSettings]) -> dict[Path, str]:
+    """What each run is called in the table."""
+    alike: dict[str, list[Path]] = defaultdict(list)
+    for folder, one in settings.items():
+        alike[_but_for_the_seed(one)].append(folder)
+    groups = []
+    for folders in alike.values():
+        seeds = [settings[folder].train.seed for folder in folders]
+        groups += [folders] if len(set(seeds)) == len(seeds) else [[folder] for folder in folders]
+    choices = (
+        [settings[group[0]].model_name for group in groups],
+        [group[0].name for group in groups],
+        [str(group[0]) for group in groups],
+    )
+    chosen = next(names for names in choices if len(set(names)) == len(names))
+    return {folder: name for group, name in zip(groups, chosen, strict=True) for folder in group}
+
+
+def _but_for_the_seed(settings: RunSettings) -> str:
+    return settings.model_copy(update={"train": settings.train.model_copy(update={"seed": 0})}).model_dump_json()
+
+
+def _seeds(names: dict[Path, str]) -> dict[str, int]:
+    return {name: list(names.values()).count(name) for name in names.values()}

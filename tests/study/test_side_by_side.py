@@ -1,0 +1,80 @@
+"""Runs measured again side by side: which are seeds of one row, what rows are called, and that no figure changes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from recollect.artifact import load
+from recollect.data.log import DataError
+from recollect.evaluate.metrics import measure
+from recollect.study.run import run
+from recollect.study.scoring import SCORINGS, data_of, score
+from recollect.study.side_by_side import side_by_side
+
+from .material import small_log, small_settings, write_csv
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """xlstm-lsr with two seeds, with another learning rate, and markov, beside the log they were trained on."""
+    folder = tmp_path_factory.mktemp("runs")
+    source = str(write_csv(small_log(), folder / "log.csv"))
+    for name, settings in {
+        "plain/seed-0": small_settings(epochs=1),
+        "plain/seed-1": small_settings(epochs=1, seed=1),
+        "fast": small_settings(epochs=1, learning_rate=0.02),
+        "markov": small_settings("markov"),
+    }.items():
+        data = settings.data.model_copy(update={"source": source})
+        run(settings.model_copy(update={"data": data}), folder / name)
+    return folder
+
+
+@pytest.fixture
+def runs(trained: Path, tmp_path: Path) -> Path:
+    """A copy that a test may change."""
+    return Path(shutil.copytree(trained, tmp_path / "runs"))
+
+
+def test_seeds_are_one_row_and_models_are_called_by_their_name(runs: Path) -> None:
+    folders = [runs / "plain/seed-0", runs / "markov", runs / "plain/seed-1"]
+    table = side_by_side(folders, on="validation")
+    assert {row.model: row.metrics.seeds for row in table.rows} == {"xlstm-lsr": (0, 1), "markov": (0,)}
+    assert table.seeds == 2 and [row.seeded for row in table.rows if row.model == "markov"] == [False]
+
+
+def test_runs_of_one_model_are_called_by_their_folder(runs: Path) -> None:
+    table = side_by_side([runs / "fast", runs / "plain/seed-0"], on="validation")
+    assert {row.model for row in table.rows} == {"fast", "seed-0"}
+    again = Path(shutil.copytree(runs / "plain/seed-0", runs / "again/seed-0"))
+    twice = [runs / "plain/seed-0", again, runs / "plain/seed-0"]
+    table = side_by_side(twice, on="validation")
+    assert {row.model for row in table.rows} == {str(runs / "plain/seed-0"), str(again)}
+    (other,) = [row.comparison for row in table.rows if row.comparison]
+    assert other.difference == other.low == other.high == 0
+
+
+@pytest.mark.parametrize("seen", ["hidden", "allowed"])
+def test_figures_are_those_of_each_run_alone(runs: Path, seen: str) -> None:
+    folders = [runs / "fast", runs / "markov"]
+    table = side_by_side(folders, seen=seen, on="test")  # type: ignore[arg-type]
+    assert f"seen {seen}" in table.protocol_line and "loo, test" in table.protocol_line
+    for folder in folders:
+        one = load(folder)
+        alone = measure(score(one, data_of(one), seen=seen, on="test"))  # type: ignore[arg-type]
+        assert [row.metrics.values for row in table.rows if row.model == one.name] == [alone.values]
+        assert len((folder / SCORINGS).read_text().splitlines()) == 1
+
+
+def test_a_log_of_other_items_is_refused_and_another_order_remarked(runs: Path) -> None:
+    lines, other = (runs / "log.csv").read_text().splitlines(), runs / "other.csv"
+    other.write_text("\n".join(lines[: len(lines) // 8]) + "\n")
+    with pytest.raises(DataError, match="evaluate on the log of the run"):
+        side_by_side([runs / "fast", runs / "markov"], source=str(other))
+    other.write_text("\n".join(lines[:-1]) + "\n")
+    said: list[str] = []
+    side_by_side([runs / "fast"], source=str(other), on="validation", note=said.append)
+    assert len(said) == 1 and "is not the one" in said[0]
