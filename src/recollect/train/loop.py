@@ -176,17 +176,17 @@ def _one_step(
     """-> mean loss and number of targets; `full`: those of a full batch."""
     state = None if step.opens else carried.pop(step.group)
     loss, figures, after = objective(fabric.to_device(batch), None if state is None else Sealed(state))
-    mean = float(figures["loss"])
-    _finite(float(loss.detach()), "loss")
     optimizer.zero_grad(set_to_none=True)
     # Every event of an epoch weighs the same, also those of the small batches that end the longest histories.
     assert batch["targets"] is not None
     count = int(batch["targets"].sum())
     fabric.backward(loss * (count / full))
     norm = fabric.clip_gradients(objective, optimizer, max_norm=clip, error_if_nonfinite=False)
-    _finite(
-        math.nan if norm is None else float(norm), "gradient"
-    )  # before it reaches the weights, and with them a checkpoint
+    assert norm is not None
+    # One wait for the device a step, and before anything reaches the weights, and with them a checkpoint.
+    mean, whole, length = torch.stack([figures["loss"], loss.detach(), norm]).tolist()
+    _finite(whole, "loss")
+    _finite(length, "gradient")
     optimizer.step()
     if after is not None and not step.closes:
         carried[step.group] = after.state
