@@ -12,13 +12,14 @@ from typing import Any
 
 from pydantic import Field
 
-from recollect.config import ConfigError, Settings, apply_sets, decode, plain, read_toml
+from recollect.config import ConfigError, Settings, decode, plain
 from recollect.registry import model_class
 from recollect.study.settings import (
     DataSettings,
     EvaluateSettings,
     RunSettings,
     SplitSettings,
+    layered,
     over,
     settings_from,
 )
@@ -83,30 +84,5 @@ def _own(settings: CompareSettings, name: str, values: Any) -> OwnSettings:
 def compose_comparison(
     file: Path | None, given: Mapping[str, Mapping[str, Any]], sets: Iterable[str] = ()
 ) -> CompareSettings:
-    """Lay options over a settings file, and `--set` over both; an error says which of them it stems from.
-
-    `given`: section -> field -> value, as the command line names them; None means: not said.
-    """
-    nowhere = {"data": {"source": "-"}}
-    values: dict[str, Any] = read_toml(file) if file is not None else {}
-    if file is not None:
-        try:
-            comparison_from(over(nowhere, values))
-        except ConfigError as error:
-            raise ConfigError(f"{file}: {error}") from None
-    for section, fields in given.items():
-        said = {field: value for field, value in fields.items() if value is not None}
-        values = over(values, {section: said} if said else {})
-    sets = list(sets)
-    values = apply_sets(values, sets)
-    try:
-        result = comparison_from(over(nowhere, values))
-    except ConfigError as error:
-        named = str(error).partition(":")[0]
-        paths = [text.partition("=")[0].strip() for text in sets]
-        if any(f"{path}.".startswith(f"{named}.") or f"{named}.".startswith(f"{path}.") for path in paths):
-            raise ConfigError(f"--set {error}") from None
-        raise
-    if "source" not in values.get("data", {}):
-        raise ConfigError("no data: give --data SOURCE (a file, glob, folder, or a name such as simulated)")
-    return result
+    """A comparison's settings from a file, options over it, and `--set` over both."""
+    return layered(comparison_from, file, given, sets, alone=comparison_from)

@@ -6,9 +6,9 @@ right name, and the file that is written names every setting, the defaults too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field
 
@@ -20,6 +20,8 @@ from recollect.data.splits import SplitName, Target
 from recollect.evaluate.protocol import RequestTime, Seen
 from recollect.registry import model_class
 from recollect.train.settings import TrainSettings
+
+Checked = TypeVar("Checked")
 
 
 class DataSettings(Settings):
@@ -111,29 +113,48 @@ def compose(
     *,
     name: str | None = None,
 ) -> RunSettings:
-    """Lay options over a settings file, and `--set` over both; an error says which of them it stems from.
+    """A run's settings from a file, options over it, and `--set` over both. `name`: the model."""
 
-    `given`: section -> field -> value, as the command line names them; None means: not said. `name`: the model.
-    """
-    values: dict[str, Any] = read_toml(file) if file is not None else {}
-    if file is not None:
-        try:  # the file alone, with as little beside it as makes it whole
-            settings_from(over({"model": {"name": name or "popularity"}, "data": {"source": "-"}}, values))
-        except ConfigError as error:
-            raise ConfigError(f"{file}: {error}") from None
+    def alone(values: Mapping[str, Any]) -> None:
+        settings_from(over({"model": {"name": name or "popularity"}}, values))
         theirs = values.get("model", {}).get("name", name)
         if name is not None and theirs != name:
-            raise ConfigError(f"{file}: its model is {theirs!r}, but {name!r} was asked for; leave one of them out")
-    for section, fields in {**given, "model": {"name": name}}.items():
+            raise ConfigError(f"its model is {theirs!r}, but {name!r} was asked for; leave one of them out")
+
+    return layered(settings_from, file, {**given, "model": {"name": name}}, sets, alone=alone)
+
+
+def layered(
+    check: Callable[[Mapping[str, Any]], Checked],
+    file: Path | None,
+    given: Mapping[str, Mapping[str, Any]],
+    sets: Iterable[str],
+    *,
+    alone: Callable[[Mapping[str, Any]], object],
+) -> Checked:
+    """Lay options over a settings file, and `--set` over both -> what `check` makes of it.
+
+    `given`: section -> field -> value, as the command line names them; None means: not said. `alone` checks what the
+    file says. Raises ConfigError, which says what it stems from: the file, `--set`, or that no data is named.
+    """
+    nowhere = {"data": {"source": "-"}}  # so that the rest is checked first: a wrong name is the more likely mistake
+    values: dict[str, Any] = read_toml(file) if file is not None else {}
+    if file is not None:
+        try:
+            alone(over(nowhere, values))
+        except ConfigError as error:
+            raise ConfigError(f"{file}: {error}") from None
+    for section, fields in given.items():
         said = {field: value for field, value in fields.items() if value is not None}
         values = over(values, {section: said} if said else {})
     sets = list(sets)
     values = apply_sets(values, sets)
     try:
-        result = settings_from(over({"data": {"source": "-"}}, values))
+        result = check(over(nowhere, values))
     except ConfigError as error:
-        here = any(str(error).startswith(text.partition("=")[0].strip()) for text in sets)
-        if here:
+        named = str(error).partition(":")[0]
+        paths = [text.partition("=")[0].strip() for text in sets]
+        if any(f"{path}.".startswith(f"{named}.") or f"{named}.".startswith(f"{path}.") for path in paths):
             raise ConfigError(f"--set {error}") from None
         raise
     if "source" not in values.get("data", {}):
