@@ -11,7 +11,7 @@ from recollect.nn.ligr import LiGRBlock
 
 def made(heads: int = 2) -> LiGRBlock:
     torch.manual_seed(heads)
-    return LiGRBlock(8, heads, dropout=0.5, attention_dropout=0.5, inner=12).double().eval()
+    return LiGRBlock(8, heads, dropout=0.5, attention_dropout=0.5, factor=1.5).double().eval()
 
 
 @pytest.mark.parametrize("heads", [1, 2, 4])

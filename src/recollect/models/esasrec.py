@@ -47,9 +47,8 @@ class ESASRec(Window):
         self.table = ItemTable(catalog.size, config.width, 0.0, normalised=False)
         self.positions = nn.Parameter(torch.randn(config.window, config.width) * 0.02)
         self.dropout = Dropout(config.dropout)
-        inner = max(1, round(config.width * config.feedforward))
         self.blocks = nn.ModuleList(
-            LiGRBlock(config.width, config.heads, config.dropout, config.attention_dropout, inner)
+            LiGRBlock(config.width, config.heads, config.dropout, config.attention_dropout, config.feedforward)
             for _ in range(config.blocks)
         )
         self.norm = nn.LayerNorm(config.width) if config.final_norm else nn.Identity()

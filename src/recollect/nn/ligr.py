@@ -15,10 +15,11 @@ from recollect.nn.dropout import Dropout
 
 
 class LiGRBlock(nn.Module):
-    """x [B T D] -> [B T D], causal."""
+    """x [B T D] -> [B T D], causal; the feed-forward is `factor` times as wide."""
 
-    def __init__(self, width: int, heads: int, dropout: float, attention_dropout: float, inner: int) -> None:
+    def __init__(self, width: int, heads: int, dropout: float, attention_dropout: float, factor: float) -> None:
         super().__init__()
+        inner = max(1, round(width * factor))
         self.norm_attention, self.norm_feedforward = nn.LayerNorm(width), nn.LayerNorm(width)
         self.gate_attention, self.gate_feedforward = nn.Linear(width, width), nn.Linear(width, width)
         self.attention = SelfAttention(width, heads, attention_dropout)
