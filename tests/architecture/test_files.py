@@ -16,8 +16,8 @@ VAGUE = {"util", "utils", "helper", "helpers", "common", "base", "manager", "man
 MACHINE_PATH = re.compile(r"(?<![\w./:~$}-])/(?:home|Users|root|work|mnt|opt|srv|tmp|private)/[\w.-]+")
 CROSSING = {"architecture", "conformance", "papers"}
 """Folders of tests that mirror no part of the package: about the whole of it, or about what stands beside it."""
-WHOLE = {"documents", "wheel"}
-"""Tests at the top that are about the whole package."""
+WHOLE = {"documents", "results", "wheel"}
+"""Tests at the top that are about the whole package, or its pages."""
 
 each_source = pytest.mark.parametrize("source", sources(), ids=lambda source: source.place or "recollect")
 
