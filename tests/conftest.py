@@ -6,6 +6,7 @@ Long tests are skipped unless asked for; nothing is left out silently, each skip
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from hypothesis import settings
 # A shared machine stalls now and then: a slow example is no failure, and a failing one can be replayed.
 settings.register_profile("recollect", deadline=None, print_blob=True)
 settings.load_profile("recollect")
+
+# A shell starts what it sends to the background with Ctrl-C ignored: the tests that press it would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
