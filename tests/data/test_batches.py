@@ -17,6 +17,7 @@ from recollect.data.batches import (
     plan_carried,
     plan_prefixes,
     plan_windows,
+    token_budget,
 )
 from recollect.data.histories import Ragged
 
@@ -217,3 +218,13 @@ def test_the_place_of_an_event_in_its_window_varies_between_epochs() -> None:
             if step.first[0] < 50 < step.first[0] + step.width:
                 places.add(50 - int(step.first[0]))
     assert len(places) >= 8
+
+
+@pytest.mark.parametrize(("users", "longest"), [(40, 60), (4_000, 12), (20_000, 12), (3_000, 400)])
+def test_an_open_budget_gives_an_epoch_some_hundreds_of_steps_also_of_short_histories(users: int, longest: int) -> None:
+    lengths = np.random.default_rng(0).integers(2, longest, users)
+    budget, settings = token_budget(lengths, BatchSettings()), BatchSettings()
+    assert 512 <= budget <= 4096
+    steps = len(plan_windows(lengths, 50, settings, 0, 0))
+    assert steps <= 400 or budget == 4096
+    assert steps >= 100 or budget == 512

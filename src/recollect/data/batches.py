@@ -25,7 +25,7 @@ class BatchSettings(Settings):
     """How histories become batches."""
 
     tokens: int | None = Field(None, ge=1)
-    """Cells of a batch: users x positions, padding included. Unset: about 1/160 of the events, from 512 to 4,096."""
+    """Cells of a batch: users x positions, padding included. Unset: about 1/160 of an epoch's, from 512 to 4,096."""
     segment: int = Field(512, ge=2)
     """Events of a history that are trained in one piece; longer histories carry their state to the next piece."""
     history: int | None = Field(None, ge=2)
@@ -39,12 +39,13 @@ class BatchSettings(Settings):
 def token_budget(lengths: np.ndarray, settings: BatchSettings) -> int:
     """Cells of a batch; where the settings leave it open, a power of two that gives an epoch some 160 steps or more.
 
-    Fewer, larger steps are cheaper an event and learn less from it; on ML-1M 4,096 cells learn faster than 8,192.
+    Fewer, larger steps are cheaper an event and learn less from it; on ML-1M 4,096 cells learn faster than 8,192. Padding
+    counts, as it does in a batch: where histories are short, most cells are padding, and steps would be many and small.
     """
     if settings.tokens is not None:
         return settings.tokens
-    events = np.minimum(lengths, settings.history or lengths.max(initial=0)).sum()
-    return int(2 ** np.clip(np.log2(max(events, 1) / 160) // 1, 9, 12))
+    cells = _rounded(np.minimum(lengths, settings.history or lengths.max(initial=0))).sum()
+    return int(2 ** np.clip(np.log2(max(cells, 1) / 160) // 1, 9, 12))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
