@@ -157,3 +157,15 @@ def test_real_logs_have_their_published_sizes(
 def test_the_text_file_of_sasrec_is_the_same_log_as_its_parquet(data_folder: Path) -> None:
     text = sources.read(data_folder / "ml-1m/raw/sasrec/ml-1m.txt")
     assert text.digest == sources.read("ml-1m-sasrec", data_dir=data_folder).digest
+
+
+def test_a_path_inside_the_data_folder_is_found_and_called_as_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "data" / "mine" / "raw"
+    place.mkdir(parents=True)
+    (place / "ratings.csv").write_text("user,item,time\n1,a,1\n1,b,2\n1,c,3\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECOLLECT_DATA", str(tmp_path / "data"))
+    logs = [sources.read(source) for source in ("mine/raw", "mine/raw/ratings.csv", str(place), "data/mine/raw")]
+    assert {log.name for log in logs} == {"mine"} and len({log.digest for log in logs}) == 1

@@ -23,7 +23,7 @@ from recollect.study.scoring import SCORINGS, data_of, known_histories, note_sco
 from recollect.train.fit import CHECKPOINT
 from recollect.train.progress import Silent
 
-from .material import small_log, small_settings
+from .material import small_log, small_settings, write_csv
 
 LOG = small_log()
 
@@ -200,3 +200,17 @@ def test_histories_of_a_newer_log_keep_what_the_model_knows() -> None:
     histories, unknown = known_histories(newer, LOG.item_ids)
     assert unknown == 2
     assert [row.tolist() for row in histories] == [[4], [1]] and histories.times.tolist() == [0, 3]
+
+
+@pytest.mark.parametrize("source", ["mine", "mine/raw", "mine/raw/ratings.csv", "data/mine/raw", "data/*/raw/*.csv"])
+def test_a_run_finds_its_log_from_anywhere(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data/mine/raw").mkdir(parents=True)
+    write_csv(small_log(), tmp_path / "data/mine/raw/ratings.csv")
+    monkeypatch.delenv("RECOLLECT_DATA", raising=False)  # the data folder is then `data`, here
+    monkeypatch.chdir(tmp_path)
+    settings = small_settings("popularity")
+    made = run(settings.model_copy(update={"data": settings.data.model_copy(update={"source": source})}), "run")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = data_of(load(made.folder))
+    assert len(again) == len(small_log()) and again.digest == load(made.folder).card["data"]["digest"]

@@ -39,8 +39,8 @@ class BatchSettings(Settings):
 def token_budget(lengths: np.ndarray, settings: BatchSettings) -> int:
     """Cells of a batch; where the settings leave it open, a power of two that gives an epoch some 160 steps or more.
 
-    Fewer, larger steps are cheaper an event and learn less from it; on ML-1M 4,096 cells learn faster than 8,192. Padding
-    counts, as it does in a batch: where histories are short, most cells are padding, and steps would be many and small.
+    Fewer, larger steps are cheaper an event and learn less from it; on ML-1M 4,096 cells learn faster than 8,192.
+    Padding counts, as in a batch: where histories are short, most cells are padding, and steps would be many and small.
     """
     if settings.tokens is not None:
         return settings.tokens

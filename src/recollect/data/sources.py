@@ -84,8 +84,8 @@ def locate(text: str, data_dir: str | Path | None = None) -> tuple[Path | list[P
     originals, converted = folder / text / "raw", folder / text
     if os.path.isdir(originals) and _holds_a_log(originals):
         return originals, text
-    if os.path.isdir(converted):
-        return converted, text
+    if os.path.exists(converted):
+        return converted, _name(converted)
     if len(path.parts) > 1 or path.suffix:
         raise DataError(f"{text}: no such file or folder{_near(path)}")
     known = sorted(one.name for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import glob
 import json
 import os
 import re
@@ -238,9 +239,9 @@ def placed(settings: RunSettings) -> RunSettings:
     expanded = os.path.expanduser(source)
     if source == SIMULATED and not os.path.exists(source):
         return settings
-    if os.sep in source or "." in source or os.path.exists(expanded):
+    if os.path.exists(expanded) or glob.has_magic(source):
         whole = {"source": os.path.abspath(expanded)}
-    else:  # a name
+    else:  # a name, or a folder in the data folder
         whole = {"data_dir": os.path.abspath(settings.data.data_dir or os.environ.get(DATA_DIR) or "data")}
     return settings.model_copy(update={"data": settings.data.model_copy(update=whole)})
 
