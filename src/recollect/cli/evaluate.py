@@ -49,7 +49,7 @@ def evaluate(
     - `recollect evaluate runs/first --on validation --seen allowed --ledger ranks.parquet`
     - `recollect evaluate runs/first --on validation --lists`
     - `recollect evaluate runs/first runs/second --on validation`
-    - `recollect evaluate runs/ml-1m/*/seed-* --seen allowed`
+    - `recollect evaluate runs/ml-1m/*/seed-? --seen allowed`
     """
     from recollect.artifact import load
     from recollect.config import ConfigError
