@@ -8,7 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from recollect.cli.output import figure, print_json, printable, table
+from recollect.cli.output import print_json, printable, table
+from recollect.evaluate.metrics import figure
 
 
 def test_json_holds_plain_values(capsys: pytest.CaptureFixture[str]) -> None:

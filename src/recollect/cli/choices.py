@@ -48,3 +48,19 @@ DataDir = Annotated[
 ]
 ON_BAD = "Rows that cannot be read: stop at the first, or skip and count them."
 TIES = "What orders a user's events of one time."
+# Options of a run: what is not said (None) is left to the settings file, or to the default shown.
+RunData = Annotated[str | None, typer.Option("--data", help=SOURCE)]
+RunOnBad = Annotated[OnBad | None, typer.Option("--on-bad", help=ON_BAD, show_default="stop")]
+RunTies = Annotated[Ties | None, typer.Option("--ties", help=TIES, show_default="file")]
+RunSeen = Annotated[
+    Seen | None,
+    typer.Option(
+        "--seen",
+        help="Whether items a user already had can be answers; `allowed` for data with repeats.",
+        show_default="hidden",
+    ),
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One setting, as path=value; may be given often.", metavar="PATH=VALUE"),
+]

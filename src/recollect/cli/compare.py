@@ -9,15 +9,14 @@ from typing import Annotated
 import typer
 
 from recollect.cli.choices import (
-    ON_BAD,
-    SOURCE,
-    TIES,
     DataDir,
     ItemColumn,
-    OnBad,
     Part,
-    Seen,
-    Ties,
+    RunData,
+    RunOnBad,
+    RunSeen,
+    RunTies,
+    Sets,
     TimeColumn,
     UserColumn,
 )
@@ -32,29 +31,20 @@ def compare(
         str, typer.Option(help="Names with commas between them, or `all`; `recollect models` lists them.")
     ],
     out: Annotated[Path, typer.Option(help="Where the runs and the table are kept; there it also goes on.")],
-    data: Annotated[str | None, typer.Option(help=SOURCE)] = None,
+    data: RunData = None,
     user: UserColumn = None,
     item: ItemColumn = None,
     time: TimeColumn = None,
-    on_bad: Annotated[OnBad | None, typer.Option(help=ON_BAD, show_default="stop")] = None,
-    ties: Annotated[Ties | None, typer.Option(help=TIES, show_default="file")] = None,
+    on_bad: RunOnBad = None,
+    ties: RunTies = None,
     data_dir: DataDir = None,
-    seen: Annotated[
-        Seen | None,
-        typer.Option(
-            help="Whether items a user already had can be answers; `allowed` for data with repeats.",
-            show_default="hidden",
-        ),
-    ] = None,
+    seen: RunSeen = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many times each model is trained.")] = 3,
     on: Annotated[Part, typer.Option(help="Which questions decide; test is scored once for each run.")] = Part.test,
     config: Annotated[
         Path | None, typer.Option(help="Settings of all models, and of one under [models.NAME]; the guide shows one.")
     ] = None,
-    sets: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="One setting, as path=value; may be given often.", metavar="PATH=VALUE"),
-    ] = None,
+    sets: Sets = None,
     jobs: Annotated[int, typer.Option(min=1, help="How many runs are made at the same time.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print the table as JSON for a program to read.")] = False,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recollect.cli.output import figure, print_json, table
+from recollect.cli.output import print_json, table
 
 
 def demo(
@@ -24,6 +24,7 @@ def demo(
     from recollect.cli.recommend import show_answer, show_history
     from recollect.cli.train import short
     from recollect.data.summary import summarise
+    from recollect.evaluate.metrics import figure
     from recollect.recommend import recommend
     from recollect.study import demo as study
     from recollect.train.loop import quiet_fabric

@@ -69,12 +69,6 @@ def printable(text: str, longest: int = 60) -> str:
     return shown if len(shown) <= longest else shown[: longest - 3] + "..."
 
 
-def figure(value: float) -> str:
-    """A score as the field prints it: .1234."""
-    text = f"{value:.4f}"
-    return text.replace("0.", ".", 1) if abs(value) < 1 else text
-
-
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}

@@ -8,14 +8,13 @@ from typing import Annotated
 import typer
 
 from recollect.cli.choices import (
-    ON_BAD,
-    SOURCE,
-    TIES,
     DataDir,
     ItemColumn,
-    OnBad,
-    Seen,
-    Ties,
+    RunData,
+    RunOnBad,
+    RunSeen,
+    RunTies,
+    Sets,
     TimeColumn,
     UserColumn,
 )
@@ -27,25 +26,16 @@ def train(
         str | None,
         typer.Argument(metavar="MODEL", help="The model's name; `recollect models` lists them.", show_default=False),
     ] = None,
-    data: Annotated[str | None, typer.Option(help=SOURCE)] = None,
+    data: RunData = None,
     user: UserColumn = None,
     item: ItemColumn = None,
     time: TimeColumn = None,
-    on_bad: Annotated[OnBad | None, typer.Option(help=ON_BAD, show_default="stop")] = None,
-    ties: Annotated[Ties | None, typer.Option(help=TIES, show_default="file")] = None,
+    on_bad: RunOnBad = None,
+    ties: RunTies = None,
     data_dir: DataDir = None,
-    seen: Annotated[
-        Seen | None,
-        typer.Option(
-            help="Whether items a user already had can be answers; `allowed` for data with repeats.",
-            show_default="hidden",
-        ),
-    ] = None,
+    seen: RunSeen = None,
     config: Annotated[Path | None, typer.Option(help="A settings file, as run.toml of another run.")] = None,
-    sets: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="One setting, as path=value; may be given often.", metavar="PATH=VALUE"),
-    ] = None,
+    sets: Sets = None,
     out: Annotated[
         Path | None, typer.Option(help="Where the run is kept.", show_default="runs/<model>-<data>-<date>")
     ] = None,

@@ -80,3 +80,10 @@ def expect_names(model: str, tensors: Mapping[str, Tensor], names: Sequence[str]
     """ValueError unless the tensors are exactly those a model stores."""
     if set(tensors) != set(names):
         raise ValueError(f"{model}: expected {sorted(names)}, got {sorted(tensors)}")
+
+
+def expect_tables(model: str, tensors: Mapping[str, Tensor], names: Sequence[str], size: int) -> None:
+    """`expect_names`, and ValueError unless `counts`, and so the tables, are of `size` item codes."""
+    expect_names(model, tensors, names)
+    if len(tensors["counts"]) != size:
+        raise ValueError(f"{model}: the tables are not of {size} item codes")

@@ -67,6 +67,11 @@ def read(
     return table.to_log(ties=ties, on_bad=on_bad)
 
 
+def is_place(text: str) -> bool:
+    """Whether a source is a path or a glob from here, rather than something in the data folder."""
+    return os.path.exists(os.path.expanduser(text)) or glob.has_magic(text)
+
+
 def locate(text: str, data_dir: str | Path | None = None) -> tuple[Path | list[Path], str]:
     """Where a source is (a file, a folder, or the files of a glob), and what to call it."""
     path = Path(text).expanduser()
@@ -75,7 +80,7 @@ def locate(text: str, data_dir: str | Path | None = None) -> tuple[Path | list[P
         raise DataError(f"{shown} is not the name of a file; give a file, a folder or the name of a log")
     if os.path.exists(path):
         return path, _name(path)
-    if glob.has_magic(text):
+    if is_place(text):
         found = sorted(Path(one) for one in glob.glob(os.path.expanduser(text), recursive=True) if os.path.isfile(one))
         if not found:
             raise DataError(f"{text}: no file matches; check the pattern (in quotes, or the shell expands it)")

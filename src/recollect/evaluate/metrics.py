@@ -59,12 +59,12 @@ class Metrics:
 
     def text(self, name: str) -> str:
         """One figure with its standard error, to print: `.3209 ± .0060`."""
-        return f"{_short(self.values[name])} ± {_short(self.errors[name])}"
+        return f"{figure(self.values[name])} ± {figure(self.errors[name])}"
 
     def __str__(self) -> str:
         lines = []
         for name in self.values:
-            spread = f"   seeds ± {_short(self.seed_spread[name])}" if name in self.seed_spread else ""
+            spread = f"   seeds ± {figure(self.seed_spread[name])}" if name in self.seed_spread else ""
             lines.append(f"{name.upper():<13} {self.text(name)}{spread}")
         return "\n".join(lines)
 
@@ -107,5 +107,7 @@ def clustered_error(gain: np.ndarray, user: np.ndarray) -> float:
     return float(np.sqrt(users / (users - 1) * np.square(deviations).sum()) / len(gain))
 
 
-def _short(value: float) -> str:
-    return f"{value:.4f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.4f}"
+def figure(value: float, *, signed: bool = False) -> str:
+    """A score, or a difference of two (`signed`), as the field prints it: .1234, +.0123."""
+    text = f"{value:{'+' if signed else ''}.4f}"
+    return text.replace("0.", ".", 1) if abs(value) < 1 else text

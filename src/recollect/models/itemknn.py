@@ -16,7 +16,7 @@ from torch import Tensor
 from recollect.config import ConfigError, Settings
 from recollect.contracts import PAD, Catalog, Counting, Events, Histories, State
 from recollect.counting.distinct import fresh_distinct, profiles, push_distinct
-from recollect.counting.matrices import counted, expect_names, from_tensors, to_tensors
+from recollect.counting.matrices import counted, expect_tables, from_tensors, to_tensors
 from recollect.counting.neighbours import Comparable, Similarity, nearest
 from recollect.counting.scoring import log_popularity, score_in_blocks
 from recollect.counting.sequences import Sequences, SequenceSettings, last_codes
@@ -112,8 +112,6 @@ class ItemKNN(Counting):
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         size = self.catalog.size
-        expect_names("itemknn", tensors, list(self.tensors()))
-        if len(tensors["counts"]) != size:
-            raise ValueError(f"itemknn: the tables are not of {size} item codes")
+        expect_tables("itemknn", tensors, list(self.tensors()), size)
         self._similar = from_tensors("similar", tensors, (size, size))
         self._counts = tensors["counts"].cpu().numpy()

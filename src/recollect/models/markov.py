@@ -15,7 +15,7 @@ from torch import Tensor
 
 from recollect.config import Settings
 from recollect.contracts import Catalog, Counting, Events, Histories, State, push_recent
-from recollect.counting.matrices import expect_names, from_tensors, to_tensors
+from recollect.counting.matrices import expect_tables, from_tensors, to_tensors
 from recollect.counting.scoring import log_popularity, score_in_blocks
 
 
@@ -98,8 +98,6 @@ class Markov(Counting):
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         size = self.catalog.size
-        expect_names("markov", tensors, list(self.tensors()))
-        if len(tensors["counts"]) != size:
-            raise ValueError(f"markov: the tables are not of {size} item codes")
+        expect_tables("markov", tensors, list(self.tensors()), size)
         self._steps = from_tensors("steps", tensors, (size, size))
         self._counts = tensors["counts"].cpu().numpy()

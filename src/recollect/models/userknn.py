@@ -16,7 +16,7 @@ from torch import Tensor
 
 from recollect.config import ConfigError, Settings
 from recollect.contracts import Catalog, Counting, Events, Histories, State, push_recent
-from recollect.counting.matrices import counted, counts_of, expect_names, from_tensors, to_tensors
+from recollect.counting.matrices import counted, counts_of, expect_tables, from_tensors, to_tensors
 from recollect.counting.neighbours import Comparable, Similarity, nearest
 from recollect.counting.scoring import log_popularity, score_in_blocks
 from recollect.counting.sequences import Sequences, SequenceSettings, last_codes
@@ -138,9 +138,7 @@ class UserKNN(Counting):
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         size, length = self.catalog.size, self.config.sequence.last
-        expect_names("userknn", tensors, list(self.tensors()))
-        if len(tensors["counts"]) != size:
-            raise ValueError(f"userknn: the tables are not of {size} item codes")
+        expect_tables("userknn", tensors, list(self.tensors()), size)
         users = len(tensors["met.offsets"]) - 1
         met = from_tensors("met", tensors, (users, size))
         last, vectors = (tensors[n].cpu().numpy() if n in tensors else None for n in ("last", "vectors"))

@@ -15,6 +15,7 @@ from typing import Literal
 
 from recollect import __version__
 from recollect.artifact import ArtifactError, reason
+from recollect.evaluate.metrics import figure
 from recollect.study.tables import DECIDES, Cost, Row, Table, plain
 from recollect.train.memory import human_bytes
 
@@ -57,7 +58,7 @@ def _accuracy_row(row: Row, asked: int) -> tuple[str, ...]:
     metrics = row.metrics
     count = len(metrics.seeds)
     seeds = "any" if not row.seeded else str(count) if count == asked else f"{count} of {asked}"
-    spread = _short(metrics.seed_spread[DECIDES]) if DECIDES in metrics.seed_spread else ""
+    spread = figure(metrics.seed_spread[DECIDES]) if DECIDES in metrics.seed_spread else ""
     return (row.model, *(metrics.text(name) for name in ("hr@10", "ndcg@10", "mrr@10")), seeds, spread)
 
 
@@ -90,8 +91,8 @@ def differences(table: Table) -> Sheet:
     found = [row.comparison for row in table.rows if row.comparison is not None]
     rows = []
     for one in found:
-        interval = f"[{_signed(one.low)}, {_signed(one.high)}]"
-        rows.append((one.run, _signed(one.difference), interval, _short(one.p), _short(one.p_holm)))
+        interval = f"[{figure(one.low, signed=True)}, {figure(one.high, signed=True)}]"
+        rows.append((one.run, figure(one.difference, signed=True), interval, figure(one.p), figure(one.p_holm)))
     heads = _heads("minus the best", "95 % interval", "p", "p (Holm)")
     notes = [
         f"Paired over users: bootstrap interval, sign-flip test, Holm's correction over {len(found)} "
@@ -171,16 +172,6 @@ def _replace(path: Path, text: str) -> None:
 
 def _line(cells: Iterator[str] | tuple[str, ...]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _short(value: float) -> str:
-    """As the field prints it: .1234."""
-    text = f"{value:.4f}"
-    return text.replace("0.", ".", 1) if abs(value) < 1 else text
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.4f}".replace("0.", ".", 1)
 
 
 def _count(value: int | None) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import glob
 import json
 import os
 import re
@@ -26,7 +25,7 @@ from recollect.contracts import Network
 from recollect.data import filters
 from recollect.data.histories import Split
 from recollect.data.log import DataError, EventLog
-from recollect.data.sources import DATA_DIR, SIMULATED, read
+from recollect.data.sources import DATA_DIR, SIMULATED, is_place, read
 from recollect.data.splits import loo, temporal
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import Metrics, measure
@@ -236,11 +235,10 @@ def remarks(split: Split) -> Iterator[str]:
 def placed(settings: RunSettings) -> RunSettings:
     """With the whole path of the source or of the data folder, so that the run can be used from anywhere."""
     source = settings.data.source
-    expanded = os.path.expanduser(source)
     if source == SIMULATED and not os.path.exists(source):
         return settings
-    if os.path.exists(expanded) or glob.has_magic(source):
-        whole = {"source": os.path.abspath(expanded)}
+    if is_place(source):
+        whole = {"source": os.path.abspath(os.path.expanduser(source))}
     else:  # a name, or a folder in the data folder
         whole = {"data_dir": os.path.abspath(settings.data.data_dir or os.environ.get(DATA_DIR) or "data")}
     return settings.model_copy(update={"data": settings.data.model_copy(update=whole)})

@@ -6,7 +6,7 @@ same, by their folder.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def side_by_side(
         if on == "test":
             note_scoring(folder, ledger, measure(ledger))
         done.append(Measured(ledger, trained.card, type(trained.model).seeded))
-    return tabulate(done, on, max(_seeds(names).values()), {})
+    return tabulate(done, on, max(Counter(names.values()).values()), {})
 
 
 def _names(settings: dict[Path, RunSettings]) -> dict[Path, str]:
@@ -73,7 +73,3 @@ def _names(settings: dict[Path, RunSettings]) -> dict[Path, str]:
 
 def _but_for_the_seed(settings: RunSettings) -> str:
     return settings.model_copy(update={"train": settings.train.model_copy(update={"seed": 0})}).model_dump_json()
-
-
-def _seeds(names: dict[Path, str]) -> dict[str, int]:
-    return {name: list(names.values()).count(name) for name in names.values()}
