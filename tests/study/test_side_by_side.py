@@ -12,6 +12,7 @@ from recollect.data.log import DataError
 from recollect.evaluate.metrics import measure
 from recollect.study.run import run
 from recollect.study.scoring import SCORINGS, data_of, score
+from recollect.study.settings import settings_from
 from recollect.study.side_by_side import side_by_side
 
 from .material import small_log, small_settings, write_csv
@@ -78,3 +79,14 @@ def test_a_log_of_other_items_is_refused_and_another_order_remarked(runs: Path) 
     said: list[str] = []
     side_by_side([runs / "fast"], source=str(other), on="validation", note=said.append)
     assert len(said) == 1 and "is not the one" in said[0]
+
+
+def test_runs_that_were_not_asked_alike_are_refused_and_no_scoring_is_noted(runs: Path) -> None:
+    settings = load(runs / "markov").settings
+    run(settings_from({**settings, "evaluate": {"seen": "hidden"}}), runs / "hidden")
+    folders = [runs / "markov", runs / "hidden"]
+    with pytest.raises(DataError, match="not asked alike.*same log, split and seen-filter"):
+        side_by_side(folders)
+    assert not any((folder / SCORINGS).exists() for folder in folders)
+    side_by_side(folders, seen="hidden")
+    assert all((folder / SCORINGS).exists() for folder in folders)

@@ -141,7 +141,10 @@ def compare(
         different = base_protocol.differences(other, ignore=("seeds", "history", *allow))
         if different or not np.array_equal(key, base[0]):
             why = "; ".join(different) or "other users, positions or targets"
-            raise DataError(f"{run!r} and {baseline!r} were not asked alike ({why}): their difference means nothing")
+            raise DataError(
+                f"{run!r} and {baseline!r} were not asked alike ({why}): their difference means nothing; "
+                "measure both on the same log, split and seen-filter"
+            )
         weights = np.unique(key[:, 0], return_counts=True)[1]
         user = np.repeat(np.arange(len(weights)), weights)
         differences = np.bincount(user, gain - base[1]) / weights

@@ -47,10 +47,13 @@ def side_by_side(
         for remark in remark_on_data(trained, log):
             note(remark)
         ledger = score(trained, log, protocol=protocol, seen=seen, on=on, run=names[folder])
-        if on == "test":
-            note_scoring(folder, ledger, measure(ledger))
         done.append(Measured(ledger, trained.card, type(trained.model).seeded))
-    return tabulate(done, on, max(Counter(names.values()).values()), {})
+    # Runs that were not asked alike are refused here: nobody has seen a figure of test then, so none is noted.
+    table = tabulate(done, on, max(Counter(names.values()).values()), {})
+    if on == "test":
+        for folder, one in zip(settings, done, strict=True):
+            note_scoring(folder, one.ledger, measure(one.ledger))
+    return table
 
 
 def _names(settings: dict[Path, RunSettings]) -> dict[Path, str]:
