@@ -20,6 +20,7 @@ DOORWAYS = {
     "typer": r"cli(\..+)?",
     "rich": r"(cli|train)(\..+)?",
     "safetensors": r"contracts|artifact(\..+)?|train(\..+)?",
+    "lmdb": r"serve\.(index|embedded)",
     "triton": r"nn\.kernels(\..+)?",
     "transformers": r"models\.hf",
     "mamba_ssm": r"nn\.selective_scan",

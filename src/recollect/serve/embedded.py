@@ -1,0 +1,200 @@
+"""The store that needs no other program: a journal and an index made from it, in one folder, owned by one process.
+
+An event is durable once the journal has it; the index follows at once, and where it could not, it is brought up to the
+journal before anything else is done. A damaged index is made anew from the journal.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import lmdb
+
+from recollect.serve.index import Index, IndexDamagedError
+from recollect.serve.journal import SEGMENT_BYTES, Journal, JournalError, read
+from recollect.serve.records import Event, Forget
+from recollect.serve.store import Arrival, Mark, Profile, Receipt, Saved, StoreError
+
+JOURNAL, INDEX = "journal", "index"
+"""Folders in the folder of the store. The second may be deleted while nobody uses it: it is made again."""
+
+CHUNK = 10_000
+"""Records applied in one transaction where many are."""
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
+
+
+class EmbeddedStore:
+    """A `Store` in a folder. Raises StoreError where it cannot be opened, and then says why."""
+
+    def __init__(self, folder: Path, *, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self.folder = folder
+        self._mutex = threading.RLock()
+        try:
+            self._journal = Journal(folder / JOURNAL, segment_bytes=segment_bytes)
+        except JournalError as error:
+            raise StoreError(str(error)) from None
+        try:
+            if self._journal.cut:
+                _log.warning("%s: cut off %d bytes of an interrupted write", folder / JOURNAL, self._journal.cut)
+            self._index = self._open_index()
+            self._catch_up()
+        except BaseException:
+            self._journal.close()
+            raise
+
+    def append(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
+        with self._mutex:
+            receipts, events = self._sort_out(arrivals, now)
+            try:
+                first = self._journal.append(events)
+            except JournalError as error:
+                raise StoreError(str(error)) from None
+            try:
+                self._index.apply(enumerate(events, first), self._journal.last)
+            except (lmdb.Error, IndexDamagedError, OSError) as error:
+                # Durable, but a repeat would not be known as one: nothing is acknowledged until the index has it.
+                raise StoreError(f"{self.folder / INDEX}: {error}; send the events again, with the same ids") from None
+            return receipts
+
+    def profile(self, user: str) -> Profile | None:
+        return self._ask(Index.profile, user)
+
+    def users(self, after: str = "", limit: int = 1 << 60) -> list[str]:
+        return self._ask(Index.users, after, limit)
+
+    def history(self, user: str, after: Mark | None = None) -> list[tuple[str, int]]:
+        return self._ask(Index.history, user, after)
+
+    def newest(self, user: str, limit: int) -> list[tuple[str, int]]:
+        return self._ask(Index.newest, user, limit)
+
+    def has_seen(self, user: str, items: Sequence[str]) -> list[bool]:
+        return self._ask(Index.has_seen, user, items)
+
+    def saved(self, users: Sequence[str]) -> list[Saved | None]:
+        return self._ask(Index.saved, users)
+
+    def save(self, memories: Iterable[tuple[str, Saved]]) -> None:
+        self._ask(Index.save, list(memories))
+
+    def evict(self, before: float) -> int:
+        return self._ask(Index.evict, before)
+
+    def forget(self, user: str) -> bool:
+        with self._mutex:
+            if self.profile(user) is None:
+                return False
+            record = Forget(user)
+            try:
+                number = self._journal.append([record])
+            except JournalError as error:
+                raise StoreError(str(error)) from None
+            self._ask(Index.apply, [(number, record)], number)
+            return True
+
+    def compact(self) -> int:
+        with self._mutex:
+            try:
+                gone = self._journal.compact()
+            except JournalError as error:
+                raise StoreError(str(error)) from None
+            self._ask(Index.compact)
+            return gone
+
+    def close(self) -> None:
+        with self._mutex:
+            try:
+                self._index.close()
+            finally:
+                self._journal.close()
+
+    def __enter__(self) -> EmbeddedStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _sort_out(self, arrivals: Sequence[Arrival], now: int) -> tuple[list[Receipt], list[Event]]:
+        """What is to become of each arrival -> receipts, the events that are new."""
+        self._ask(lambda index: None)  # it may have missed the last ones
+        following = self._journal.last + 1
+        receipts: list[Receipt] = []
+        events: list[Event] = []
+        here: dict[tuple[str, str], tuple[int, str]] = {}  # user, id -> number, item: in this batch
+        newest: dict[str, int] = {}  # user -> latest time in this batch
+        for one in arrivals:
+            own = uuid.uuid4().hex if one.id is None else one.id
+            time = one.time
+            if time is None:
+                profile = self.profile(one.user)
+                time = max(now, now if profile is None else profile.newest, newest.get(one.user, now))
+            event = Event(one.user, one.item, time, own)
+            known = here.get((one.user, own)) or (one.id and self._ask(Index.given, one.user, [own])[0])
+            if known:
+                receipts.append(Receipt("repeated" if known[1] == one.item else "conflict", known[0], own))
+                continue
+            number = following + len(events)
+            here[one.user, own] = number, one.item
+            newest[one.user] = max(time, newest.get(one.user, time))
+            events.append(event)
+            receipts.append(Receipt("new", number, own))
+        return receipts, events
+
+    def _ask(self, question: Callable[Concatenate[Index, _P], _T], *given: _P.args, **named: _P.kwargs) -> _T:
+        """Ask the index, when it has all that the journal has. A damaged one is made anew and asked again."""
+        with self._mutex:
+            try:
+                try:
+                    self._catch_up()
+                    return question(self._index, *given, **named)
+                except IndexDamagedError as error:
+                    _log.warning("%s; it is made anew from the journal", error)
+                    self._index.abandon()
+                    self._index = self._open_index()
+                    self._catch_up()
+                    return question(self._index, *given, **named)
+            except (lmdb.Error, IndexDamagedError, OSError) as error:
+                raise StoreError(f"{self.folder / INDEX}: {error}") from None
+
+    def _open_index(self) -> Index:
+        folder = self.folder / INDEX
+        try:
+            try:
+                return Index(folder)
+            except IndexDamagedError as error:
+                _log.warning("%s; it is made anew from the journal", error)
+                Index.discard(folder)
+                return Index(folder)
+        except (lmdb.Error, IndexDamagedError, OSError) as error:
+            raise StoreError(f"{folder}: cannot be opened ({error})") from None
+
+    def _catch_up(self) -> None:
+        """Bring the index up to the journal."""
+        if self._index.applied == self._journal.last:
+            return
+        if self._index.applied > self._journal.last:
+            raise StoreError(
+                f"{self.folder}: the journal ends at record {self._journal.last}, but {self._index.applied} were there "
+                f"before; restore the journal from a backup, or delete {self.folder / INDEX} to accept the loss"
+            )
+        try:
+            for chunk in _chunks(read(self._journal.folder, self._index.applied)):
+                self._index.apply(chunk, chunk[-1][0])
+            # Nothing at the end of the journal need be an event.
+            self._index.apply([], self._journal.last)
+        except JournalError as error:
+            raise StoreError(str(error)) from None
+
+
+def _chunks(records: Iterator[tuple[int, Event | Forget]]) -> Iterator[list[tuple[int, Event | Forget]]]:
+    while chunk := list(islice(records, CHUNK)):
+        yield chunk

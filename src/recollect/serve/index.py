@@ -1,0 +1,355 @@
+"""What is looked up while serving: events by user in the order of their time, event ids, seen items, saved memories.
+
+All of it is made from the journal, up to record `applied`, and is made again wherever it is behind, lost or damaged. So
+nothing here is synced when an event is acknowledged; the kernel keeps it when the process is killed, and an index that
+may have been torn by a power cut is thrown away when it is opened. Every value has a checksum.
+
+Keys begin with the user's number, which is the journal's number of their first event.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import struct
+import threading
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+import lmdb
+
+from recollect.serve.records import ID_BYTES, Event, Forget
+from recollect.serve.store import Mark, Profile, Saved
+
+MAP_BYTES = 1 << 40
+"""Addresses, not bytes on disk: the file grows as it is filled."""
+
+DAMAGED = "damaged"
+"""A file of this name in the folder: throw the index away when it is opened."""
+
+_VERSION, _CLOSED = b"1", b"closed"
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_NUMBER = struct.Struct(">Q")
+_PROFILE = struct.Struct("<QQQqQ")
+_PLACE = struct.Struct(">QQQ")
+_MARK = struct.Struct("<QQqd")
+_SIGN = 1 << 63
+
+
+class IndexDamagedError(RuntimeError):
+    """What was read is not what was written; the journal still has it."""
+
+
+class Index:
+    """An index in a folder of its own; it has one owner, whose threads may share it.
+
+    Raises IndexDamagedError where what is there cannot be trusted; `discard` it then, and fill it from the journal.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._mutex = threading.RLock()
+        if (folder / DAMAGED).exists():
+            raise IndexDamagedError(f"{folder}: found damaged before")
+        folder.mkdir(parents=True, exist_ok=True)
+        with self._guarded():
+            self._environment = self._open()
+        try:
+            self._applied = self._take_over()
+        except BaseException:
+            self._environment.close()
+            raise
+
+    @staticmethod
+    def discard(folder: Path) -> None:
+        """Remove an index, whatever state it is in."""
+        if folder.exists():
+            (folder / DAMAGED).touch()  # in case that this is interrupted
+            for path in sorted(folder.iterdir(), key=lambda path: path.name == DAMAGED):
+                path.unlink()
+            folder.rmdir()
+
+    @property
+    def applied(self) -> int:
+        """The journal's number of the newest record that is in here."""
+        return self._applied
+
+    def apply(self, records: Iterable[tuple[int, Event | Forget]], upto: int) -> None:
+        """Take in records of the journal, in their order; afterwards `applied` is `upto`. All or nothing."""
+        with self._writing() as change:
+            for number, record in records:
+                if isinstance(record, Event):
+                    self._add(change, number, record)
+                else:
+                    self._remove(change, record.user)
+            change.put(b"applied", _NUMBER.pack(upto))
+        self._applied = upto
+
+    def profile(self, user: str) -> Profile | None:
+        """None for a user without events."""
+        with self._reading() as view:
+            return self._profile(view, user)
+
+    def users(self, after: str = "", limit: int = 1 << 60) -> list[str]:
+        """Those who have events, in the order of their ids as bytes, from the one after `after` on."""
+        with self._reading() as view, view.cursor(self._users) as cursor:
+            found: list[str] = []
+            there = cursor.set_range(after.encode() + b"\0") if after else cursor.first()
+            while there and len(found) < limit:
+                found.append(bytes(cursor.key()).decode())
+                there = cursor.next()
+            return found
+
+    def given(self, user: str, ids: Sequence[str]) -> list[tuple[int, str] | None]:
+        """For each event id, the number and item of the user's event that has it; None where none has."""
+        with self._reading() as view:
+            profile = self._profile(view, user)
+            if profile is None:
+                return [None] * len(ids)
+            found: list[tuple[int, str] | None] = []
+            for own in ids:
+                place = view.get(_id_key(profile.number, own), db=self._ids)
+                if place is None:
+                    found.append(None)
+                    continue
+                value = view.get(place, db=self._events)
+                if value is None:
+                    raise IndexDamagedError(f"{self.folder}: an event of user {user!r} is missing")
+                found.append((_PLACE.unpack(place)[2], _checked(place, value).decode()))
+            return found
+
+    def history(self, user: str, after: Mark | None = None) -> list[tuple[str, int]]:
+        """item, time of the user's events in the order of their time, equal times in the order of the journal.
+
+        `after`: only those that a memory with this mark lacks; the profile must extend it.
+        """
+        with self._reading() as view:
+            profile = self._profile(view, user)
+            if profile is None:
+                return []
+            begin = _NUMBER.pack(profile.number)
+            if after is not None and after.count:
+                begin = _place(profile.number, after.newest, after.last + 1)
+            with view.cursor(self._events) as cursor:
+                found: list[tuple[str, int]] = []
+                there = cursor.set_range(begin)
+                while there and cursor.key()[:8] == begin[:8]:
+                    found.append(_event(*cursor.item()))
+                    there = cursor.next()
+                return found
+
+    def newest(self, user: str, limit: int) -> list[tuple[str, int]]:
+        """The end of the user's history, oldest first, at the price of what is asked for."""
+        with self._reading() as view:
+            profile = self._profile(view, user)
+            if profile is None:
+                return []
+            prefix, after = _NUMBER.pack(profile.number), _NUMBER.pack(profile.number + 1)
+            with view.cursor(self._events) as cursor:
+                found: list[tuple[str, int]] = []
+                there = cursor.prev() if cursor.set_range(after) else cursor.last()
+                while there and cursor.key()[:8] == prefix and len(found) < limit:
+                    found.append(_event(*cursor.item()))
+                    there = cursor.prev()
+                return found[::-1]
+
+    def has_seen(self, user: str, items: Sequence[str]) -> list[bool]:
+        """Whether each item is among the user's events. Costs what is asked for, however long the history is."""
+        with self._reading() as view:
+            profile = self._profile(view, user)
+            if profile is None:
+                return [False] * len(items)
+            prefix, keys = _NUMBER.pack(profile.number), (item.encode() for item in items)
+            return [len(key) <= ID_BYTES and view.get(prefix + key, db=self._seen) is not None for key in keys]
+
+    def save(self, memories: Iterable[tuple[str, Saved]]) -> None:
+        """Keep memories, each in the place of an older one; of users without events none is kept."""
+        with self._writing() as change:
+            for user, one in memories:
+                profile = self._profile(change, user)
+                if profile is not None:
+                    about = one.digest.encode().ljust(12) + _MARK.pack(
+                        one.mark.last, one.mark.count, one.mark.newest, one.used
+                    )
+                    key = _NUMBER.pack(profile.number)
+                    change.put(key, _checking(key, about + one.data), db=self._memories)
+
+    def saved(self, users: Sequence[str]) -> list[Saved | None]:
+        """The memory of each user, None where there is none. Whether it is still good is for the caller to see."""
+        with self._reading() as view:
+            found: list[Saved | None] = []
+            for user in users:
+                profile = self._profile(view, user)
+                key = None if profile is None else _NUMBER.pack(profile.number)
+                value = None if key is None else view.get(key, db=self._memories)
+                found.append(None if key is None or value is None else _memory(_checked(key, value)))
+            return found
+
+    def evict(self, before: float) -> int:
+        """Drop the memories that were last used before a moment -> how many; the journal can give them back."""
+        # Views instead of copies: only the first bytes of each memory are looked at.
+        with (
+            self._mutex,
+            self._guarded(),
+            self._environment.begin(write=True, buffers=True) as change,
+            change.cursor(self._memories) as cursor,
+        ):
+            count = 0
+            cursor.first()
+            while cursor.key():  # empty past the end
+                if _MARK.unpack(cursor.value()[16 : 16 + _MARK.size])[3] < before:
+                    cursor.delete()  # and stand at the next one
+                    count += 1
+                else:
+                    cursor.next()
+            return count
+
+    def compact(self) -> None:
+        """Write the file anew, so that nothing of what was removed is left in it, and no free space."""
+        beside = self.folder.with_name(self.folder.name + ".new")
+        with self._mutex, self._guarded():
+            shutil.rmtree(beside, ignore_errors=True)
+            beside.mkdir()
+            self._environment.copy(str(beside), compact=True)
+            self._environment.close()
+            (beside / "data.mdb").replace(self.folder / "data.mdb")
+            self._environment = self._open()
+            self._environment.sync(True)
+            shutil.rmtree(beside, ignore_errors=True)
+
+    def abandon(self) -> None:
+        """Let go of the file as it is."""
+        with self._mutex:
+            self._environment.close()
+
+    def close(self) -> None:
+        with self._mutex:
+            try:
+                with self._writing() as change:
+                    self._environment.sync(True)
+                    change.put(b"boot", _CLOSED)
+                self._environment.sync(True)
+            finally:
+                self._environment.close()
+
+    def _take_over(self) -> int:
+        """See that the file can be trusted, and note that it is in use -> the newest record applied."""
+        with self._writing() as change:
+            applied = change.get(b"applied")
+            if applied is not None:
+                if change.get(b"version") != _VERSION:
+                    raise IndexDamagedError(f"{self.folder}: of another version")
+                if change.get(b"boot") not in (_CLOSED, _boot()):
+                    raise IndexDamagedError(f"{self.folder}: not closed before the machine stopped")
+            change.put(b"version", _VERSION)
+            change.put(b"boot", _boot())
+        self._environment.sync(True)
+        return 0 if applied is None else int(_NUMBER.unpack(applied)[0])
+
+    def _open(self) -> lmdb.Environment:
+        environment = lmdb.open(str(self.folder), map_size=MAP_BYTES, max_dbs=8, sync=False, mode=0o600)
+        info, page = environment.info(), environment.stat()["psize"]
+        if (self.folder / "data.mdb").stat().st_size < (info["last_pgno"] + 1) * page:
+            environment.close()
+            raise IndexDamagedError(f"{self.folder}: the file has lost its end")  # reading there would kill the process
+        names = (b"users", b"events", b"ids", b"seen", b"memories")
+        self._users, self._events, self._ids, self._seen, self._memories = map(environment.open_db, names)
+        return environment
+
+    def _profile(self, view: lmdb.Transaction, user: str) -> Profile | None:
+        key = user.encode()
+        value = view.get(key, db=self._users) if 0 < len(key) <= ID_BYTES else None
+        return None if value is None else Profile(*_PROFILE.unpack(_checked(key, value)))
+
+    def _add(self, change: lmdb.Transaction, number: int, event: Event) -> None:
+        old = self._profile(change, event.user)
+        if old is None:
+            new = Profile(number, 1, number, event.time, 0)
+        else:
+            late = number if event.time < old.newest else old.late
+            new = Profile(old.number, old.count + 1, number, max(old.newest, event.time), late)
+        key, place = event.user.encode(), _place(new.number, event.time, number)
+        change.put(key, _checking(key, _PROFILE.pack(*dataclasses.astuple(new))), db=self._users)
+        change.put(place, _checking(place, event.item.encode()), db=self._events)
+        change.put(_id_key(new.number, event.id), place, db=self._ids)
+        change.put(place[:8] + event.item.encode(), b"", db=self._seen)
+
+    def _remove(self, change: lmdb.Transaction, user: str) -> None:
+        profile = self._profile(change, user)
+        if profile is None:
+            return
+        prefix = _NUMBER.pack(profile.number)
+        for database in (self._events, self._ids, self._seen, self._memories):
+            with change.cursor(database) as cursor:
+                cursor.set_range(prefix)
+                while cursor.key()[:8] == prefix:  # empty past the end
+                    cursor.delete()  # and stand at the next one
+        change.delete(user.encode(), db=self._users)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[lmdb.Transaction]:
+        with self._mutex, self._guarded(), self._environment.begin() as view:
+            yield view
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[lmdb.Transaction]:
+        with self._mutex, self._guarded(), self._environment.begin(write=True) as change:
+            yield change
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Say so where the library finds the file damaged, and do not trust it when it is opened next."""
+        try:
+            yield
+        except (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError, lmdb.VersionMismatchError) as error:
+            self._distrust()
+            raise IndexDamagedError(f"{self.folder}: {error}") from None
+        except IndexDamagedError:
+            self._distrust()
+            raise
+
+    def _distrust(self) -> None:
+        with contextlib.suppress(OSError):
+            (self.folder / DAMAGED).touch()
+
+
+def _place(number: int, time: int, record: int) -> bytes:
+    return _PLACE.pack(number, time + _SIGN, record)
+
+
+def _id_key(number: int, own: str) -> bytes:
+    return _NUMBER.pack(number) + blake2b(own.encode(), digest_size=16).digest()
+
+
+def _checking(key: bytes, value: bytes) -> bytes:
+    """The value with four bytes before it, a checksum of key and value."""
+    return zlib.crc32(value, zlib.crc32(key)).to_bytes(4, "little") + value
+
+
+def _checked(key: bytes | memoryview, value: bytes | memoryview) -> bytes:
+    """The reverse of `_checking`."""
+    whole = bytes(value)
+    if zlib.crc32(whole[4:], zlib.crc32(key)) != int.from_bytes(whole[:4], "little"):
+        raise IndexDamagedError("a checksum of the index does not agree")
+    return whole[4:]
+
+
+def _memory(value: bytes) -> Saved:
+    last, count, newest, used = _MARK.unpack(value[12 : 12 + _MARK.size])
+    return Saved(value[:12].decode().rstrip(), Mark(last, count, newest), used, value[12 + _MARK.size :])
+
+
+def _event(place: bytes | memoryview, value: bytes | memoryview) -> tuple[str, int]:
+    return _checked(place, value).decode(), _PLACE.unpack(place)[1] - _SIGN
+
+
+def _boot() -> bytes:
+    """Changes when the machine starts; where the system does not say, always: only a closed index is trusted then."""
+    try:
+        return _BOOT.read_bytes().strip()
+    except OSError:
+        return os.urandom(16)

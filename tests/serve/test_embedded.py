@@ -1,0 +1,247 @@
+"""The store in a folder: the same answers as plain lists give, whatever happens to the folder between two calls."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from recollect.serve import embedded, index
+from recollect.serve.embedded import INDEX, JOURNAL, EmbeddedStore
+from recollect.serve.index import Index
+from recollect.serve.journal import Journal, segments
+from recollect.serve.store import Arrival, Mark, Saved, StoreError
+from recollect.serve.volatile import VolatileStore
+
+USERS, ITEMS = ["ann", "bob", "a" * 256, "\N{SNOWMAN}"], [f"item-{number}" for number in range(6)]
+ARRIVALS = st.builds(
+    Arrival,
+    st.sampled_from(USERS),
+    st.sampled_from(ITEMS),
+    st.none() | st.integers(-5, 5) | st.sampled_from([-(2**63), 2**63 - 1]),
+    st.none() | st.sampled_from([f"id-{number}" for number in range(8)]),
+)
+
+
+class Stores(RuleBasedStateMachine):
+    """One store in a folder and one of lists are told and asked the same."""
+
+    moments = Bundle("moments")
+
+    @initialize()
+    def start(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.lists, self.store, self.now = VolatileStore(), EmbeddedStore(self.folder), 0
+
+    def teardown(self) -> None:
+        self.store.close()
+        shutil.rmtree(self.folder)
+
+    @rule(arrivals=st.lists(ARRIVALS, max_size=6), tick=st.integers(-2, 3))
+    def append(self, arrivals: list[Arrival], tick: int) -> None:
+        self.now += tick  # clocks step back as well
+        mine, theirs = (store.append(arrivals, self.now) for store in (self.store, self.lists))
+        for one, other, arrival in zip(mine, theirs, arrivals, strict=True):
+            assert (one.outcome, one.number) == (other.outcome, other.number)
+            assert arrival.id in (None, one.id)
+
+    @rule(user=st.sampled_from(USERS))
+    def forget(self, user: str) -> None:
+        assert self.store.forget(user) == self.lists.forget(user)
+
+    @rule()
+    def compact(self) -> None:
+        self.store.compact()
+
+    @rule()
+    def open_again(self) -> None:
+        self.store.close()
+        self.store = EmbeddedStore(self.folder)
+
+    @rule()
+    def kill(self) -> None:
+        """As SIGKILL leaves it: nothing is closed or synced, and a line is begun."""
+        self.store._index.abandon()
+        self.store._journal.close()
+        with segments(self.folder / JOURNAL)[-1].path.open("ab") as file:
+            file.write(b"0123")
+        self.store = EmbeddedStore(self.folder)
+
+    @rule()
+    def lose_the_index(self) -> None:
+        self.store.close()
+        memories = {user: self.lists.saved([user])[0] for user in USERS}
+        shutil.rmtree(self.folder / INDEX)
+        self.store = EmbeddedStore(self.folder)
+        assert self.store.saved(USERS) == [None] * len(USERS)
+        self.store.save((user, memory) for user, memory in memories.items() if memory is not None)
+
+    @rule(user=st.sampled_from(USERS), used=st.integers(0, 9), data=st.binary(max_size=9000))
+    def save(self, user: str, used: int, data: bytes) -> None:
+        profile = self.lists.profile(user)
+        mark = Mark(0, 0, 0) if profile is None else profile.mark
+        for store in (self.store, self.lists):
+            store.save([(user, Saved("abcdef", mark, used, data))])
+
+    @rule(before=st.integers(0, 9))
+    def evict(self, before: int) -> None:
+        assert self.store.evict(before) == self.lists.evict(before)
+
+    @rule(target=moments, user=st.sampled_from(USERS))
+    def mark(self, user: str) -> tuple[str, Mark]:
+        profile = self.lists.profile(user)
+        return user, Mark(0, 0, 0) if profile is None else profile.mark
+
+    @rule(moment=moments)
+    def go_on(self, moment: tuple[str, Mark]) -> None:
+        """A memory of then and the events since make a memory of now, wherever the profile says so."""
+        user, mark = moment
+        profile = self.store.profile(user)
+        if profile is not None and profile.extends(mark):
+            since, whole = self.store.history(user, mark), self.lists.history(user)
+            assert since == whole[mark.count :] == self.lists.history(user, mark)
+
+    @invariant()
+    def same_answers(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        assert self.store.users() == self.lists.users()
+        assert self.store.users(after="ann", limit=2) == self.lists.users(after="ann", limit=2)
+        assert self.store.saved(USERS) == self.lists.saved(USERS)
+        for user in [*USERS, "stranger"]:
+            assert self.store.profile(user) == self.lists.profile(user)
+            assert self.store.history(user) == self.lists.history(user)
+            assert self.store.newest(user, 3) == self.lists.newest(user, 3)
+            assert self.store.has_seen(user, ITEMS) == self.lists.has_seen(user, ITEMS)
+
+
+TestStores = Stores.TestCase
+TestStores.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+
+
+def arrivals(count: int, user: str = "ann", first: int = 0) -> list[Arrival]:
+    return [Arrival(user, f"item-{n}", 1000 + n, f"id-{n}") for n in range(first, first + count)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+def test_an_event_that_cannot_be_kept_takes_the_others_along(folder: Path) -> None:
+    with EmbeddedStore(folder) as store:
+        with pytest.raises(ValueError, match="item is empty"):
+            store.append([Arrival("ann", "one"), Arrival("ann", "")], 0)
+        assert store.users() == []
+
+
+def test_a_stranger_with_an_impossible_id_is_a_stranger(folder: Path) -> None:
+    with EmbeddedStore(folder) as store:
+        store.append(arrivals(1), 0)
+        assert store.profile("") is None and store.profile("x" * 600) is None
+        assert store.has_seen("ann", ["x" * 600]) == [False]
+
+
+def test_an_event_that_the_index_missed_is_not_doubled(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with EmbeddedStore(folder) as store:
+        store.append(arrivals(3), 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(Index, "apply", full)
+            with pytest.raises(StoreError, match="No space left.*with the same ids"):
+                store.append(arrivals(2, first=3), 0)
+            with pytest.raises(StoreError, match="No space left"):
+                store.append(arrivals(1, "bob"), 0)
+        assert [one.outcome for one in store.append(arrivals(3, first=3), 0)] == ["repeated", "repeated", "new"]
+        assert store.history("ann") == [(f"item-{n}", 1000 + n) for n in range(6)]
+
+
+@pytest.mark.parametrize("how", ["garbage", "cut", "empty", "another version", "another boot"])
+def test_a_broken_index_is_made_anew_when_opened(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    with EmbeddedStore(folder) as store:
+        store.append(arrivals(2000), 0)
+        store.save([("ann", Saved("abc", Mark(1, 1, 1), 0, bytes(40_000)))])
+        store._index.abandon()
+        monkeypatch.setattr(store._index, "close", lambda: None)
+    file = folder / INDEX / "data.mdb"
+    match how:
+        case "garbage":
+            file.write_bytes(b"\x5a" * 40_000)
+        case "cut":
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+        case "empty":
+            file.write_bytes(b"")
+        case "another version":
+            monkeypatch.setattr(index, "_VERSION", b"2")
+        case "another boot":
+            monkeypatch.setattr(index, "_boot", lambda: b"another")
+    with EmbeddedStore(folder) as store:
+        assert store.history("ann") == [(f"item-{n}", 1000 + n) for n in range(2000)]
+        assert store.saved(["ann"]) == [None]
+    assert how == "empty" or "made anew from the journal" in caplog.text
+
+
+def test_a_changed_value_is_found_and_the_index_made_anew(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with EmbeddedStore(folder) as store:
+        store.append(arrivals(50), 0)
+    file = folder / INDEX / "data.mdb"
+    data = file.read_bytes()
+    assert data.count(b"item-17") > 1  # in the event, and in the set of what was seen
+    file.write_bytes(data.replace(b"item-17", b"item-71"))
+    with EmbeddedStore(folder) as store:
+        assert store.history("ann")[17] == ("item-17", 1017)
+        assert "made anew" in caplog.text
+        assert not (folder / INDEX / index.DAMAGED).exists()
+
+
+def test_a_journal_that_lost_its_end_is_refused(folder: Path) -> None:
+    with EmbeddedStore(folder) as store:
+        store.append(arrivals(5), 0)
+    shutil.rmtree(folder / JOURNAL)
+    with Journal(folder / JOURNAL):
+        pass
+    with pytest.raises(StoreError, match="ends at record 0, but 5 were there.*restore"):
+        EmbeddedStore(folder)
+    shutil.rmtree(folder / INDEX)
+    EmbeddedStore(folder).close()
+
+
+def test_two_owners_are_refused(folder: Path) -> None:
+    with EmbeddedStore(folder), pytest.raises(StoreError, match="another process"):
+        EmbeddedStore(folder)
+
+
+def test_a_long_journal_is_applied_in_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "CHUNK", 7)
+    with EmbeddedStore(folder) as store:
+        store.append(arrivals(40), 0)
+        store.forget("ann")
+        store.append(arrivals(3), 0)
+        store.compact()
+    shutil.rmtree(folder / INDEX)
+    with EmbeddedStore(folder) as store:
+        assert len(store.history("ann")) == 3 and store._index.applied == 44
+
+
+def test_what_was_forgotten_is_gone_from_every_file(folder: Path) -> None:
+    with EmbeddedStore(folder) as store:
+        for turn in range(30):
+            store.append([Arrival("secret-user", f"secret-item-{turn}"), *arrivals(20, first=20 * turn)], turn)
+        store.save([("secret-user", Saved("abc", Mark(1, 1, 1), 0, b"secret-memory" * 1000))])
+        assert any(b"secret" in path.read_bytes() for path in (folder / INDEX).iterdir())
+        assert store.forget("secret-user") and not store.forget("secret-user")
+        assert store.profile("secret-user") is None and store.history("secret-user") == []
+        assert store.compact() == 30
+        assert store.append(arrivals(1, first=7), 0)[0].outcome == "repeated"
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        assert len(files) >= 3 and not any(b"secret" in path.read_bytes() for path in files)
+    assert len(files) == len([path for path in folder.rglob("*") if path.is_file()])
