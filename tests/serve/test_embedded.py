@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from recollect.serve import embedded, index
 from recollect.serve.embedded import INDEX, JOURNAL, EmbeddedStore
 from recollect.serve.index import Index
-from recollect.serve.journal import Journal, segments
+from recollect.serve.journal import Journal, read, segments
 from recollect.serve.store import Arrival, Mark, Saved, StoreError
 from recollect.serve.volatile import VolatileStore
 
@@ -99,12 +100,11 @@ class Stores(RuleBasedStateMachine):
 
     @rule(moment=moments)
     def go_on(self, moment: tuple[str, Mark]) -> None:
-        """A memory of then and the events since make a memory of now, wherever the profile says so."""
+        """A memory of then and the events since make a memory of now, wherever the store says so."""
         user, mark = moment
-        profile = self.store.profile(user)
-        if profile is not None and profile.extends(mark):
-            since, whole = self.store.history(user, mark), self.lists.history(user)
-            assert since == whole[mark.count :] == self.lists.history(user, mark)
+        past, whole = self.store.past(user, mark), self.lists.past(user)
+        assert past == self.lists.past(user, mark)
+        assert past.events == whole.events[0 if past.anew else mark.count :]
 
     @invariant()
     def same_answers(self) -> None:
@@ -115,7 +115,7 @@ class Stores(RuleBasedStateMachine):
         assert self.store.saved(USERS) == self.lists.saved(USERS)
         for user in [*USERS, "stranger"]:
             assert self.store.profile(user) == self.lists.profile(user)
-            assert self.store.history(user) == self.lists.history(user)
+            assert self.store.past(user) == self.lists.past(user)
             assert self.store.newest(user, 3) == self.lists.newest(user, 3)
             assert self.store.has_seen(user, ITEMS) == self.lists.has_seen(user, ITEMS)
 
@@ -160,7 +160,7 @@ def test_an_event_that_the_index_missed_is_not_doubled(folder: Path, monkeypatch
             with pytest.raises(StoreError, match="No space left"):
                 store.append(arrivals(1, "bob"), 0)
         assert [one.outcome for one in store.append(arrivals(3, first=3), 0)] == ["repeated", "repeated", "new"]
-        assert store.history("ann") == [(f"item-{n}", 1000 + n) for n in range(6)]
+        assert store.past("ann").events == [(f"item-{n}", 1000 + n) for n in range(6)]
 
 
 @pytest.mark.parametrize("how", ["garbage", "cut", "empty", "another version", "another boot"])
@@ -185,7 +185,7 @@ def test_a_broken_index_is_made_anew_when_opened(
         case "another boot":
             monkeypatch.setattr(index, "_boot", lambda: b"another")
     with EmbeddedStore(folder) as store:
-        assert store.history("ann") == [(f"item-{n}", 1000 + n) for n in range(2000)]
+        assert store.past("ann").events == [(f"item-{n}", 1000 + n) for n in range(2000)]
         assert store.saved(["ann"]) == [None]
     assert how == "empty" or "made anew from the journal" in caplog.text
 
@@ -198,7 +198,7 @@ def test_a_changed_value_is_found_and_the_index_made_anew(folder: Path, caplog: 
     assert data.count(b"item-17") > 1  # in the event, and in the set of what was seen
     file.write_bytes(data.replace(b"item-17", b"item-71"))
     with EmbeddedStore(folder) as store:
-        assert store.history("ann")[17] == ("item-17", 1017)
+        assert store.past("ann").events[17] == ("item-17", 1017)
         assert "made anew" in caplog.text
         assert not (folder / INDEX / index.DAMAGED).exists()
 
@@ -229,7 +229,7 @@ def test_a_long_journal_is_applied_in_parts(folder: Path, monkeypatch: pytest.Mo
         store.compact()
     shutil.rmtree(folder / INDEX)
     with EmbeddedStore(folder) as store:
-        assert len(store.history("ann")) == 3 and store._index.applied == 44
+        assert len(store.past("ann").events) == 3 and store._index.applied == 44
 
 
 def test_what_was_forgotten_is_gone_from_every_file(folder: Path) -> None:
@@ -239,9 +239,37 @@ def test_what_was_forgotten_is_gone_from_every_file(folder: Path) -> None:
         store.save([("secret-user", Saved("abc", Mark(1, 1, 1), 0, b"secret-memory" * 1000))])
         assert any(b"secret" in path.read_bytes() for path in (folder / INDEX).iterdir())
         assert store.forget("secret-user") and not store.forget("secret-user")
-        assert store.profile("secret-user") is None and store.history("secret-user") == []
+        assert store.profile("secret-user") is None and store.past("secret-user").events == []
         assert store.compact() == 30
         assert store.append(arrivals(1, first=7), 0)[0].outcome == "repeated"
         files = [path for path in folder.rglob("*") if path.is_file()]
         assert len(files) >= 3 and not any(b"secret" in path.read_bytes() for path in files)
     assert len(files) == len([path for path in folder.rglob("*") if path.is_file()])
+
+
+def test_an_index_found_damaged_while_appending_is_made_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(*_: object) -> None:
+        raise index.IndexDamagedError("a checksum")
+
+    with EmbeddedStore(folder) as store:
+        store.append(arrivals(3), 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(Index, "apply", damaged)
+            with pytest.raises(StoreError, match="a checksum; send it again"):
+                store.append(arrivals(2, first=3), 0)
+        assert [one.outcome for one in store.append(arrivals(3, first=3), 0)] == ["repeated", "repeated", "new"]
+
+
+def test_many_threads_append_and_read(folder: Path) -> None:
+    def write(user: int) -> None:
+        for turn in range(10):
+            store.append(arrivals(5, f"user-{user}", first=5 * turn), 0)
+            assert len(store.past(f"user-{user}").events) == 5 * turn + 5
+
+    with EmbeddedStore(folder, segment_bytes=5000) as store, ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(write, user) for user in range(8)]:
+            done.result()
+        assert {user: store.past(user).events for user in store.users()} == {
+            f"user-{user}": [(f"item-{n}", 1000 + n) for n in range(50)] for user in range(8)
+        }
+        assert [number for number, _ in read(folder / JOURNAL)] == list(range(1, 401))

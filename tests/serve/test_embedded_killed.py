@@ -47,16 +47,16 @@ def _check(store: EmbeddedStore, acknowledged: int) -> None:
     """All that was acknowledged is there once, in order of time; what is there beyond was on its way."""
     found: list[int] = []
     for user in range(USERS):
-        past = store.history(f"user-{user}")
+        past = store.past(f"user-{user}").events
         assert [time for _, time in past] == sorted(time for _, time in past)
         numbers = [int(item.removeprefix("item-")) for item, _ in past]
         assert all(number % USERS == user for number in numbers)
         found += numbers
-        (memory,), profile = store.saved([f"user-{user}"]), store.profile(f"user-{user}")
-        if memory is not None and profile is not None:
+        (memory,) = store.saved([f"user-{user}"])
+        if memory is not None:
             assert memory.data == f"{memory.mark.count}".encode() * 5000
-            if profile.extends(memory.mark):
-                assert store.history(f"user-{user}", memory.mark) == past[memory.mark.count :]
+            since = store.past(f"user-{user}", memory.mark)
+            assert since.events == past[0 if since.anew else memory.mark.count :]
     assert sorted(found) == list(range(len(found))) and acknowledged <= len(found) <= acknowledged + 9
 
 

@@ -19,7 +19,7 @@ import lmdb
 from recollect.serve.index import Index, IndexDamagedError
 from recollect.serve.journal import SEGMENT_BYTES, Journal, JournalError, read
 from recollect.serve.records import Event, Forget
-from recollect.serve.store import Arrival, Mark, Profile, Receipt, Saved, StoreError
+from recollect.serve.store import Arrival, Mark, Past, Profile, Receipt, Saved, StoreError
 
 JOURNAL, INDEX = "journal", "index"
 """Folders in the folder of the store. The second may be deleted while nobody uses it: it is made again."""
@@ -37,7 +37,8 @@ class EmbeddedStore:
 
     def __init__(self, folder: Path, *, segment_bytes: int = SEGMENT_BYTES) -> None:
         self.folder = folder
-        self._mutex = threading.RLock()
+        self._writing = threading.RLock()  # readers do not wait for the disk
+        self._behind = True  # until it is known not to be
         try:
             self._journal = Journal(folder / JOURNAL, segment_bytes=segment_bytes)
         except JournalError as error:
@@ -52,17 +53,10 @@ class EmbeddedStore:
             raise
 
     def append(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
-        with self._mutex:
+        with self._writing:
+            self._catch_up()
             receipts, events = self._sort_out(arrivals, now)
-            try:
-                first = self._journal.append(events)
-            except JournalError as error:
-                raise StoreError(str(error)) from None
-            try:
-                self._index.apply(enumerate(events, first), self._journal.last)
-            except (lmdb.Error, IndexDamagedError, OSError) as error:
-                # Durable, but a repeat would not be known as one: nothing is acknowledged until the index has it.
-                raise StoreError(f"{self.folder / INDEX}: {error}; send the events again, with the same ids") from None
+            self._record(events)
             return receipts
 
     def profile(self, user: str) -> Profile | None:
@@ -71,8 +65,8 @@ class EmbeddedStore:
     def users(self, after: str = "", limit: int = 1 << 60) -> list[str]:
         return self._ask(Index.users, after, limit)
 
-    def history(self, user: str, after: Mark | None = None) -> list[tuple[str, int]]:
-        return self._ask(Index.history, user, after)
+    def past(self, user: str, held: Mark | None = None) -> Past:
+        return self._ask(Index.past, user, held)
 
     def newest(self, user: str, limit: int) -> list[tuple[str, int]]:
         return self._ask(Index.newest, user, limit)
@@ -90,19 +84,14 @@ class EmbeddedStore:
         return self._ask(Index.evict, before)
 
     def forget(self, user: str) -> bool:
-        with self._mutex:
+        with self._writing:
             if self.profile(user) is None:
                 return False
-            record = Forget(user)
-            try:
-                number = self._journal.append([record])
-            except JournalError as error:
-                raise StoreError(str(error)) from None
-            self._ask(Index.apply, [(number, record)], number)
+            self._record([Forget(user)])
             return True
 
     def compact(self) -> int:
-        with self._mutex:
+        with self._writing:
             try:
                 gone = self._journal.compact()
             except JournalError as error:
@@ -111,9 +100,11 @@ class EmbeddedStore:
             return gone
 
     def close(self) -> None:
-        with self._mutex:
+        with self._writing:
             try:
                 self._index.close()
+            except (lmdb.Error, IndexDamagedError, OSError) as error:
+                _log.warning("%s: not closed well (%s); it will be made anew", self.folder / INDEX, error)
             finally:
                 self._journal.close()
 
@@ -125,7 +116,6 @@ class EmbeddedStore:
 
     def _sort_out(self, arrivals: Sequence[Arrival], now: int) -> tuple[list[Receipt], list[Event]]:
         """What is to become of each arrival -> receipts, the events that are new."""
-        self._ask(lambda index: None)  # it may have missed the last ones
         following = self._journal.last + 1
         receipts: list[Receipt] = []
         events: list[Event] = []
@@ -149,21 +139,34 @@ class EmbeddedStore:
             receipts.append(Receipt("new", number, own))
         return receipts, events
 
+    def _record(self, records: Sequence[Event | Forget]) -> None:
+        """Make records durable, and known to the index."""
+        try:
+            first = self._journal.append(records)
+        except JournalError as error:
+            raise StoreError(str(error)) from None
+        try:
+            self._index.apply(enumerate(records, first), self._journal.last)
+        except (lmdb.Error, IndexDamagedError, OSError) as error:
+            # Durable, but sent again it would not be known: nothing is acknowledged until the index has it.
+            self._behind = True
+            raise StoreError(f"{self.folder / INDEX}: {error}; send it again, with the same ids") from None
+
     def _ask(self, question: Callable[Concatenate[Index, _P], _T], *given: _P.args, **named: _P.kwargs) -> _T:
         """Ask the index, when it has all that the journal has. A damaged one is made anew and asked again."""
-        with self._mutex:
+        self._catch_up()
+        index = self._index
+        try:
             try:
-                try:
-                    self._catch_up()
-                    return question(self._index, *given, **named)
-                except IndexDamagedError as error:
-                    _log.warning("%s; it is made anew from the journal", error)
-                    self._index.abandon()
-                    self._index = self._open_index()
-                    self._catch_up()
-                    return question(self._index, *given, **named)
-            except (lmdb.Error, IndexDamagedError, OSError) as error:
-                raise StoreError(f"{self.folder / INDEX}: {error}") from None
+                return question(index, *given, **named)
+            except IndexDamagedError as error:
+                with self._writing:
+                    if self._index is index:  # else another thread was faster
+                        self._renew(error)
+                self._catch_up()
+                return question(self._index, *given, **named)
+        except (lmdb.Error, IndexDamagedError, OSError) as error:
+            raise StoreError(f"{self.folder / INDEX}: {error}") from None
 
     def _open_index(self) -> Index:
         folder = self.folder / INDEX
@@ -178,21 +181,39 @@ class EmbeddedStore:
             raise StoreError(f"{folder}: cannot be opened ({error})") from None
 
     def _catch_up(self) -> None:
-        """Bring the index up to the journal."""
-        if self._index.applied == self._journal.last:
+        """Bring the index up to the journal, where it is behind."""
+        if not self._behind:
             return
-        if self._index.applied > self._journal.last:
+        with self._writing:
+            try:
+                try:
+                    self._follow()
+                except IndexDamagedError as error:
+                    self._renew(error)
+                    self._follow()
+            except JournalError as error:
+                raise StoreError(str(error)) from None
+            except (lmdb.Error, IndexDamagedError, OSError) as error:
+                raise StoreError(f"{self.folder / INDEX}: {error}") from None
+            self._behind = False
+
+    def _follow(self) -> None:
+        there = self._index.applied
+        if there > self._journal.last:
             raise StoreError(
-                f"{self.folder}: the journal ends at record {self._journal.last}, but {self._index.applied} were there "
-                f"before; restore the journal from a backup, or delete {self.folder / INDEX} to accept the loss"
+                f"{self.folder}: the journal ends at record {self._journal.last}, but {there} were there before; "
+                f"restore the journal from a backup, or delete {self.folder / INDEX} to accept the loss"
             )
-        try:
-            for chunk in _chunks(read(self._journal.folder, self._index.applied)):
+        if there < self._journal.last:
+            for chunk in _chunks(read(self._journal.folder, there)):
                 self._index.apply(chunk, chunk[-1][0])
-            # Nothing at the end of the journal need be an event.
-            self._index.apply([], self._journal.last)
-        except JournalError as error:
-            raise StoreError(str(error)) from None
+            self._index.apply([], self._journal.last)  # the journal may end with a gap
+
+    def _renew(self, error: IndexDamagedError) -> None:
+        _log.warning("%s; it is made anew from the journal", error)
+        self._index.abandon()
+        self._index = self._open_index()
+        self._behind = True
 
 
 def _chunks(records: Iterator[tuple[int, Event | Forget]]) -> Iterator[list[tuple[int, Event | Forget]]]:

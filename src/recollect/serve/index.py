@@ -23,7 +23,7 @@ from pathlib import Path
 import lmdb
 
 from recollect.serve.records import ID_BYTES, Event, Forget
-from recollect.serve.store import Mark, Profile, Saved
+from recollect.serve.store import Mark, Past, Profile, Saved
 
 MAP_BYTES = 1 << 40
 """Addresses, not bytes on disk: the file grows as it is filled."""
@@ -122,25 +122,23 @@ class Index:
                 found.append((_PLACE.unpack(place)[2], _checked(place, value).decode()))
             return found
 
-    def history(self, user: str, after: Mark | None = None) -> list[tuple[str, int]]:
-        """item, time of the user's events in the order of their time, equal times in the order of the journal.
-
-        `after`: only those that a memory with this mark lacks; the profile must extend it.
-        """
+    def past(self, user: str, held: Mark | None = None) -> Past:
+        """What a memory with this mark lacks, or where it is of no use, the whole history; all at one moment."""
         with self._reading() as view:
             profile = self._profile(view, user)
             if profile is None:
-                return []
+                return Past(None, [], anew=True)
+            anew = held is None or not profile.extends(held)
             begin = _NUMBER.pack(profile.number)
-            if after is not None and after.count:
-                begin = _place(profile.number, after.newest, after.last + 1)
+            if held is not None and held.count and not anew:
+                begin = _place(profile.number, held.newest, held.last + 1)
             with view.cursor(self._events) as cursor:
                 found: list[tuple[str, int]] = []
                 there = cursor.set_range(begin)
                 while there and cursor.key()[:8] == begin[:8]:
                     found.append(_event(*cursor.item()))
                     there = cursor.next()
-                return found
+                return Past(profile, found, anew)
 
     def newest(self, user: str, limit: int) -> list[tuple[str, int]]:
         """The end of the user's history, oldest first, at the price of what is asked for."""

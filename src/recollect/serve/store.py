@@ -77,6 +77,17 @@ class Profile:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Past:
+    """Events of a user at one moment, in the order of their time, equal times in the order they came."""
+
+    profile: Profile | None
+    events: list[tuple[str, int]]
+    """item, time."""
+    anew: bool
+    """True if these are all events, False if they are those that a memory lacked."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Saved:
     """A memory as bytes, with what is needed to know whether it is still good."""
 
@@ -106,11 +117,8 @@ class Store(Protocol):
         """Those who have events, in the order of their ids as bytes, from the one after `after` on."""
         ...
 
-    def history(self, user: str, after: Mark | None = None) -> list[tuple[str, int]]:
-        """item, time of the user's events in the order of their time, equal times in the order they came.
-
-        `after`: only those that a memory with this mark lacks; the profile must extend it.
-        """
+    def past(self, user: str, held: Mark | None = None) -> Past:
+        """What a memory with this mark lacks, or where it is of no use, the whole history; all at one moment."""
         ...
 
     def newest(self, user: str, limit: int) -> list[tuple[str, int]]:

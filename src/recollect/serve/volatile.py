@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 from recollect.serve.records import Event
-from recollect.serve.store import Arrival, Mark, Profile, Receipt, Saved
+from recollect.serve.store import Arrival, Mark, Past, Profile, Receipt, Saved
 
 
 @dataclasses.dataclass
@@ -54,18 +54,21 @@ class VolatileStore:
             everyone = sorted(self._users, key=str.encode)
             return [user for user in everyone if user.encode() > after.encode()][:limit]
 
-    def history(self, user: str, after: Mark | None = None) -> list[tuple[str, int]]:
+    def past(self, user: str, held: Mark | None = None) -> Past:
         with self._mutex:
-            past = self._users[user].history if user in self._users else []
-            held = 0 if after is None else after.last
-            return [(event.item, event.time) for number, event in past if number > held]
+            if user not in self._users:
+                return Past(None, [], anew=True)
+            profile, history = self._users[user].profile, self._users[user].history
+            anew = held is None or not profile.extends(held)
+            lacking = history if held is None or anew else [one for one in history if one[0] > held.last]
+            return Past(profile, [(event.item, event.time) for _, event in lacking], anew)
 
     def newest(self, user: str, limit: int) -> list[tuple[str, int]]:
-        past = self.history(user)
-        return past[max(0, len(past) - limit) :]
+        history = self.past(user).events
+        return history[max(0, len(history) - limit) :]
 
     def has_seen(self, user: str, items: Sequence[str]) -> list[bool]:
-        own = {item for item, _ in self.history(user)}
+        own = {item for item, _ in self.past(user).events}
         return [item in own for item in items]
 
     def saved(self, users: Sequence[str]) -> list[Saved | None]:
