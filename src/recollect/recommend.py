@@ -212,14 +212,14 @@ def _chunk(
                 flat = torch.from_numpy(row * scores.shape[1] + histories.items[index])
                 scores = scores.clone(memory_format=torch.contiguous_format)
                 scores.view(-1).index_fill_(0, flat.to(scores.device), -torch.inf)
-            best, chosen = _top(scores, k)
+            best, chosen = top(scores, k)
             codes[rows] = chosen.masked_fill(best == -torch.inf, NOTHING).cpu().numpy()
             logits[rows] = best.cpu().numpy()
             shares[rows] = (best - normaliser).exp().nan_to_num(0.0).cpu().numpy()
     return TopLists(first, codes, logits, shares if model.probabilistic else None)
 
 
-def _top(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def top(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """scores [B V] -> the k best and their codes, [B k]; among equals the smaller code, whoever shares the batch."""
     least = scores.topk(k, dim=1).values[:, -1:]
     over, equal = scores > least, scores == least

@@ -179,3 +179,15 @@ def test_a_new_user_scores_by_the_learned_start_and_no_events_change_nothing() -
         nothing = Events(torch.full((2, width), 5), torch.tensor([0, 0]))
         same: State = model.advance(state, nothing)
         assert all(torch.equal(same[name], state[name]) for name in state)
+
+
+@pytest.mark.parametrize("gate", ["vector", "scalar", "none"])
+def test_the_weight_of_long_memory_is_that_of_the_last_event(gate: str) -> None:
+    model = made(gate=gate)
+    nothing = model.fresh(3)
+    assert model.long_weight(nothing).tolist() == [0, 0, 0]
+    _, after, aux = model(EVENTS, nothing)
+    alpha = aux["alpha"].mean(-1).detach()
+    wanted = [0.0 if n == 0 else float(alpha[row, n - 1]) for row, n in enumerate(EVENTS.lengths.tolist())]
+    torch.testing.assert_close(model.long_weight(after), torch.tensor(wanted))
+    torch.testing.assert_close(model.long_weight(model.advance(nothing, EVENTS)), torch.tensor(wanted))

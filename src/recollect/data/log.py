@@ -50,9 +50,10 @@ class Vocabulary:
             return lookup[wanted]
         if self.ids.dtype != object and isinstance(wanted, str):
             try:
-                return lookup.get(int(wanted))
+                number = int(wanted)
             except ValueError:
                 return None
+            return lookup.get(number) if str(number) == wanted else None  # '042' is another id
         return lookup.get(str(wanted))
 
     def encode(self, wanted: Iterable[Any], unknown: int) -> np.ndarray:

@@ -85,6 +85,7 @@ class XLSTMLSR(Carried):
         return State.join(
             {
                 "hidden": self.start.expand(users, -1),
+                "alpha": self.start.new_zeros(users),
                 "recent": recent,
                 "held": recent.new_zeros(users),
                 "long": self.long.fresh(users),
@@ -100,7 +101,9 @@ class XLSTMLSR(Carried):
         valid = torch.cat([real, events.mask], dim=1)
         short = self._read_short(extended, valid)
         hidden, aux = self._fuse(long, short)
-        return hidden, self._next(state, events, after, take_last(hidden, events.lengths, state["hidden"])), aux
+        last = take_last(hidden, events.lengths, state["hidden"])
+        weight = take_last(aux["alpha"].mean(-1, keepdim=True).float(), events.lengths, state["alpha"][:, None])
+        return hidden, self._next(state, events, after, last, weight[:, 0]), aux
 
     def advance(self, state: State, events: Events) -> State:
         """As `forward`, with the short stream computed where it is asked for: at each row's last event."""
@@ -110,9 +113,15 @@ class XLSTMLSR(Carried):
         window, held = push_recent(nn.functional.pad(state["recent"], (0, 1)), state["held"], events)
         places = torch.arange(window.shape[1], device=window.device) < held[:, None]
         short = self._encode_short(self.table(window), places)
-        hidden, _ = self._fuse(take_last(long, events.lengths, long[:, 0]), take_last(short, held, short[:, 0]))
-        grown = (events.lengths > 0)[:, None]
-        return self._next(state, events, after, torch.where(grown, hidden, state["hidden"]))
+        hidden, aux = self._fuse(take_last(long, events.lengths, long[:, 0]), take_last(short, held, short[:, 0]))
+        grown = events.lengths > 0
+        last = torch.where(grown[:, None], hidden, state["hidden"])
+        weight = torch.where(grown, aux["alpha"].mean(-1).float(), state["alpha"])
+        return self._next(state, events, after, last, weight)
+
+    def long_weight(self, state: State) -> Tensor:
+        """[B]: the mean weight of long-term memory at the last event, from 0 to 1; 0 where there was none."""
+        return state["alpha"]
 
     def own_loss(self, hidden: Tensor, aux: Mapping[str, Tensor], mask: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
         """lambda x the contrastive loss, at one random real position of each user; nothing for a single user."""
@@ -148,6 +157,6 @@ class XLSTMLSR(Carried):
             alpha = torch.sigmoid(self.gate(torch.cat([long, short], dim=-1)))
         return alpha * long + (1 - alpha) * short, {"long": long, "short": short, "alpha": alpha}
 
-    def _next(self, state: State, events: Events, after: State, hidden: Tensor) -> State:
+    def _next(self, state: State, events: Events, after: State, hidden: Tensor, weight: Tensor) -> State:
         recent, held = push_recent(state["recent"], state["held"], events)
-        return State.join({"hidden": hidden, "recent": recent, "held": held, "long": after})
+        return State.join({"hidden": hidden, "alpha": weight, "recent": recent, "held": held, "long": after})

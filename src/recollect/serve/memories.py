@@ -1,0 +1,104 @@
+"""The memories at hand: as many users' states as there is room for, side by side, so that a batch is one gather.
+
+The one used longest ago makes room. What has changed since it was saved is handed out before it goes, and can be asked
+for at any time; losing it loses nothing but the time to make it again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import torch
+
+from recollect.contracts import State
+from recollect.serve.store import Mark
+
+FIRST_ROWS = 256
+"""Room made at first; it doubles until there is no more."""
+
+MOST_ROWS = 1 << 20
+"""Users at hand, however small their memories are."""
+
+
+class Memories:
+    """States of users by id. `one`: any state of the model, for its shapes. `room`: bytes that the states may take.
+
+    `spill`: called with users, their states and marks that have to make room and have changed since `cleaned`.
+    """
+
+    def __init__(
+        self, one: State, room: int, spill: Callable[[Sequence[str], State, Sequence[Mark]], None] = lambda *_: None
+    ) -> None:
+        self.capacity = max(1, min(MOST_ROWS, room // max(1, one.bytes_per_user)))
+        self._spill = spill
+        self._rows = one.map(lambda tensor: tensor.new_zeros(min(FIRST_ROWS, self.capacity), *tensor.shape[1:]))
+        self._places: OrderedDict[str, int] = OrderedDict()  # the one used longest ago first
+        self._free = list(range(self._rows.users))
+        self._marks: dict[str, Mark] = {}
+        self._changed: dict[str, None] = {}  # an ordered set
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, user: str) -> bool:
+        return user in self._places
+
+    def mark(self, user: str) -> Mark | None:
+        """How far the user's memory has come, None where it is not at hand."""
+        return self._marks.get(user)
+
+    def take(self, users: Sequence[str]) -> State:
+        """A copy of the states of users who are at hand."""
+        for user in users:
+            self._places.move_to_end(user)
+        return self._rows.rows(torch.tensor([self._places[user] for user in users], dtype=torch.int64))
+
+    def put(self, users: Sequence[str], state: State, marks: Sequence[Mark], *, changed: bool = True) -> None:
+        """Keep the states of users, each at most once, in the place of older ones. At most `capacity` at a time."""
+        for user in users:
+            if user in self._places:
+                self._places.move_to_end(user)
+        self._make_room(sum(user not in self._places for user in users))
+        for user, mark in zip(users, marks, strict=True):
+            if user not in self._places:
+                self._places[user] = self._free.pop()
+            self._marks[user] = mark
+            if changed:
+                self._changed[user] = None
+        places = torch.tensor([self._places[user] for user in users], dtype=torch.int64)
+        for name, tensor in self._rows.items():
+            tensor[places] = state[name].to(tensor.dtype)
+
+    def drop(self, user: str) -> None:
+        """Let go of a user, whatever has changed."""
+        place = self._places.pop(user, None)
+        if place is not None:
+            self._free.append(place)
+            del self._marks[user]
+            self._changed.pop(user, None)
+
+    def changed(self, limit: int) -> list[str]:
+        """Users whose memories have changed since they were saved, those that have waited longest first."""
+        return [user for user, _ in zip(self._changed, range(limit), strict=False)]
+
+    def cleaned(self, users: Sequence[str]) -> None:
+        """These have been saved as they are."""
+        for user in users:
+            self._changed.pop(user, None)
+
+    def _make_room(self, wanted: int) -> None:
+        while len(self._free) < wanted and self._rows.users < self.capacity:
+            old = self._rows.users
+            more = self._rows.rows(slice(0, self.capacity - old)).map(torch.zeros_like)
+            self._rows = State.stack([self._rows, more])
+            self._free += range(old, self._rows.users)
+        short = wanted - len(self._free)
+        if short > 0:
+            leaving = [user for user, _ in zip(self._places, range(short), strict=False)]
+            unsaved = [user for user in leaving if user in self._changed]
+            if unsaved:
+                places = torch.tensor([self._places[user] for user in unsaved], dtype=torch.int64)
+                self._spill(unsaved, self._rows.rows(places), [self._marks[user] for user in unsaved])
+            for user in leaving:
+                self.drop(user)

@@ -1,0 +1,285 @@
+"""The engine: whatever happened before, a user's list is that of `recommend` on the same history."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from recollect import registry
+from recollect.artifact import Artifact
+from recollect.contracts import State
+from recollect.data.log import DataError
+from recollect.recommend import Recommendation, recommend
+from recollect.serve import engine as module
+from recollect.serve.embedded import EmbeddedStore
+from recollect.serve.engine import Asked, Engine
+from recollect.serve.store import Arrival, Store
+from recollect.serve.volatile import VolatileStore
+
+from ..conformance.material import SIZE, START
+from .material import ITEMS, artifact
+
+NOW = START + 10_000_000
+CLOSE = 1e-3
+"""How far a logit of a memory that was advanced bit by bit may be from that of the history read at once."""
+
+
+def engine(name: str = "xlstm-lsr", store: Store | None = None, **options: object) -> Engine:
+    return Engine(artifact(name), store or VolatileStore(), clock=lambda: NOW, **options)  # type: ignore[arg-type]
+
+
+def offline(
+    model: Artifact, past: Sequence[tuple[str, int]], k: int = 10, seen: str = "hidden"
+) -> list[Recommendation]:
+    at = [NOW] if model.model.request_time else None
+    items, times = [item for item, _ in past], [time for _, time in past]
+    (answer,) = recommend(
+        model.model,
+        model.items,
+        [items],
+        times=[times],
+        titles=model.titles,
+        k=k,
+        seen=seen,
+        at=at,  # type: ignore[arg-type]
+    )
+    return list(answer)
+
+
+def alike(mine: Sequence[Recommendation], theirs: Sequence[Recommendation], close: float = CLOSE) -> None:
+    """The same lists up to items whose logits are so close that either order is right."""
+    assert [one.rank for one in mine] == [one.rank for one in theirs]
+    for one, other in zip(mine, theirs, strict=True):
+        assert one.logit == pytest.approx(other.logit, abs=close)
+        assert (one.probability is None) == (other.probability is None)
+        if one.probability is not None:
+            assert one.probability == pytest.approx(other.probability, rel=5 * close)
+        if one.item != other.item:
+            twins = [another for another in theirs if another.item == one.item]
+            assert (twins[0].logit if twins else theirs[-1].logit) == pytest.approx(one.logit, abs=2 * close)
+
+
+def some(count: int, user: str, first: int = 0, seed: int = 0) -> list[Arrival]:
+    codes = np.random.default_rng(seed).integers(1, SIZE, count)
+    return [
+        Arrival(user, str(ITEMS.ids[code - 1]), START + 60 * (first + n), f"id-{first + n}")
+        for n, code in enumerate(codes)
+    ]
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_a_list_is_that_of_the_whole_history(name: str) -> None:
+    one = engine(name)
+    for user, count in (("ann", 1), ("bob", 30), ("cleo", 7)):
+        for begin in range(0, count, 4):  # some at once, some one after the other
+            one.add(some(min(4, count - begin), user, begin, seed=begin))
+            one.advance([user, user])
+    one.add(some(3, "bob", 30, seed=9))
+    one.add([Arrival("cleo", "never heard of", START + 9999, "x")])
+    for seen in ("hidden", "allowed"):
+        questions = [Asked(user, k, seen) for user in ("cleo", "ann", "bob", "cleo") for k in (3, 100)]  # type: ignore[arg-type]
+        for question, answer in zip(questions, one.recommend(questions), strict=True):
+            past = one.store.past(question.user)
+            alike(answer.items, offline(one.artifact, past.events, question.k, seen))
+            assert answer.source == "memory" and answer.events == past.profile.count  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["xlstm-lsr", "sasrec", "markov", "userknn"])
+def test_a_newcomer_gets_what_is_popular_and_is_told_so(name: str) -> None:
+    one = engine(name)
+    (answer,) = one.recommend([Asked("nobody", 100)])
+    assert answer.source == "popularity" and answer.events == 0 and answer.long_weight is None
+    counts = one.artifact.model.catalog.counts
+    assert counts is not None
+    expected = sorted(range(1, SIZE), key=lambda code: (-max(counts[code], 0.5), code))
+    assert [one.item for one in answer.items] == [ITEMS.ids[code - 1] for code in expected]
+    total = np.maximum(counts[1:], 0.5).sum()
+    assert [one.probability for one in answer.items] == pytest.approx([max(counts[c], 0.5) / total for c in expected])
+
+
+class Service(RuleBasedStateMachine):
+    """Events, questions, restarts, swaps and losses in any order; every list is the offline one."""
+
+    names = ("xlstm-lsr", "gru4rec", "sasrec", "markov")
+
+    @initialize(name=st.sampled_from(names))
+    def start(self, name: str) -> None:
+        self.artifacts = {one: artifact(one, digest=f"{one:12}"[:12].strip()) for one in self.names}
+        self.store = VolatileStore()
+        self.begin(name)
+
+    def begin(self, name: str) -> None:
+        # Room for three users only, so that memories come and go.
+        room = 3 * self.artifacts[name].model.fresh(1).bytes_per_user
+        self.engine = Engine(self.artifacts[name], self.store, room=room, clock=lambda: NOW)
+
+    @rule(
+        user=st.sampled_from("abcde"),
+        codes=st.lists(st.integers(1, SIZE), min_size=1, max_size=5),
+        time=st.none() | st.integers(START, START + 100),
+        number=st.none() | st.integers(0, 30),
+    )
+    def add(self, user: str, codes: list[int], time: int | None, number: int | None) -> None:
+        ids = [None if number is None else f"{number}-{place}" for place in range(len(codes))]
+        items = [f"item-{code:02}" for code in codes]  # the largest is not in the catalogue
+        self.engine.add([Arrival(user, item, time, own) for item, own in zip(items, ids, strict=True)])
+
+    @rule(users=st.lists(st.sampled_from("abcdef"), max_size=6))
+    def advance(self, users: list[str]) -> None:
+        self.engine.advance(users)
+
+    @rule(limit=st.integers(0, 4))
+    def save(self, limit: int) -> None:
+        self.engine.save(limit)
+
+    @rule(user=st.sampled_from("abcde"))
+    def forget(self, user: str) -> None:
+        self.engine.forget(user)
+
+    @rule(name=st.sampled_from(names))
+    def swap(self, name: str) -> None:
+        self.engine.swap(self.artifacts[name])
+
+    @rule(name=st.sampled_from(names))
+    def restart(self, name: str) -> None:
+        self.begin(name)
+
+    @rule()
+    def rebuild(self) -> None:
+        assert list(self.engine.rebuild())[-1:] in ([], [len(self.store.users())])
+
+    @rule()
+    def evict(self) -> None:
+        self.store.evict(NOW + 1)
+
+    @invariant()
+    def lists_are_those_of_the_histories(self) -> None:
+        if not hasattr(self, "engine"):
+            return
+        everyone = "edcba"
+        for user, answer in zip(everyone, self.engine.recommend([Asked(user, 5) for user in everyone]), strict=True):
+            past = self.store.past(user)
+            assert (answer.source == "popularity") == (past.profile is None)
+            if past.profile is not None:
+                alike(answer.items, offline(self.engine.artifact, past.events, 5))
+
+
+TestService = Service.TestCase
+TestService.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
+
+
+def test_memories_survive_in_a_folder_and_are_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with EmbeddedStore(tmp_path) as store:
+        one = engine(store=store)
+        one.add(some(50, "ann"))
+        one.recommend([Asked("ann")])
+        assert one.save() == 1 and one.save() == 0
+    with EmbeddedStore(tmp_path) as store:
+        two = engine(store=store)
+        two.add(some(2, "ann", 50))
+        read: list[int] = []
+        advance = two.artifact.model.advance
+        monkeypatch.setattr(
+            two.artifact.model,
+            "advance",
+            lambda state, events: read.append(int(events.lengths.sum())) or advance(state, events),
+        )
+        (answer,) = two.recommend([Asked("ann")])
+        assert read == [2]
+        alike(answer.items, offline(two.artifact, store.past("ann").events))
+        two.recommend([Asked("ann")])
+        assert read[1:] == [52]  # the whole, by the oracle
+
+
+def test_half_precision_takes_half_and_keeps_the_lists() -> None:
+    store = VolatileStore()
+    whole, half = engine(store=store), engine(store=store, half=True)
+    assert half.bytes_per_user < 0.56 * whole.bytes_per_user
+    half.add(some(300, "ann"))
+    half.recommend([Asked("ann")])
+    half.save()
+    again = engine(store=store, half=True)
+    again._memories.drop("ann")
+    (answer,) = again.recommend([Asked("ann", 5)])
+    alike(answer.items, offline(again.artifact, store.past("ann").events, 5), close=0.02)
+    (memory,) = store.saved(["ann"])
+    assert memory is not None and len(memory.data) == half.bytes_per_user
+    # The other precision's memories are of another size, and are made again.
+    (answer,) = whole.recommend([Asked("ann", 5)])
+    alike(answer.items, offline(whole.artifact, store.past("ann").events, 5))
+
+
+def test_only_allowed_items_are_candidates_and_denied_ones_are_none() -> None:
+    one = engine()
+    one.add(some(10, "ann"))
+    everything = offline(one.artifact, one.store.past("ann").events, 100)
+    order = [row.item for row in everything]
+    allow, deny = frozenset([*order[3::4], "never heard of"]), frozenset(order[:7])
+    asked = [
+        Asked("ann", 5, allow=allow),
+        Asked("ann", 5, deny=deny),
+        Asked("ann", 100, allow=allow, deny=deny),
+        Asked("ann", 5, allow=frozenset()),
+        Asked("nobody", 2, allow=allow),
+    ]
+    lists = [[row.item for row in answer.items] for answer in one.recommend(asked)]
+    assert lists[0] == order[3::4][:5] and lists[1] == order[7:12] and lists[3] == []
+    assert lists[2] == [item for item in order if item in allow - deny] and set(lists[4]) <= allow
+    shares = {row.item: row.probability for row in everything}
+    for row in one.recommend(asked[:1])[0].items:  # hiding others does not inflate what is left
+        assert row.probability == pytest.approx(shares[row.item], rel=1e-4)
+
+
+def test_a_user_who_has_seen_nearly_everything_gets_what_is_left() -> None:
+    one = engine()
+    one.add([Arrival("ann", str(item), START + n, f"{n}") for n, item in enumerate(ITEMS.ids[:-2])])
+    (answer,) = one.recommend([Asked("ann", 5)])
+    assert {row.item for row in answer.items} == set(ITEMS.ids[-2:])
+
+
+def test_the_weight_of_long_memory_is_told() -> None:
+    one = engine()
+    one.add(some(12, "ann"))
+    answers = one.recommend([Asked("ann"), Asked("nobody")])
+    assert answers[0].long_weight is not None and 0 < answers[0].long_weight < 1 and answers[1].long_weight is None
+    assert engine("gru4rec").recommend([Asked("nobody")])[0].long_weight is None
+
+
+def test_scores_that_are_not_finite_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = engine()
+    one.add(some(3, "ann"))
+    broken = torch.full((1, SIZE), torch.nan)
+    monkeypatch.setattr(one.artifact.model, "score", lambda state, at=None: broken)
+    with pytest.raises(DataError, match="NaN or infinity"):
+        one.recommend([Asked("ann")])
+
+
+def test_many_users_are_advanced_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BATCH", 7)
+    one = engine("gru4rec")
+    users = [f"user-{number}" for number in range(30)]
+    one.add([arrival for number, user in enumerate(users) for arrival in some(number, user, seed=number)])
+    answers = one.recommend([Asked(user, 5) for user in users])
+    for user, answer in zip(users[1:], answers[1:], strict=True):
+        alike(answer.items, offline(one.artifact, one.store.past(user).events, 5))
+    assert list(one.rebuild()) == [7, 14, 21, 28, 29]
+
+
+def test_a_state_is_not_shared_between_questions() -> None:
+    one = engine("gru4rec")
+    one.add(some(5, "ann"))
+    before = one.recommend([Asked("ann")])
+    with torch.inference_mode():
+        taken: State = one._memories.take(["ann"])
+        for tensor in taken.values():
+            tensor.zero_()
+    assert one.recommend([Asked("ann")]) == before
+    assert dataclasses.is_dataclass(before[0])

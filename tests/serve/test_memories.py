@@ -1,0 +1,99 @@
+"""The memories at hand: those used last are there, and nothing that has changed goes without being handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recollect.contracts import State
+from recollect.serve import memories as module
+from recollect.serve.memories import Memories
+from recollect.serve.store import Mark
+
+
+def state(values: Sequence[int]) -> State:
+    return State({"a": torch.tensor(values, dtype=torch.float32)[:, None].expand(-1, 3), "b": torch.tensor(values)})
+
+
+def values(one: State) -> list[int]:
+    assert torch.equal(one["a"], one["b"][:, None].expand(-1, 3).float())
+    return one["b"].tolist()
+
+
+def mark(value: int) -> Mark:
+    return Mark(value, value, value)
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["put", "read", "take", "drop", "clean"]), st.sets(st.integers(0, 9), max_size=4)),
+        max_size=40,
+    ),
+    capacity=st.integers(4, 8),
+)
+def test_it_is_a_dictionary_that_forgets_what_was_used_longest_ago(
+    steps: list[tuple[str, set[int]]], capacity: int
+) -> None:
+    spilt: dict[str, int] = {}
+
+    def spill(users: Sequence[str], rows: State, marks: Sequence[Mark]) -> None:
+        assert [one.last for one in marks] == values(rows)
+        spilt.update(zip(users, values(rows), strict=True))
+
+    one = Memories(state([0]), capacity * state([0]).bytes_per_user, spill)
+    assert one.capacity == capacity
+    expected: dict[str, int] = {}  # the one used longest ago first
+    changed: dict[str, int] = {}
+    gone: dict[str, int] = {}
+    for number, (what, chosen) in enumerate(steps, 1):
+        users = [f"user-{user}" for user in sorted(chosen)]
+        there = [user for user in users if user in expected]
+        if what in ("put", "read"):
+            one.put(users, state([number] * len(users)), [mark(number)] * len(users), changed=what == "put")
+            for user in there:
+                expected[user] = expected.pop(user)
+            while len(expected) + len(users) - len(there) > capacity:
+                old = next(iter(expected))
+                if old in changed:
+                    gone[old] = changed.pop(old)
+                del expected[old]
+            expected |= dict.fromkeys(users, number)
+            if what == "put":
+                changed |= dict.fromkeys(users, number)
+            else:
+                changed |= {user: number for user in users if user in changed}
+        elif what == "take":
+            assert values(one.take(there)) == [expected[user] for user in there]
+            for user in there:
+                expected[user] = expected.pop(user)
+        elif what == "drop":
+            for user in users:
+                one.drop(user)
+                expected.pop(user, None)
+                changed.pop(user, None)
+        else:
+            one.cleaned(users)
+            changed = {user: value for user, value in changed.items() if user not in users}
+        assert len(one) == len(expected)
+        assert {user: one.mark(user) for user in expected} == {user: mark(value) for user, value in expected.items()}
+        assert one.mark("stranger") is None and "stranger" not in one
+        assert set(one.changed(99)) == set(changed) and one.changed(2) == one.changed(99)[:2]
+        assert spilt == gone
+
+
+def test_room_grows_as_it_is_needed(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(module, "FIRST_ROWS", 2)
+    one = Memories(state([0]), 1000 * state([0]).bytes_per_user)
+    for number in range(1, 500):
+        one.put([f"user-{number}"], state([number]), [mark(number)])
+    assert values(one.take([f"user-{number}" for number in range(1, 500)])) == list(range(1, 500))
+    assert one._rows.users == 512
+
+
+def test_memories_without_size_are_bounded_all_the_same() -> None:
+    nothing = State({"none": torch.zeros(1, 0)})
+    assert Memories(nothing, 1 << 40).capacity == module.MOST_ROWS
+    assert Memories(state([0]), 0).capacity == 1
