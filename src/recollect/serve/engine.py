@@ -102,6 +102,11 @@ class Engine:
         return self._artifact
 
     @property
+    def at_hand(self) -> int:
+        """Users whose memories are in this process."""
+        return len(self._memories)
+
+    @property
     def bytes_per_user(self) -> int:
         """What a saved memory takes."""
         return self._layout.size

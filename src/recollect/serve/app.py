@@ -1,0 +1,264 @@
+"""The HTTP interface of the memory service: requests in, checked; answers out, without anything that is not theirs.
+
+Reading and writing have keys of their own. An error says what was wrong and nothing of the code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.exceptions import HTTPException as AnyHTTPException
+
+from recollect import __version__
+from recollect.data.log import DataError
+from recollect.recommend import Recommendation
+from recollect.serve import wire
+from recollect.serve.batcher import BusyError
+from recollect.serve.engine import Asked
+from recollect.serve.guard import Guard
+from recollect.serve.meters import Meters, Timed
+from recollect.serve.service import Service
+from recollect.serve.store import Arrival, StoreError
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+"""The names under which a server without keys answers."""
+
+UserInPath = Annotated[wire.Id, Path(description="The user's id.")]
+
+_log = logging.getLogger(__name__)
+_bearer = HTTPBearer(auto_error=False, description="A key for reading or for writing, where the server has keys.")
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """How OpenAPI is told of errors."""
+    what = {
+        400: "Not for this server, or no JSON",
+        401: "No key, or a wrong one",
+        404: "Nobody with this id",
+        408: "The body came too slowly",
+        409: "An id belongs to another event",
+        413: "The body is too large",
+        415: "Not application/json",
+        422: "A value is not as it should be",
+        503: "Not now; try again",
+    }
+    return {status: {"model": wire.Problem, "description": what[status]} for status in statuses}
+
+
+def create_app(service: Service, *, read_key: str | None = None, write_key: str | None = None) -> FastAPI:
+    """The application over a service, which it starts and stops with itself.
+
+    With a `read_key`, reading needs it or the write key; with a `write_key`, writing needs it. Without any key only
+    requests for a name of this machine (`LOOPBACK`) are answered.
+    """
+
+    @contextlib.asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        await service.start()
+        yield
+        await service.stop()
+
+    app = FastAPI(
+        title="Recollect",
+        version=__version__,
+        summary="A memory of constant size for every user, and the next item from it.",
+        lifespan=life,
+        redoc_url=None,
+        docs_url=None,
+        redirect_slashes=False,
+    )
+    meters = Meters(service)
+    keyless = read_key is None and write_key is None
+
+    def guarded(*accepted: str | None) -> Callable[..., None]:
+        keys = [key.encode() for key in accepted if key is not None]
+
+        def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
+            offered = b"" if given is None else given.credentials.encode()
+            if keys and not any(hmac.compare_digest(offered, key) for key in keys):
+                raise HTTPException(401, "this needs a key: Authorization: Bearer KEY", {"WWW-Authenticate": "Bearer"})
+
+        return check
+
+    reading = [Depends(guarded(*([read_key, write_key] if read_key is not None else [])))]
+    writing = [Depends(guarded(write_key))]
+
+    @app.post(
+        "/events",
+        dependencies=writing,
+        response_model=wire.EventsOut,
+        responses={**problems(400, 401, 408, 413, 422, 503), 409: {"model": wire.EventsOut}},
+    )
+    async def add_events(body: wire.OneOrMany, response: Response) -> wire.EventsOut:
+        """Take in one event or many. What is answered is durable."""
+        events = body.events if isinstance(body, wire.EventsIn) else [body]
+        latest = int(time.time()) + wire.FUTURE_SECONDS
+        for place, event in enumerate(events):
+            if event.time is not None and event.time > latest:
+                raise HTTPException(422, f"event {place}: time {event.time} lies in the future; seconds are expected")
+        receipts = await service.add([Arrival(one.user, one.item, one.time, one.id) for one in events])
+        meters.events(receipt.outcome for receipt in receipts)
+        if any(receipt.outcome == "conflict" for receipt in receipts):
+            response.status_code = 409
+        return wire.EventsOut(
+            events=[wire.EventOut(id=one.id, number=one.number, outcome=one.outcome) for one in receipts]
+        )
+
+    @app.get(
+        "/recommendations",
+        dependencies=reading,
+        response_model=wire.ListOut,
+        responses=problems(400, 401, 408, 413, 422, 503),
+    )
+    async def recommend_for(user: wire.Id, k: wire.K = 10, seen: wire.Seen = "hidden") -> wire.ListOut:
+        """The next items for a user."""
+        return await answer(wire.Question(user=user, k=k, seen=seen))
+
+    @app.post(
+        "/recommendations",
+        dependencies=reading,
+        response_model=wire.ListOut,
+        responses=problems(400, 401, 408, 413, 422, 503),
+    )
+    async def recommend_to(body: wire.Question) -> wire.ListOut:
+        """The next items for a user, or after a history of nobody's; with allow and deny lists for a user."""
+        return await answer(body)
+
+    async def answer(question: wire.Question) -> wire.ListOut:
+        if (question.user is None) == (question.history is None):
+            raise HTTPException(422, "give either user or history")
+        artifact = service.engine.artifact
+        about = {"model": artifact.name, "digest": artifact.digest}
+        if question.history is not None:
+            if question.allow is not None or question.deny:
+                raise HTTPException(422, "allow and deny go with user")
+            found = await service.recommend_after(question.history, question.k, question.seen)
+            meters.list_given("history")
+            return wire.ListOut(
+                **about,
+                source="history",
+                events=len(question.history),
+                long_weight=None,
+                unknown=[str(one) for one in found.unknown],
+                items=rows(found.items),
+            )
+        assert question.user is not None
+        allow = None if question.allow is None else frozenset(question.allow)
+        asked = Asked(question.user, question.k, question.seen, allow, frozenset(question.deny))
+        given = await service.recommend(asked)
+        meters.list_given(given.source)
+        return wire.ListOut(
+            model=about["model"],
+            digest=given.digest,
+            source=given.source,
+            events=given.events,
+            long_weight=given.long_weight,
+            unknown=[],
+            items=rows(given.items),
+        )
+
+    @app.get(
+        "/users/{user:path}", dependencies=reading, response_model=wire.UserOut, responses=problems(401, 404, 422, 503)
+    )
+    async def describe_user(
+        user: UserInPath, limit: Annotated[int, Query(ge=0, le=wire.MOST_HISTORY)] = 100
+    ) -> wire.UserOut:
+        """How many events a user has, and the newest of them."""
+        engine = service.engine
+        profile = await asyncio.to_thread(engine.store.profile, user)
+        if profile is None:
+            raise HTTPException(404, "nobody with this id has events")
+        newest = await asyncio.to_thread(engine.store.newest, user, limit)
+        artifact = engine.artifact
+        past = [
+            wire.PastOut(
+                item=item,
+                title=None if (code := artifact.items.find(item)) is None else artifact.titles[code],
+                time=when,
+            )
+            for item, when in newest
+        ]
+        return wire.UserOut(user=user, events=profile.count, memory_bytes=engine.bytes_per_user, history=past)
+
+    @app.delete(
+        "/users/{user:path}",
+        dependencies=writing,
+        response_model=wire.Forgotten,
+        responses=problems(401, 404, 422, 503),
+    )
+    async def forget_user(user: UserInPath, compact: bool = False) -> wire.Forgotten:
+        """Forget a user: journal, memory and seen items. With `compact` they are gone from the files at once."""
+        if not await service.forget(user):
+            raise HTTPException(404, "nobody with this id has events")
+        if compact:
+            await asyncio.to_thread(service.engine.store.compact)
+        return wire.Forgotten(user=user, compacted=compact)
+
+    @app.get("/healthz")
+    async def alive() -> dict[str, str]:
+        """The process is there."""
+        return {"status": "alive"}
+
+    @app.get("/readyz", responses=problems(503))
+    async def ready() -> dict[str, str]:
+        """Events are taken and lists are given."""
+        await asyncio.to_thread(service.engine.store.profile, "-")
+        return {"status": "ready", "digest": service.engine.artifact.digest}
+
+    @app.get("/metrics", dependencies=reading, responses=problems(401))
+    async def metrics() -> Response:
+        """For Prometheus."""
+        return Response(meters.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    _say_errors(app)
+    app.add_middleware(Timed, meters=meters)
+    app.add_middleware(Guard, hosts=LOOPBACK if keyless else None)
+    return app
+
+
+def rows(items: Sequence[Recommendation]) -> list[wire.ItemOut]:
+    """A list as it is answered."""
+    return [
+        wire.ItemOut(rank=one.rank, item=str(one.item), title=one.title, logit=one.logit, probability=one.probability)
+        for one in items
+    ]
+
+
+def _say_errors(app: FastAPI) -> None:
+    def problem(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
+        return JSONResponse({"error": why}, status, headers)
+
+    @app.exception_handler(AnyHTTPException)
+    async def refused(_: Request, error: AnyHTTPException) -> Response:
+        return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        place = [str(part) for part in first["loc"][1:] if part not in wire.TAGS]
+        where = ".".join(place)[:200]
+        return problem(422, f"{where}: {first['msg']}" if where else str(first["msg"]))
+
+    @app.exception_handler(BusyError)
+    async def busy(_: Request, error: BusyError) -> Response:
+        return problem(503, str(error), {"Retry-After": "1"})
+
+    @app.exception_handler(StoreError)
+    async def stuck(_: Request, error: StoreError) -> Response:
+        _log.error("%s", error)
+        return problem(503, "the store cannot do this now; the server's log says why", {"Retry-After": "5"})
+
+    @app.exception_handler(DataError)
+    async def unusable(_: Request, error: DataError) -> Response:
+        _log.error("%s", error)
+        return problem(503, "the model cannot answer; the server's log says why")

@@ -1,0 +1,115 @@
+"""What stands around the application: requests that are too large, too slow or not for this server end here.
+
+So do errors that nobody foresaw: they are logged, and the answer tells nothing of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+BODY_BYTES, BODY_SECONDS = 1 << 20, 10.0
+"""The largest body taken, and the longest time that all of it may take to come."""
+
+HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+]
+"""Sent with every answer; the page loads nothing from elsewhere."""
+
+_log = logging.getLogger(__name__)
+
+
+class Guard:
+    """ASGI middleware. `hosts`: names that a request may call this server by; None for any.
+
+    A server without keys answers whoever reaches it, so it must not be reached through a browser that was led here by
+    another site's name: it takes requests for its own names only.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        hosts: Sequence[str] | None,
+        body_bytes: int = BODY_BYTES,
+        body_seconds: float = BODY_SECONDS,
+    ) -> None:
+        self._app, self._hosts = app, hosts
+        self._bytes, self._seconds = body_bytes, body_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], *HEADERS]}
+            await send(message)
+
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        if self._hosts is not None and _host(headers.get(b"host", b"")) not in self._hosts:
+            await _refuse(sending, 400, "this server does not answer to that host name")
+            return
+        try:
+            body = await asyncio.wait_for(self._body(receive), self._seconds)
+        except TimeoutError:
+            await _refuse(sending, 408, f"the body did not come within {self._seconds:g} seconds")
+            return
+        if body is None:
+            await _refuse(sending, 413, f"the body is larger than {self._bytes:,} bytes")
+            return
+        waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receiving() -> Message:
+            return waiting.pop() if waiting else await receive()
+
+        try:
+            await self._app(scope, receiving, sending)
+        except Exception:
+            _log.exception("a request failed")
+            if begun:
+                raise
+            await _refuse(sending, 500, "this should not have happened; the server's log says what did")
+
+    async def _body(self, receive: Receive) -> bytes | None:
+        """The whole body; None where it is too large."""
+        parts, size, more = [], 0, True
+        while more:
+            message = await receive()
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self._bytes:
+                return None
+            parts.append(part)
+            more = message.get("more_body", False)
+        return b"".join(parts)
+
+
+def _host(value: bytes) -> str:
+    """The name in a Host header, without its port."""
+    name = value.decode("latin-1").lower()
+    return name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]
+
+
+async def _refuse(send: Send, status: int, why: str) -> None:
+    body = json.dumps({"error": why}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,142 @@
+"""The engine as the server uses it: calls that wait without blocking, and memories kept current in the background.
+
+Events are acknowledged when they are durable; the memories of their users are advanced right after, when no question
+waits, so that the next answer costs one scoring. What has changed is saved from time to time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import Sequence
+
+from recollect.artifact import Artifact
+from recollect.contracts import Recommender
+from recollect.recommend import Answer as HistoryAnswer
+from recollect.recommend import recommend
+from recollect.serve.batcher import Batcher
+from recollect.serve.engine import Answer, Asked, Engine
+from recollect.serve.store import Arrival, Receipt, StoreError
+
+SAVE_SECONDS = 5.0
+"""How often memories that have changed are saved; after a kill they are made again from as many seconds of events."""
+
+STEP = 32
+"""Users advanced or saved in the background at a time: what a question may have to wait for."""
+
+MOST_EVENTS, MOST_QUESTIONS = 4096, 64
+"""In one batch."""
+
+WAITING = 20_000
+"""Events, or questions, that may wait."""
+
+_log = logging.getLogger(__name__)
+
+History = tuple[Sequence[str], int, str]
+"""Item ids, k, seen."""
+
+
+class Service:
+    """Lives in one event loop, from `start` to `stop`."""
+
+    def __init__(self, engine: Engine, *, save_seconds: float = SAVE_SECONDS) -> None:
+        self.engine = engine
+        self._save_seconds = save_seconds
+        self._events: Batcher[Arrival, Receipt] = Batcher(engine.add, most=MOST_EVENTS, waiting=WAITING)
+        self._questions: Batcher[Asked, Answer] = Batcher(engine.recommend, most=MOST_QUESTIONS, waiting=WAITING)
+        self._histories: Batcher[History, HistoryAnswer] = Batcher(self._answer, most=MOST_QUESTIONS, waiting=WAITING)
+        self._behind: dict[str, None] = {}  # users, an ordered set
+        self._grown = asyncio.Event()
+        self._background: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        for batcher in (self._events, self._questions, self._histories):
+            batcher.start()
+        self._background = [asyncio.create_task(self._advance()), asyncio.create_task(self._save())]
+
+    async def stop(self) -> None:
+        """Answer what waits and save what has changed; the store stays open."""
+        for batcher in (self._events, self._questions, self._histories):
+            await batcher.stop()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        with contextlib.suppress(StoreError):  # they can be made again
+            await asyncio.to_thread(self.engine.save)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for their turn."""
+        return len(self._events) + len(self._questions) + len(self._histories)
+
+    @property
+    def behind(self) -> int:
+        """Users whose memories are yet to be advanced."""
+        return len(self._behind)
+
+    async def add(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
+        """As `Engine.add`. Raises BusyError where too many wait."""
+        # Their ids are given here, so that a batch which failed half way can be tried again.
+        named = [
+            one if one.id is not None else Arrival(one.user, one.item, one.time, uuid.uuid4().hex) for one in arrivals
+        ]
+        receipts = await self._events.ask(*named)
+        self._behind.update(dict.fromkeys(one.user for one in arrivals))
+        self._grown.set()
+        return receipts
+
+    async def recommend(self, question: Asked) -> Answer:
+        """As `Engine.recommend`. Raises BusyError where too many wait."""
+        (answer,) = await self._questions.ask(question)
+        return answer
+
+    async def recommend_after(self, history: Sequence[str], k: int, seen: str) -> HistoryAnswer:
+        """The list for a history of item ids, oldest first, of nobody we know; nothing of it is kept."""
+        (answer,) = await self._histories.ask((history, k, seen))
+        return answer
+
+    async def forget(self, user: str) -> bool:
+        """As `Engine.forget`."""
+        self._behind.pop(user, None)
+        return await asyncio.to_thread(self.engine.forget, user)
+
+    async def swap(self, artifact: Artifact) -> None:
+        """Answer with another model from the next batch on."""
+        await asyncio.to_thread(self.engine.swap, artifact)
+
+    def _answer(self, asked: Sequence[History]) -> list[HistoryAnswer]:
+        artifact = self.engine.artifact
+        return [_after(artifact, *one) for one in asked]
+
+    async def _advance(self) -> None:
+        while True:
+            await self._grown.wait()
+            self._grown.clear()
+            while self._behind:
+                if len(self._questions):
+                    await asyncio.sleep(0.001)
+                    continue
+                users = [user for user, _ in zip(self._behind, range(STEP), strict=False)]
+                for user in users:
+                    del self._behind[user]
+                try:
+                    await asyncio.to_thread(self.engine.advance, users)
+                except Exception:
+                    _log.exception("memories could not be advanced; they will be when they are asked for")
+
+    async def _save(self) -> None:
+        while True:
+            await asyncio.sleep(self._save_seconds)
+            try:
+                while await asyncio.to_thread(self.engine.save, STEP):
+                    await asyncio.sleep(0)
+            except Exception:
+                _log.exception("memories could not be saved; they can be made again")
+
+
+def _after(artifact: Artifact, history: Sequence[str], k: int, seen: str) -> HistoryAnswer:
+    model: Recommender = artifact.model
+    (answer,) = recommend(model, artifact.items, [history], titles=artifact.titles, k=k, seen=seen)  # type: ignore[arg-type]
+    return answer

@@ -1,0 +1,157 @@
+"""What goes over the wire: every request and answer as a strict value, with its limits, which OpenAPI then shows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+)
+
+from recollect.serve.records import ID_BYTES
+
+MOST_EVENTS, MOST_ITEMS, MOST_HISTORY, MOST_LISTED = 1000, 1000, 10_000, 1000
+"""Events in a request, items in a list, item ids in an anonymous history, ids in an allow or deny list."""
+
+FUTURE_SECONDS = 86_400
+"""How far ahead of the server's clock an event's time may be: one in milliseconds would make all later ones late."""
+
+
+def _text(value: object) -> object:
+    """Integers are ids as well."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _fits(value: str) -> str:
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise ValueError("no valid text") from None
+    if size > ID_BYTES:
+        raise ValueError(f"{size} bytes, at most {ID_BYTES} are taken")
+    return value
+
+
+_Text = Annotated[str, StringConstraints(min_length=1, max_length=ID_BYTES)]
+Id = Annotated[_Text, BeforeValidator(_text), AfterValidator(_fits)]
+Time = Annotated[int, Field(strict=True, ge=-(1 << 40), le=1 << 40)]
+Seen = Literal["hidden", "allowed"]
+K = Annotated[int, Field(ge=1, le=MOST_ITEMS)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EventIn(_Strict):
+    """One event. `time`: seconds since 1970, now if left out. `id`: your own, so that sending again changes nothing."""
+
+    user: Id
+    item: Id
+    time: Time | None = None
+    id: Id | None = None
+
+
+class EventsIn(_Strict):
+    """Several events, in the order they happened."""
+
+    events: Annotated[list[EventIn], Field(min_length=1, max_length=MOST_EVENTS)]
+
+
+TAGS = ("one", "many")
+"""Which of two forms a body has; it stands in the place of an error."""
+
+
+def _how_many(body: object) -> str:
+    return "many" if isinstance(body, EventsIn) or (isinstance(body, dict) and "events" in body) else "one"
+
+
+OneOrMany = Annotated[
+    Annotated[EventIn, Tag("one")] | Annotated[EventsIn, Tag("many")],
+    Discriminator(_how_many),
+]
+
+
+class EventOut(_Strict):
+    """What became of an event. `new`: durable now. `repeated`: it was before. `conflict`: its id belongs to another."""
+
+    id: str
+    number: int
+    outcome: Literal["new", "repeated", "conflict"]
+
+
+class EventsOut(_Strict):
+    """One for each event, in their order. All that are not in conflict are durable."""
+
+    events: list[EventOut]
+
+
+class Question(_Strict):
+    """Of a known `user`, or of anybody with this `history` of item ids, oldest first."""
+
+    user: Id | None = None
+    history: Annotated[list[Id], Field(max_length=MOST_HISTORY)] | None = None
+    k: K = 10
+    seen: Seen = "hidden"
+    allow: Annotated[list[Id], Field(max_length=MOST_LISTED)] | None = None
+    deny: Annotated[list[Id], Field(max_length=MOST_LISTED)] = []
+
+
+class ItemOut(_Strict):
+    """One row of a list. `probability`: among all items, before any was hidden; null where the model has none."""
+
+    rank: int
+    item: str
+    title: str
+    logit: float
+    probability: float | None
+
+
+class ListOut(_Strict):
+    """A ranked list. `source`: what it rests on; `popularity` where there are no events. `long_weight`: the share of
+    long-term memory, from 0 to 1. `unknown`: ids of the history that the model does not know, and skipped."""
+
+    model: str
+    digest: str
+    source: Literal["memory", "history", "popularity"]
+    events: int
+    long_weight: float | None
+    unknown: list[str]
+    items: list[ItemOut]
+
+
+class PastOut(_Strict):
+    """One event of a history. `title` is null where the model does not know the item."""
+
+    item: str
+    title: str | None
+    time: int
+
+
+class UserOut(_Strict):
+    """A user: how many events, the newest of them (oldest first), and what their memory takes."""
+
+    user: str
+    events: int
+    memory_bytes: int
+    history: list[PastOut]
+
+
+class Forgotten(_Strict):
+    """The user's events are void now. `compacted`: they are gone from the files as well."""
+
+    user: str
+    compacted: bool
+
+
+class Problem(_Strict):
+    """What was wrong, and what to do."""
+
+    error: str

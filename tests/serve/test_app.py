@@ -1,0 +1,226 @@
+"""The HTTP interface, asked as a stranger would ask it: over a socket, with good requests and bad ones."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from recollect.recommend import Recommendation
+from recollect.serve import guard, wire
+from recollect.serve.embedded import EmbeddedStore
+from recollect.serve.engine import Engine
+from recollect.serve.store import StoreError
+
+from ..conformance.material import START
+from .material import ITEMS, artifact
+from .running import Client, serving
+from .test_engine import alike, offline
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    with EmbeddedStore(tmp_path / "store") as store:
+        yield Engine(artifact("xlstm-lsr"), store)
+
+
+@pytest.fixture
+def client(engine: Engine) -> Iterator[Client]:
+    with serving(engine) as one:
+        yield one
+
+
+def events(count: int, user: str = "ann", first: int = 0) -> list[dict[str, object]]:
+    return [
+        {"user": user, "item": str(ITEMS.ids[7 * n % 37]), "time": START + n, "id": f"id-{n}"}
+        for n in range(first, first + count)
+    ]
+
+
+def listed(answer: dict[str, object]) -> list[Recommendation]:
+    return [Recommendation(**row) for row in answer["items"]]  # type: ignore[attr-defined]
+
+
+def test_from_events_to_a_list(client: Client, engine: Engine) -> None:
+    fresh = client.get("/recommendations?user=ann&k=3")
+    assert fresh["source"] == "popularity" and fresh["events"] == 0 and len(fresh["items"]) == 3
+    one = client.post("/events", {"user": "ann", "item": "item-03"})["events"]
+    assert [(row["outcome"], row["number"]) for row in one] == [("new", 1)] and one[0]["id"]
+    many = client.post("/events", {"events": events(20)})["events"]
+    assert [row["outcome"] for row in many] == ["new"] * 20
+    answer = client.get("/recommendations?user=ann&k=5")
+    past = engine.store.past("ann").events
+    alike(listed(answer), offline(engine.artifact, past, 5))
+    assert answer["source"] == "memory" and answer["events"] == 21 and 0 < answer["long_weight"] < 1
+    assert answer["model"] == "xlstm-lsr" and answer["digest"] == engine.artifact.digest
+    whole = client.post("/recommendations", {"user": "ann", "k": 100, "seen": "allowed"})
+    alike(listed(whole), offline(engine.artifact, past, 100, "allowed"))
+
+
+def test_ids_may_be_numbers_and_hold_anything(client: Client) -> None:
+    client.post("/events", {"user": 42, "item": 661})
+    assert client.get("/users/42")["history"][0]["item"] == "661"
+    strange = "a/b?c#\N{SNOWMAN} %2F ../x"
+    client.post("/events", {"user": strange, "item": "item-01"})
+    assert client.get(f"/users/{quote(strange, safe='')}")["user"] == strange
+    assert client.get(f"/recommendations?user={quote(strange, safe='')}")["source"] == "memory"
+
+
+def test_sending_again_changes_nothing_and_another_event_under_its_id_is_a_conflict(client: Client) -> None:
+    client.post("/events", {"events": events(5)})
+    assert {row["outcome"] for row in client.post("/events", {"events": events(5)})["events"]} == {"repeated"}
+    status, answer, _ = client.request("POST", "/events", {"events": [*events(6), {**events(1)[0], "item": "other"}]})
+    assert status == 409
+    assert [row["outcome"] for row in answer["events"]] == [*["repeated"] * 5, "new", "conflict"]
+    assert client.get("/users/ann")["events"] == 6
+
+
+def test_a_history_of_nobody_leaves_nothing(client: Client, engine: Engine) -> None:
+    history = ["item-04", "item-09", "never heard of"]
+    answer = client.post("/recommendations", {"history": history, "k": 4})
+    alike(listed(answer), offline(engine.artifact, [(item, START) for item in history], 4))
+    assert answer["source"] == "history" and answer["unknown"] == ["never heard of"]
+    assert engine.store.users() == []
+
+
+def test_a_user_can_be_looked_at_and_forgotten(client: Client, engine: Engine) -> None:
+    client.post("/events", {"events": [*events(30), {"user": "ann", "item": "never heard of"}]})
+    about = client.get("/users/ann?limit=2")
+    assert about["events"] == 31 and about["memory_bytes"] == engine.bytes_per_user
+    known, unknown = about["history"]
+    assert known["title"].startswith("Title ") and known["time"] == START + 29 and unknown["title"] is None
+    assert client.request("DELETE", "/users/ann")[:2] == (200, {"user": "ann", "compacted": False})
+    assert client.request("DELETE", "/users/ann")[0] == client.request("GET", "/users/ann")[0] == 404
+    assert client.get("/recommendations?user=ann")["source"] == "popularity"
+    client.post("/events", {"user": "secret-bob", "item": "item-01"})
+    assert client.request("DELETE", "/users/secret-bob?compact=true")[1]["compacted"]
+    files = [path for path in engine.store.folder.rglob("*") if path.is_file()]  # type: ignore[attr-defined]
+    assert files and not any(b"secret-bob" in path.read_bytes() for path in files)
+
+
+def test_memories_are_advanced_and_saved_in_the_background(client: Client, engine: Engine) -> None:
+    client.post("/events", {"events": events(40)})
+    deadline = time.monotonic() + 20
+    while (saved := engine.store.saved(["ann"])[0]) is None or saved.mark.count < 40:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    metrics = client.get("/metrics")
+    assert 'recollect_events_total{outcome="new"} 40.0' in metrics and "recollect_behind 0.0" in metrics
+    assert 'recollect_request_seconds_count{route="/events",status="200"} 1.0' in metrics
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"user": "ann"}, "item: Field required"),
+        ({"user": "ann", "item": "x", "rating": 5}, "rating: Extra inputs"),
+        ({"user": "", "item": "x"}, "user: String should have at least 1"),
+        ({"user": "\N{SNOWMAN}" * 100, "item": "x"}, "user: Value error, 300 bytes"),
+        ({"user": "ann", "item": "x", "time": "yesterday"}, "time: Input should be a valid integer"),
+        ({"user": "ann", "item": "x", "time": 1e400}, "time"),
+        ({"user": "ann", "item": "x", "time": 1_600_000_000_000}, "time: Input should be less|lies in the future"),
+        ({"user": "ann", "item": "x", "time": 10_000_000_000}, "lies in the future; seconds are expected"),
+        ({"user": "ann", "item": True}, "item: Input should be a valid string"),
+        ({"events": []}, "events: List should have at least 1"),
+        ({"events": events(1) * (wire.MOST_EVENTS + 1)}, "events: List should have at most 1000"),
+        ([1, 2], "should be"),
+        (b"{", "JSON decode error"),
+        (b'{"user": "\xff", "item": "x"}', "."),
+        (b'{"user": "\\ud800", "item": "x"}', "."),
+        (b"[" * 100_000, "."),
+    ],
+)
+def test_bad_events_are_said_and_nothing_is_taken(client: Client, engine: Engine, body: object, why: str) -> None:
+    status, answer, _ = client.request("POST", "/events", body)
+    assert status in (400, 422) and set(answer) == {"error"}
+    assert re.search(why, answer["error"]), answer
+    assert engine.store.users() == [] and len(str(answer)) < 500
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"user": "a", "history": ["b"]},
+        {"user": "a", "k": 0},
+        {"user": "a", "k": 1001},
+        {"user": "a", "seen": "maybe"},
+        {"history": ["a"] * (wire.MOST_HISTORY + 1)},
+        {"history": ["a"], "deny": ["b"]},
+        {"user": "a", "allow": ["b"] * (wire.MOST_LISTED + 1)},
+    ],
+)
+def test_bad_questions_are_said(client: Client, body: object) -> None:
+    status, answer, _ = client.request("POST", "/recommendations", body)
+    assert status == 422 and answer["error"]
+
+
+def test_a_body_that_is_too_large_or_too_slow_is_cut_off(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard.Guard.__init__, "__kwdefaults__", {"body_bytes": 5000, "body_seconds": 0.3})
+    with serving(engine) as client:
+        assert client.request("POST", "/events", b" " * 4999)[0] == 422
+        assert client.request("POST", "/events", b" " * 5001)[0] == 413
+        with socket.create_connection(("127.0.0.1", client.port), timeout=10) as slow:
+            slow.sendall(b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+            assert slow.recv(1000).startswith(b"HTTP/1.1 408")
+
+
+def test_only_json_is_taken_so_that_no_page_elsewhere_can_send_events(client: Client, engine: Engine) -> None:
+    status, _, _ = client.request("POST", "/events", b'{"user": "ann", "item": "x"}', {"Content-Type": "text/plain"})
+    assert status in (415, 422) and engine.store.users() == []
+    status, answer, _ = client.request("GET", "/healthz", headers={"Host": "evil.example"})
+    assert status == 400 and "host" in answer["error"]
+    for name in ("localhost", "127.0.0.1:80", "[::1]:8000"):
+        assert client.request("GET", "/healthz", headers={"Host": name})[0] == 200
+
+
+def test_keys_for_reading_and_writing(engine: Engine) -> None:
+    with serving(engine, read_key="reads", write_key="writes") as nobody:
+        reader, writer, wrong = (Client(nobody.port, key) for key in ("reads", "writes", "wrong"))
+        event = {"user": "ann", "item": "item-01"}
+        for client, allowed in ((nobody, (401, 401)), (wrong, (401, 401)), (reader, (401, 200)), (writer, (200, 200))):
+            assert client.request("POST", "/events", event)[0] == allowed[0]
+            for path in ("/recommendations?user=ann", "/metrics"):
+                assert client.request("GET", path)[0] == allowed[1]
+        assert reader.request("DELETE", "/users/ann")[0] == 401
+        assert reader.request("GET", "/users/ann")[0] == writer.request("DELETE", "/users/ann")[0] == 200
+        _, answer, headers = nobody.request("GET", "/recommendations?user=ann")
+        assert headers["www-authenticate"] == "Bearer" and "key" in answer["error"]
+        assert nobody.request("GET", "/healthz", headers={"Host": "shop.example"})[0] == 200
+    with serving(engine, write_key="writes") as nobody:  # reading is open then
+        assert nobody.request("GET", "/recommendations?user=ann")[0] == 200
+        assert nobody.request("POST", "/events", {"user": "ann", "item": "x"})[0] == 401
+
+
+def test_health(client: Client, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert client.get("/healthz") == {"status": "alive"}
+    assert client.get("/readyz")["digest"] == engine.artifact.digest
+
+    def broken(*_: object) -> None:
+        raise StoreError("the disk of /some/secret/place is full")
+
+    monkeypatch.setattr(engine.store, "profile", broken)
+    status, answer, headers = client.request("GET", "/readyz")
+    assert status == 503 and "secret" not in answer["error"] and headers["retry-after"] == "5"
+    assert client.get("/healthz") == {"status": "alive"}
+
+
+def test_an_unforeseen_error_leaks_nothing(client: Client, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(engine.store, "profile", broken)
+    status, answer, headers = client.request("GET", "/users/ann")
+    assert status == 500 and "secret" not in str(answer)
+    assert headers["x-content-type-options"] == "nosniff" and "'self'" in headers["content-security-policy"]
+
+
+def test_what_is_not_there_is_404(client: Client) -> None:
+    for method, path in (("GET", "/"), ("GET", "/docs"), ("PUT", "/events"), ("GET", "/users")):
+        status, answer, _ = client.request(method, path)
+        assert status in (404, 405) and set(answer) == {"error"}
