@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from recollect.cli import compare, data, demo, doctor, evaluate, models, recommend, train
+from recollect.cli import compare, data, demo, doctor, evaluate, journal, models, recommend, replay, serve, train
 
 DEBUG = "RECOLLECT_DEBUG"
 LONGEST = 2000
@@ -33,6 +33,7 @@ New here? `recollect demo` shows the whole path on a simulated log in a few minu
 - `recollect evaluate runs/first`
 - `recollect recommend runs/first --user 42`
 - `recollect compare --models all --data ratings.csv --out runs/all`
+- `recollect serve runs/first`
 """,
 )
 app.command("demo")(demo.demo)
@@ -41,6 +42,9 @@ app.command("train")(train.train)
 app.command("compare")(compare.compare)
 app.command("evaluate")(evaluate.evaluate)
 app.command("recommend")(recommend.recommend)
+app.command("serve")(serve.serve)
+app.command("replay")(replay.replay)
+app.add_typer(journal.app, name="journal")
 app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)
 
@@ -96,6 +100,7 @@ def _explain(error: Exception) -> tuple[str, int]:
     kinds["recollect.study.execute"] = ("Halted", 130)
     kinds["recollect.train.loop"] = ("Interrupted", 130)  # of training that is no run with a folder: the demo's rivals
     kinds |= {"recollect.data.log": ("DataError", 1), "recollect.artifact": ("ArtifactError", 1)}
+    kinds |= {"recollect.serve.store": ("StoreError", 1), "recollect.serve.journal": ("JournalError", 1)}
     for module, (name, code) in kinds.items():
         if module in sys.modules and isinstance(error, getattr(sys.modules[module], name)):
             return str(error) or "interrupted", code

@@ -17,7 +17,6 @@ from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request, Respo
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.exceptions import HTTPException as AnyHTTPException
 
 from recollect import __version__
 from recollect.data.log import DataError
@@ -238,8 +237,10 @@ def _say_errors(app: FastAPI) -> None:
     def problem(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
         return JSONResponse({"error": why}, status, headers)
 
-    @app.exception_handler(AnyHTTPException)
-    async def refused(_: Request, error: AnyHTTPException) -> Response:
+    @app.exception_handler(404)
+    @app.exception_handler(405)
+    @app.exception_handler(HTTPException)
+    async def refused(_: Request, error: HTTPException) -> Response:
         return problem(error.status_code, str(error.detail), dict(error.headers or {}))
 
     @app.exception_handler(RequestValidationError)

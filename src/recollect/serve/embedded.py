@@ -52,6 +52,11 @@ class EmbeddedStore:
             self._journal.close()
             raise
 
+    @property
+    def events(self) -> int:
+        """How many events there are of all users."""
+        return self._ask(Index.count)
+
     def append(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
         with self._writing:
             self._catch_up()

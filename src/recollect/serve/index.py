@@ -94,6 +94,11 @@ class Index:
         with self._reading() as view:
             return self._profile(view, user)
 
+    def count(self) -> int:
+        """How many events there are of all users."""
+        with self._reading() as view:
+            return int(view.stat(self._events)["entries"])
+
     def users(self, after: str = "", limit: int = 1 << 60) -> list[str]:
         """Those who have events, in the order of their ids as bytes, from the one after `after` on."""
         with self._reading() as view, view.cursor(self._users) as cursor:

@@ -1,0 +1,75 @@
+"""`recollect journal`: what a service has kept, without the service: to check it, and to take it elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recollect.cli.output import print_json
+
+app = typer.Typer(no_args_is_help=True, help="Check or export the events of a service; it may be running meanwhile.")
+
+Store = Annotated[Path, typer.Argument(metavar="STORE", help="The folder that `recollect serve --store` was given.")]
+
+
+@app.command()
+def verify(
+    store: Store, json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False
+) -> None:
+    """Read every line of the journal and check that none is lost, changed or out of place.
+
+    Example: `recollect journal verify store`
+    """
+    from recollect.serve.embedded import JOURNAL
+    from recollect.serve.journal import read, segments
+    from recollect.serve.records import Event
+
+    folder = store / JOURNAL
+    events = forgotten = last = 0
+    for number, record in read(folder):
+        last = number
+        events += isinstance(record, Event)
+        forgotten += not isinstance(record, Event)
+    files = segments(folder)
+    size = sum(one.path.stat().st_size for one in files)
+    if json:
+        print_json({"events": events, "forgotten": forgotten, "last": last, "files": len(files), "bytes": size})
+        return
+    waiting = f"; {forgotten:,} requests to forget wait to be compacted" if forgotten else ""
+    typer.echo(
+        f"{folder}: whole. {events:,} events in {len(files)} file(s), {size:,} bytes, up to record {last:,}{waiting}"
+    )
+
+
+@app.command()
+def export(
+    store: Store,
+    out: Annotated[Path, typer.Option(help="A Parquet file: number, user, item, id, time.")],
+) -> None:
+    """Write the events to a Parquet file that reads as a log again; those of forgotten users are not among them.
+
+    Example: `recollect journal export store --out events.parquet`
+    """
+    from recollect.data.parquet import write_blocks
+    from recollect.serve.embedded import JOURNAL
+    from recollect.serve.replay import export
+
+    rows = write_blocks(out, export(store / JOURNAL), {})
+    typer.echo(f"{rows:,} events are in {out}")
+
+
+@app.command()
+def compact(store: Store) -> None:
+    """Take the events of forgotten users out of the files for good. The service must not be running.
+
+    Example: `recollect journal compact store`
+    """
+    from recollect.serve.embedded import JOURNAL, EmbeddedStore
+    from recollect.serve.journal import segments
+
+    segments(store / JOURNAL)  # no folder is made where there is none
+    with EmbeddedStore(store) as kept:
+        gone = kept.compact()
+    typer.echo(f"{gone:,} events are gone from {store}")

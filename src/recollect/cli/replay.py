@@ -1,0 +1,46 @@
+"""`recollect replay`: a whole log into the store of a service, with everybody's memory ready."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recollect.cli.output import bar
+from recollect.cli.serve import Store
+
+
+def replay(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a trained model.")],
+    store: Store = Path("store"),
+    data: Annotated[str | None, typer.Option(help="A log, read as the run's was.", show_default="the run's")] = None,
+    half: Annotated[bool, typer.Option("--half", help="Save memories in half precision.")] = False,
+) -> None:
+    """Load a log into the journal and make every user's memory, before the service starts.
+
+    Interrupted or repeated, it goes on where it was: an event that is there already is not taken in again.
+
+    Examples:
+
+    - `recollect replay runs/first --store store`
+    - `recollect replay runs/first --store store --data newer.csv`
+    """
+    from recollect.artifact import load
+    from recollect.serve.embedded import EmbeddedStore
+    from recollect.serve.engine import Engine
+    from recollect.serve.replay import replay
+    from recollect.study.scoring import data_of
+
+    artifact = load(run)
+    log = data_of(artifact, data)
+    with EmbeddedStore(store) as kept:
+        before = kept.events
+        with bar("events", len(log.items)) as show:
+            for done in replay(kept, log):
+                show(done)
+        new, users = kept.events - before, len(kept.users())
+        with bar("memories", users) as show:
+            for done in Engine(artifact, kept, half=half).rebuild():
+                show(done)
+    typer.echo(f"{new:,} new events of {len(log.items):,}; {users:,} users have a memory of {artifact.name} in {store}")

@@ -1,0 +1,124 @@
+"""`recollect serve`: the memory service over HTTP, from a trained model and a folder that keeps the events."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from recollect.serve.engine import Engine
+
+READ_KEY, WRITE_KEY = "RECOLLECT_READ_KEY", "RECOLLECT_WRITE_KEY"
+"""Where keys are looked for; with _FILE at the end, the name of a file that holds one."""
+
+LEAST_KEY = 16
+"""Characters of a key."""
+
+Store = Annotated[Path, typer.Option("--store", help="The folder of journal and memories; made if there is none.")]
+
+
+def serve(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a trained model.")],
+    store: Store = Path("store"),
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; others than this machine's need keys.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
+    half: Annotated[bool, typer.Option("--half", help="Save memories in half precision.")] = False,
+    room: Annotated[int, typer.Option(min=1, help="MB of memories to keep at hand.")] = 256,
+) -> None:
+    """Take in events and answer with ranked lists: `POST /events`, `GET /recommendations?user=ID`.
+
+    Every event is durable before it is acknowledged, and each user's memory has one size however long the history.
+    The folder belongs to one server at a time; `recollect journal` reads it beside it. Ctrl-C or SIGTERM ends it in
+    order, a kill loses nothing. SIGHUP loads RUN again and goes on with the new model.
+
+    Keys are taken from the environment: `RECOLLECT_READ_KEY` and `RECOLLECT_WRITE_KEY`, or `..._FILE` for a file that
+    holds one. Without keys only this machine is served.
+
+    Examples:
+
+    - `recollect serve runs/first`
+    - `recollect serve runs/first --store events --host 0.0.0.0 --port 80` (with both keys set)
+    """
+    from recollect.config import ConfigError
+
+    read_key, write_key = _key(READ_KEY), _key(WRITE_KEY)
+    if host not in ("127.0.0.1", "localhost", "::1") and None in (read_key, write_key):
+        raise ConfigError(
+            f"to listen on {host}, where others can reach it, set {READ_KEY} and {WRITE_KEY} to keys of your own"
+        )
+
+    from recollect.artifact import load
+    from recollect.serve.embedded import EmbeddedStore
+    from recollect.serve.engine import Engine
+
+    artifact = load(run)
+    with EmbeddedStore(store) as kept:
+        engine = Engine(artifact, kept, room=room << 20, half=half)
+        typer.echo(
+            f"{artifact.name} [{artifact.digest}], {engine.bytes_per_user:,} bytes a user; {store} holds "
+            f"{kept.events:,} events",
+            err=True,
+        )
+        _listen(engine, run, host, port, read_key, write_key)
+
+
+def _listen(engine: Engine, run: Path, host: str, port: int, read_key: str | None, write_key: str | None) -> None:
+    import asyncio
+    import logging
+
+    import torch
+    import uvicorn
+
+    from recollect.artifact import ArtifactError, load
+    from recollect.serve.app import create_app
+    from recollect.serve.service import Service
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    torch.set_num_threads(1)  # batches are small: a second thread costs more than it gives
+    service = Service(engine)
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list | None = None) -> None:  # type: ignore[type-arg]
+            await super().startup(sockets)
+            if hasattr(signal, "SIGHUP"):
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
+            if self.started:
+                address = self.servers[0].sockets[0].getsockname()
+                shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+                typer.echo(f"listening on http://{shown}:{address[1]}", err=True)
+
+        def reload(self) -> None:
+            self.reloading = asyncio.create_task(self.take_up())
+
+        async def take_up(self) -> None:
+            try:
+                artifact = await asyncio.to_thread(load, run)
+            except ArtifactError as error:
+                typer.echo(f"the model is not changed: {error}", err=True)
+                return
+            await service.swap(artifact)
+            typer.echo(f"answering with {artifact.name} [{artifact.digest}] now", err=True)
+
+    app = create_app(service, read_key=read_key, write_key=write_key)
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, lambda *_: None)  # the server ends in order on both, and hands them on to this afterwards
+    config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    Server(config).run()
+
+
+def _key(name: str) -> str | None:
+    """A key from the environment, or from the file named there. Raises ConfigError for one that is easily guessed."""
+    from recollect.config import ConfigError
+
+    key = os.environ.get(name)
+    if path := os.environ.get(f"{name}_FILE"):
+        key = Path(path).read_text(encoding="utf-8").strip()
+    if key is not None and len(key) < LEAST_KEY:
+        raise ConfigError(f"{name} has {len(key)} characters; a key has at least {LEAST_KEY}, drawn at random")
+    return key

@@ -1,0 +1,82 @@
+"""`recollect replay` and `recollect journal`: a log goes in once, and comes out as the log that it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from recollect.data.parquet import read_columns
+from recollect.serve.embedded import EmbeddedStore
+
+from .conftest import Command
+
+
+def rows(log_file: Path) -> list[tuple[str, str, int]]:
+    lines = [line.split(",") for line in log_file.read_text().splitlines()[1:]]
+    return sorted(((user, item, int(time)) for user, item, time in lines), key=lambda row: (int(row[0]), row[2]))
+
+
+def test_a_log_goes_in_once_and_comes_out_again(
+    recollect: Command, trained: Path, log_file: Path, tmp_path: Path
+) -> None:
+    wanted = rows(log_file)
+    store, out = tmp_path / "store", tmp_path / "events.parquet"
+    said = recollect("replay", trained, "--store", store)
+    assert said.code == 0 and f"{len(wanted)} new events of {len(wanted)}; 30 users have a memory" in said.out
+    assert "0 new events" in recollect("replay", trained, "--store", store).out
+    with EmbeddedStore(store) as kept:
+        assert all(saved is not None for saved in kept.saved(kept.users()))
+        kept.append([], 0)
+    checked = recollect("journal", "verify", store, "--json").json
+    assert checked["events"] == checked["last"] == len(wanted) and checked["files"] == 1
+    assert recollect("journal", "export", store, "--out", out).code == 0
+    columns, _ = read_columns(out)
+    assert [(u, i, t) for u, i, t in zip(columns["user"], columns["item"], columns["time"], strict=True)] == wanted
+    # It reads as a log, and is the same log to whoever learns from it.
+    again = tmp_path / "again"
+    assert recollect("train", "markov", "--data", out, "--out", tmp_path / "run").code == 0
+    assert recollect("replay", tmp_path / "run", "--store", again).code == 0
+    with EmbeddedStore(again) as one, EmbeddedStore(store) as two:
+        assert {user: one.past(user).events for user in one.users()} == {
+            user: two.past(user).events for user in two.users()
+        }
+
+
+def test_a_longer_log_adds_what_is_new(recollect: Command, trained: Path, log_file: Path, tmp_path: Path) -> None:
+    longer = tmp_path / "longer.csv"
+    longer.write_text(log_file.read_text() + "5,item 3,1900000000\n5,item 3,1900000000\nnewcomer,item 4,1900000000\n")
+    store = tmp_path / "store"
+    assert recollect("replay", trained, "--store", store).code == 0
+    said = recollect("replay", trained, "--store", store, "--data", longer)
+    assert "3 new events" in said.out and "31 users" in said.out
+    with EmbeddedStore(store) as kept:
+        assert kept.past("5").events[-2:] == [("item 3", 1900000000)] * 2
+
+
+def test_what_is_forgotten_is_compacted(recollect: Command, trained: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    recollect("replay", trained, "--store", store)
+    with EmbeddedStore(store) as kept:
+        count = kept.profile("5").count  # type: ignore[union-attr]
+        kept.forget("5")
+    assert "1 requests to forget wait" in recollect("journal", "verify", store).out
+    assert f"{count} events are gone" in recollect("journal", "compact", store).out
+    assert "wait" not in recollect("journal", "verify", store).out
+
+
+@pytest.mark.parametrize("verb", [["verify"], ["export", "--out", "x.parquet"], ["compact"]])
+def test_no_journal_is_said(recollect: Command, tmp_path: Path, verb: list[str]) -> None:
+    said = recollect("journal", verb[0], tmp_path / "nothing", *verb[1:])
+    assert said.code == 1 and "no journal is there" in said.error and not (tmp_path / "nothing").exists()
+
+
+def test_damage_is_said(recollect: Command, trained: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    recollect("replay", trained, "--store", store)
+    (file,) = (store / "journal").glob("*.log")
+    file.write_bytes(file.read_bytes().replace(b'"item 3"', b'"item 8"', 1))
+    for verb in (["journal", "verify", store], ["journal", "export", store, "--out", tmp_path / "x.parquet"]):
+        said = recollect(*verb)
+        assert said.code == 1 and "damaged at byte" in said.error and "backup" in said.error
+    assert not (tmp_path / "x.parquet").exists()

@@ -1,0 +1,94 @@
+"""`recollect serve` as a process: it listens, ends in order, takes up a new model, and refuses to be open to all."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from recollect.cli import main
+
+from ..serve.running import Client
+from .conftest import Command
+
+
+@contextmanager
+def running(
+    run: Path, store: Path, *arguments: str, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], Client]]:
+    command = [sys.executable, "-m", "recollect", "serve", str(run), "--store", str(store), "--port", "0", *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}) as process:
+        assert process.stderr is not None
+        try:
+            for line in process.stderr:
+                if found := re.search(r"listening on http://\S+:(\d+)", line):
+                    yield process, Client(int(found[1]), environment.get("RECOLLECT_WRITE_KEY"))
+                    return
+            raise AssertionError("it has not begun to listen")
+        finally:
+            process.kill()
+
+
+def test_it_serves_ends_in_order_and_goes_on(trained: Path, log_file: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(trained, tmp_path / "run"))
+    with running(run, tmp_path / "store") as (process, client):
+        client.post("/events", {"events": [{"user": 7, "item": f"item {n}"} for n in range(1, 6)]})
+        before = client.get("/recommendations?user=7")
+        assert before["source"] == "memory" and before["events"] == 5
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert b"closed" in (tmp_path / "store/index/data.mdb").read_bytes()
+    with running(run, tmp_path / "store") as (process, client):
+        assert client.get("/recommendations?user=7") == before
+        # Another model in the place of the first, taken up without a pause.
+        shutil.rmtree(run)
+        assert main.run(["train", "markov", "--data", str(log_file), "--out", str(run), "--json"]) == 0
+        process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 30
+        while (after := client.get("/recommendations?user=7"))["model"] != "markov":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert after["digest"] != before["digest"] and after["events"] == 5
+        (run / "weights.safetensors").write_bytes(b"damaged")
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        assert client.get("/recommendations?user=7") == after
+
+
+def test_others_are_served_only_with_keys(
+    recollect: Command, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RECOLLECT_READ_KEY", "RECOLLECT_WRITE_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    said = recollect("serve", trained, "--store", tmp_path / "store", "--host", "0.0.0.0")
+    assert said.code == 2 and "set RECOLLECT_READ_KEY and RECOLLECT_WRITE_KEY" in said.error
+    monkeypatch.setenv("RECOLLECT_WRITE_KEY", "short")
+    assert "at least 16" in recollect("serve", trained, "--store", tmp_path / "store").error
+    assert not (tmp_path / "store").exists()
+
+
+def test_keys_come_from_the_environment_or_a_file(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("reading-reading-reading\n")
+    keys = {"RECOLLECT_WRITE_KEY": "writing-writing-writing", "RECOLLECT_READ_KEY_FILE": str(tmp_path / "key")}
+    with running(trained, tmp_path / "store", "--host", "0.0.0.0", **keys) as (_, writer):
+        writer.post("/events", {"user": 7, "item": "item 1"})
+        reader, nobody = Client(writer.port, "reading-reading-reading"), Client(writer.port)
+        assert reader.get("/recommendations?user=7")["events"] == 1
+        assert nobody.request("GET", "/recommendations?user=7")[0] == 401
+
+
+def test_what_cannot_be_served_is_said(recollect: Command, trained: Path, tmp_path: Path) -> None:
+    said = recollect("serve", tmp_path / "nothing", "--store", tmp_path / "store")
+    assert said.code == 1 and "no such folder" in said.error and not (tmp_path / "store").exists()
+    (tmp_path / "file").write_text("")
+    said = recollect("serve", trained, "--store", tmp_path / "file")
+    assert said.code == 1 and "cannot be opened for writing" in said.error
