@@ -103,6 +103,14 @@ def test_a_user_can_be_looked_at_and_forgotten(client: Client, engine: Engine) -
     assert files and not any(b"secret-bob" in path.read_bytes() for path in files)
 
 
+def test_users_are_found_by_how_their_ids_begin(client: Client) -> None:
+    client.post("/events", {"events": [{"user": f"user-{n:03}", "item": "item-01"} for n in (7, 12, 3, 11)]})
+    assert client.get("/users?limit=3")["users"] == ["user-003", "user-007", "user-011"]
+    assert client.get("/users?prefix=user-01")["users"] == ["user-011", "user-012"]
+    assert client.get("/users?after=user-007&prefix=user-0")["users"] == ["user-011", "user-012"]
+    assert client.get("/users?prefix=x")["users"] == []
+
+
 def test_memories_are_advanced_and_saved_in_the_background(client: Client, engine: Engine) -> None:
     client.post("/events", {"events": events(40)})
     deadline = time.monotonic() + 20
@@ -221,6 +229,6 @@ def test_an_unforeseen_error_leaks_nothing(client: Client, engine: Engine, monke
 
 
 def test_what_is_not_there_is_404(client: Client) -> None:
-    for method, path in (("GET", "/"), ("GET", "/docs"), ("PUT", "/events"), ("GET", "/users")):
+    for method, path in (("GET", "/nothing"), ("GET", "/page/app.py"), ("PUT", "/events"), ("POST", "/users")):
         status, answer, _ = client.request(method, path)
         assert status in (404, 405) and set(answer) == {"error"}

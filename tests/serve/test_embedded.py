@@ -111,7 +111,8 @@ class Stores(RuleBasedStateMachine):
         if not hasattr(self, "store"):
             return
         assert self.store.users() == self.lists.users()
-        assert self.store.users(after="ann", limit=2) == self.lists.users(after="ann", limit=2)
+        for asked in ({"after": "ann", "limit": 2}, {"prefix": "a"}, {"prefix": "a", "after": "ann"}, {"prefix": "b"}):
+            assert self.store.users(**asked) == self.lists.users(**asked)
         assert self.store.saved(USERS) == self.lists.saved(USERS)
         for user in [*USERS, "stranger"]:
             assert self.store.profile(user) == self.lists.profile(user)

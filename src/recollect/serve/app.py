@@ -11,6 +11,7 @@ import hmac
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from importlib.resources import files
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request, Response
@@ -31,6 +32,14 @@ from recollect.serve.store import Arrival, StoreError
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 """The names under which a server without keys answers."""
+
+PAGE = {
+    "index.html": "text/html; charset=utf-8",
+    "page.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+"""The files of the page, and what they are; no key is needed to see it, only to ask anything."""
 
 UserInPath = Annotated[wire.Id, Path(description="The user's id.")]
 
@@ -166,6 +175,15 @@ def create_app(service: Service, *, read_key: str | None = None, write_key: str 
             items=rows(given.items),
         )
 
+    @app.get("/users", dependencies=reading, response_model=wire.UsersOut, responses=problems(400, 401, 422, 503))
+    async def list_users(
+        prefix: Annotated[str, Query(max_length=256)] = "",
+        after: Annotated[str, Query(max_length=256)] = "",
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> wire.UsersOut:
+        """Ids of users that begin with `prefix`, those after `after`."""
+        return wire.UsersOut(users=await asyncio.to_thread(service.engine.store.users, after, limit, prefix))
+
     @app.get(
         "/users/{user:path}", dependencies=reading, response_model=wire.UserOut, responses=problems(401, 404, 422, 503)
     )
@@ -202,6 +220,13 @@ def create_app(service: Service, *, read_key: str | None = None, write_key: str 
         if compact:
             await asyncio.to_thread(service.engine.store.compact)
         return wire.Forgotten(user=user, compacted=compact)
+
+    @app.get("/", include_in_schema=False)
+    @app.get("/page/{name}", include_in_schema=False)
+    async def page(name: str = "index.html") -> Response:
+        if name not in PAGE:
+            raise HTTPException(404, "there is no such file")
+        return Response(files(__package__).joinpath("page", name).read_bytes(), media_type=PAGE[name])
 
     @app.get("/healthz")
     async def alive() -> dict[str, str]:

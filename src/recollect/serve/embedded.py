@@ -67,8 +67,8 @@ class EmbeddedStore:
     def profile(self, user: str) -> Profile | None:
         return self._ask(Index.profile, user)
 
-    def users(self, after: str = "", limit: int = 1 << 60) -> list[str]:
-        return self._ask(Index.users, after, limit)
+    def users(self, after: str = "", limit: int = 1 << 60, prefix: str = "") -> list[str]:
+        return self._ask(Index.users, after, limit, prefix)
 
     def past(self, user: str, held: Mark | None = None) -> Past:
         return self._ask(Index.past, user, held)

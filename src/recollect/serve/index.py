@@ -99,12 +99,13 @@ class Index:
         with self._reading() as view:
             return int(view.stat(self._events)["entries"])
 
-    def users(self, after: str = "", limit: int = 1 << 60) -> list[str]:
+    def users(self, after: str = "", limit: int = 1 << 60, prefix: str = "") -> list[str]:
         """Those who have events, in the order of their ids as bytes, from the one after `after` on."""
+        begin, start = after.encode() + b"\0" if after else b"", prefix.encode()
         with self._reading() as view, view.cursor(self._users) as cursor:
             found: list[str] = []
-            there = cursor.set_range(after.encode() + b"\0") if after else cursor.first()
-            while there and len(found) < limit:
+            there = cursor.set_range(max(begin, start)) if begin or start else cursor.first()
+            while there and len(found) < limit and bytes(cursor.key()).startswith(start):
                 found.append(bytes(cursor.key()).decode())
                 there = cursor.next()
             return found

@@ -113,7 +113,7 @@ class Store(Protocol):
         """None for a user without events."""
         ...
 
-    def users(self, after: str = "", limit: int = 1 << 60) -> list[str]:
+    def users(self, after: str = "", limit: int = 1 << 60, prefix: str = "") -> list[str]:
         """Those who have events, in the order of their ids as bytes, from the one after `after` on."""
         ...
 

@@ -49,10 +49,10 @@ class VolatileStore:
         with self._mutex:
             return self._users[user].profile if user in self._users else None
 
-    def users(self, after: str = "", limit: int = 1 << 60) -> list[str]:
+    def users(self, after: str = "", limit: int = 1 << 60, prefix: str = "") -> list[str]:
         with self._mutex:
-            everyone = sorted(self._users, key=str.encode)
-            return [user for user in everyone if user.encode() > after.encode()][:limit]
+            everyone = [user for user in self._users if user.startswith(prefix)]
+            return [user for user in sorted(everyone, key=str.encode) if user.encode() > after.encode()][:limit]
 
     def past(self, user: str, held: Mark | None = None) -> Past:
         with self._mutex:

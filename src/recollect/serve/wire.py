@@ -135,6 +135,12 @@ class PastOut(_Strict):
     time: int
 
 
+class UsersOut(_Strict):
+    """Ids of users, in order."""
+
+    users: list[str]
+
+
 class UserOut(_Strict):
     """A user: how many events, the newest of them (oldest first), and what their memory takes."""
 
