@@ -262,6 +262,7 @@ def _say_errors(app: FastAPI) -> None:
     def problem(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
         return JSONResponse({"error": why}, status, headers)
 
+    @app.exception_handler(400)  # those that come from the framework by number
     @app.exception_handler(404)
     @app.exception_handler(405)
     @app.exception_handler(HTTPException)
