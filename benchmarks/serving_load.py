@@ -1,8 +1,8 @@
 """How many durable events a second does the service take, and how long does a list take, over HTTP on one machine?
 
 The server is a process of its own on the loopback address; this one is the client, with eight connections. First the
-events of a log in batches of 32, each user's in order; then lists at a steady rate, each timed from the moment when it was
-due, so that a slow answer is charged with those that waited behind it. See benchmarks/README.md.
+events of a log in batches of 32, each user's in order; then lists at a steady rate, each timed from the moment when it
+was due, so that a slow answer is charged with those that waited behind it. See benchmarks/README.md.
 """
 
 from __future__ import annotations
