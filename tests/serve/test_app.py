@@ -118,7 +118,10 @@ def test_memories_are_advanced_and_saved_in_the_background(client: Client, engin
         assert time.monotonic() < deadline
         time.sleep(0.02)
     metrics = client.get("/metrics")
-    assert 'recollect_events_total{outcome="new"} 40.0' in metrics and "recollect_behind 0.0" in metrics
+    client.post("/events", {"user": "ann", "item": "never heard of"})
+    assert 'recollect_events_total{known="yes",outcome="new"} 40.0' in metrics
+    assert 'recollect_events_total{known="no",outcome="new"} 1.0' in client.get("/metrics")
+    assert "recollect_behind 0.0" in metrics
     assert 'recollect_request_seconds_count{route="/events",status="200"} 1.0' in metrics
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from recollect.serve.engine import Engine
+    from recollect.serve.service import Service
 
 READ_KEY, WRITE_KEY = "RECOLLECT_READ_KEY", "RECOLLECT_WRITE_KEY"
 """Where keys are looked for; with _FILE at the end, the name of a file that holds one."""
@@ -30,6 +30,12 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
     half: Annotated[bool, typer.Option("--half", help="Save memories in half precision.")] = False,
     room: Annotated[int, typer.Option(min=1, help="MB of memories to keep at hand.")] = 256,
+    keep: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Days after which an unused memory is dropped; it can be made again.", show_default="for ever"
+        ),
+    ] = None,
 ) -> None:
     """Take in events and answer with ranked lists: `POST /events`, `GET /recommendations?user=ID`.
 
@@ -56,6 +62,7 @@ def serve(
     from recollect.artifact import load
     from recollect.serve.embedded import EmbeddedStore
     from recollect.serve.engine import Engine
+    from recollect.serve.service import Service
 
     artifact = load(run)
     with EmbeddedStore(store) as kept:
@@ -65,10 +72,11 @@ def serve(
             f"{kept.events:,} events",
             err=True,
         )
-        _listen(engine, run, host, port, read_key, write_key)
+        service = Service(engine, keep_seconds=None if keep is None else 86_400 * keep)
+        _listen(service, run, host, port, read_key, write_key)
 
 
-def _listen(engine: Engine, run: Path, host: str, port: int, read_key: str | None, write_key: str | None) -> None:
+def _listen(service: Service, run: Path, host: str, port: int, read_key: str | None, write_key: str | None) -> None:
     import asyncio
     import logging
 
@@ -77,11 +85,9 @@ def _listen(engine: Engine, run: Path, host: str, port: int, read_key: str | Non
 
     from recollect.artifact import ArtifactError, load
     from recollect.serve.app import create_app
-    from recollect.serve.service import Service
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     torch.set_num_threads(1)  # batches are small: a second thread costs more than it gives
-    service = Service(engine)
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list | None = None) -> None:  # type: ignore[type-arg]

@@ -115,7 +115,10 @@ def create_app(service: Service, *, read_key: str | None = None, write_key: str 
             if event.time is not None and event.time > latest:
                 raise HTTPException(422, f"event {place}: time {event.time} lies in the future; seconds are expected")
         receipts = await service.add([Arrival(one.user, one.item, one.time, one.id) for one in events])
-        meters.events(receipt.outcome for receipt in receipts)
+        find = service.engine.artifact.items.find
+        meters.events(
+            (receipt.outcome, find(event.item) is not None) for receipt, event in zip(receipts, events, strict=True)
+        )
         if any(receipt.outcome == "conflict" for receipt in receipts):
             response.status_code = 409
         return wire.EventsOut(

@@ -148,18 +148,22 @@ class Engine:
                 done += len(users)
             return done
 
+    def evict(self, seconds: float) -> int:
+        """Drop saved memories that were not used for so long -> how many."""
+        return self.store.evict(self._clock() - seconds)
+
     def swap(self, artifact: Artifact) -> None:
         """Answer with another model from now on; memories are made anew from the events as they are asked for."""
         with self._mutex:
             self._take_up(artifact)
 
-    def rebuild(self) -> Iterator[int]:
-        """Bring every user's memory up to date and save it, a batch at a time -> how many users are done.
+    def rebuild(self, batch: int = BATCH) -> Iterator[int]:
+        """Bring every user's memory up to date and save it, `batch` users at a time -> how many are done.
 
-        Others are answered between two batches.
+        Questions are answered between two batches.
         """
         done, after = 0, ""
-        while users := self.store.users(after, self._batch):
+        while users := self.store.users(after, batch):
             self.advance(users)
             self.save()
             done, after = done + len(users), users[-1]

@@ -19,7 +19,12 @@ class Meters:
 
     def __init__(self, service: Service) -> None:
         self._registry = registry = CollectorRegistry()
-        self._events = Counter("recollect_events", "Events taken in, by outcome", ["outcome"], registry=registry)
+        self._events = Counter(
+            "recollect_events",
+            "Events taken in, by outcome and whether the model knows the item",
+            ["outcome", "known"],
+            registry=registry,
+        )
         self._lists = Counter("recollect_lists", "Lists given, by what they rest on", ["source"], registry=registry)
         self._requests = Histogram(
             "recollect_request_seconds", "Time to answer", ["route", "status"], buckets=SECONDS, registry=registry
@@ -32,9 +37,10 @@ class Meters:
         ):
             Gauge(f"recollect_{name}", what, registry=registry).set_function(value)
 
-    def events(self, outcomes: Iterable[str]) -> None:
-        for outcome, count in Tally(outcomes).items():
-            self._events.labels(outcome).inc(count)
+    def events(self, taken: Iterable[tuple[str, bool]]) -> None:
+        """For each event its outcome, and whether the model knows the item."""
+        for (outcome, known), count in Tally(taken).items():
+            self._events.labels(outcome, "yes" if known else "no").inc(count)
 
     def list_given(self, source: str) -> None:
         self._lists.labels(source).inc()

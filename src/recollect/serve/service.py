@@ -23,8 +23,11 @@ from recollect.serve.store import Arrival, Receipt, StoreError
 SAVE_SECONDS = 5.0
 """How often memories that have changed are saved; after a kill they are made again from as many seconds of events."""
 
-STEP = 32
-"""Users advanced or saved in the background at a time: what a question may have to wait for."""
+STEP, REBUILD_STEP = 32, 4
+"""Users advanced or saved, or made anew, in the background at a time: what a question may have to wait for."""
+
+EVICT_SECONDS = 600.0
+"""How often memories that were not used for long are dropped."""
 
 MOST_EVENTS, MOST_QUESTIONS = 4096, 64
 """In one batch."""
@@ -39,22 +42,34 @@ History = tuple[Sequence[str], int, str]
 
 
 class Service:
-    """Lives in one event loop, from `start` to `stop`."""
+    """Lives in one event loop, from `start` to `stop`.
 
-    def __init__(self, engine: Engine, *, save_seconds: float = SAVE_SECONDS) -> None:
+    `keep_seconds`: saved memories that were not used for longer are dropped, and made again when they are asked for;
+    None keeps all.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        save_seconds: float = SAVE_SECONDS,
+        keep_seconds: float | None = None,
+        evict_seconds: float = EVICT_SECONDS,
+    ) -> None:
         self.engine = engine
-        self._save_seconds = save_seconds
+        self._save_seconds, self._keep_seconds, self._evict_seconds = save_seconds, keep_seconds, evict_seconds
         self._events: Batcher[Arrival, Receipt] = Batcher(engine.add, most=MOST_EVENTS, waiting=WAITING)
         self._questions: Batcher[Asked, Answer] = Batcher(engine.recommend, most=MOST_QUESTIONS, waiting=WAITING)
         self._histories: Batcher[History, HistoryAnswer] = Batcher(self._answer, most=MOST_QUESTIONS, waiting=WAITING)
         self._behind: dict[str, None] = {}  # users, an ordered set
         self._grown = asyncio.Event()
         self._background: list[asyncio.Task[None]] = []
+        self._rebuilding: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         for batcher in (self._events, self._questions, self._histories):
             batcher.start()
-        self._background = [asyncio.create_task(self._advance()), asyncio.create_task(self._save())]
+        self._background = [asyncio.create_task(work) for work in (self._advance(), self._save(), self._evict())]
 
     async def stop(self) -> None:
         """Answer what waits and save what has changed; the store stays open."""
@@ -103,8 +118,13 @@ class Service:
         return await asyncio.to_thread(self.engine.forget, user)
 
     async def swap(self, artifact: Artifact) -> None:
-        """Answer with another model from the next batch on."""
+        """Answer with another model from the next batch on, and make everybody's memory anew in the background."""
         await asyncio.to_thread(self.engine.swap, artifact)
+        if self._rebuilding is not None:
+            self._rebuilding.cancel()
+            self._background.remove(self._rebuilding)
+        self._rebuilding = asyncio.create_task(self._rebuild())
+        self._background.append(self._rebuilding)
 
     def _answer(self, asked: Sequence[History]) -> list[HistoryAnswer]:
         artifact = self.engine.artifact
@@ -115,9 +135,7 @@ class Service:
             await self._grown.wait()
             self._grown.clear()
             while self._behind:
-                if len(self._questions):
-                    await asyncio.sleep(0.001)
-                    continue
+                await self._quiet()
                 users = [user for user, _ in zip(self._behind, range(STEP), strict=False)]
                 for user in users:
                     del self._behind[user]
@@ -134,6 +152,27 @@ class Service:
                     await asyncio.sleep(0)
             except Exception:
                 _log.exception("memories could not be saved; they can be made again")
+
+    async def _evict(self) -> None:
+        while self._keep_seconds is not None:
+            await asyncio.sleep(self._evict_seconds)
+            try:
+                await asyncio.to_thread(self.engine.evict, self._keep_seconds)
+            except Exception:
+                _log.exception("memories could not be dropped")
+
+    async def _rebuild(self) -> None:
+        steps = self.engine.rebuild(REBUILD_STEP)
+        try:
+            while await asyncio.to_thread(next, steps, None) is not None:
+                await self._quiet()
+        except Exception:
+            _log.exception("memories could not all be made anew; the others will be when they are asked for")
+
+    async def _quiet(self) -> None:
+        """Until no question waits."""
+        while len(self._questions):
+            await asyncio.sleep(0.001)
 
 
 def _after(artifact: Artifact, history: Sequence[str], k: int, seen: str) -> HistoryAnswer:

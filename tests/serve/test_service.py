@@ -1,0 +1,92 @@
+"""The service in the background: memories follow a new model, and those that nobody uses are dropped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from recollect.serve.engine import Asked, Engine
+from recollect.serve.service import Service
+from recollect.serve.store import Arrival
+from recollect.serve.volatile import VolatileStore
+
+from .material import artifact
+from .test_engine import some
+
+USERS = [f"user-{number}" for number in range(10)]
+
+
+async def until(true: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come about")
+
+
+def served(work: Callable[[Service], Awaitable[None]], **options: float) -> None:
+    async def run() -> None:
+        service = Service(Engine(artifact("gru4rec"), VolatileStore()), **options)
+        await service.start()
+        await service.add([arrival for user in USERS for arrival in some(5, user)])
+        await work(service)
+        await service.stop()
+
+    asyncio.run(run())
+
+
+def digests(service: Service) -> set[str | None]:
+    return {None if saved is None else saved.digest for saved in service.engine.store.saved(USERS)}
+
+
+def test_a_new_model_answers_at_once_and_memories_follow() -> None:
+    async def work(service: Service) -> None:
+        await until(lambda: digests(service) == {"0123456789ab"})
+        await service.swap(artifact("markov", digest="another"))
+        assert (await service.recommend(Asked("user-3"))).digest == "another"
+        await service.swap(artifact("markov", digest="a third"))  # while the other is being followed
+        await until(lambda: digests(service) == {"a third"})
+
+    served(work, save_seconds=0.01)
+
+
+def test_memories_that_nobody_uses_are_dropped() -> None:
+    async def work(service: Service) -> None:
+        await until(lambda: digests(service) == {"0123456789ab"})
+        await until(lambda: digests(service) == {None})
+        assert len((await service.recommend(Asked("user-3"))).items) == 10
+
+    served(work, save_seconds=0.01, keep_seconds=0.5, evict_seconds=0.05)
+
+
+def test_what_has_changed_is_saved_at_the_end() -> None:
+    kept: list[Service] = []
+
+    async def work(service: Service) -> None:
+        await until(lambda: service.behind == 0)
+        kept.append(service)
+
+    served(work, save_seconds=1000)
+    assert digests(kept[0]) == {"0123456789ab"}
+
+
+def test_an_event_without_an_id_is_given_one_before_it_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(service: Service) -> None:
+        add, failed = service.engine.add, list[int]()
+
+        def failing(arrivals: list[Arrival]) -> object:
+            receipts = add(arrivals)
+            if not failed:
+                failed.append(len(arrivals))
+                raise RuntimeError("after the events were taken in")
+            return receipts
+
+        monkeypatch.setattr(service, "_events", type(service._events)(failing, most=100, waiting=100))
+        service._events.start()
+        receipts = await service.add([Arrival("ann", f"item-0{n}") for n in range(1, 4)])
+        assert [one.outcome for one in receipts] == ["repeated"] * 3 and failed == [3]
+        assert len(service.engine.store.past("ann").events) == 3
+
+    served(work)
