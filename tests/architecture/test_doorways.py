@@ -25,12 +25,13 @@ DOORWAYS = {
     "uvicorn": r"cli\.serve",
     "prometheus_client": r"serve\.meters",
     "triton": r"nn\.kernels(\..+)?",
+    "redis": r"serve\.redis",
     "transformers": r"models\.hf",
     "mamba_ssm": r"nn\.selective_scan",
 }
 """Dependency -> the modules (below `recollect`) that may import it. The others may be used wherever torch may."""
 
-OPTIONAL = {"transformers", "mamba_ssm"}
+OPTIONAL = {"transformers", "mamba_ssm", "redis"}
 """Imported only where it is installed, by a module that says what to install where it is not."""
 
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}

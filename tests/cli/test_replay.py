@@ -9,7 +9,10 @@ import pytest
 from recollect.data.parquet import read_columns
 from recollect.serve.embedded import EmbeddedStore
 
+from ..serve.redis_server import Server, server
 from .conftest import Command
+
+__all__ = ["server"]  # a fixture
 
 
 def rows(log_file: Path) -> list[tuple[str, str, int]]:
@@ -41,6 +44,21 @@ def test_a_log_goes_in_once_and_comes_out_again(
         assert {user: one.past(user).events for user in one.users()} == {
             user: two.past(user).events for user in two.users()
         }
+
+
+def test_a_server_is_a_store_too(
+    recollect: Command, trained: Path, log_file: Path, tmp_path: Path, server: Server
+) -> None:
+    said = recollect("replay", trained, "--store", server.url)
+    assert said.code == 0 and "30 users have a memory of gru4rec in the store" in said.out
+    assert "0 new events" in recollect("replay", trained, "--store", server.url).out
+    out = tmp_path / "events.parquet"
+    assert recollect("journal", "export", server.url, "--out", out).code == 0
+    columns, _ = read_columns(out)
+    found = sorted(zip(columns["user"], columns["item"], columns["time"], strict=True), key=lambda r: (int(r[0]), r[2]))
+    assert found == rows(log_file)
+    said = recollect("replay", trained, "--store", "redis://127.0.0.1:1")
+    assert said.code == 1 and "127.0.0.1:1" in said.error
 
 
 def test_a_longer_log_adds_what_is_new(recollect: Command, trained: Path, log_file: Path, tmp_path: Path) -> None:

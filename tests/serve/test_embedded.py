@@ -9,60 +9,32 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import rule
 
 from recollect.serve import embedded, index
 from recollect.serve.embedded import INDEX, JOURNAL, EmbeddedStore
 from recollect.serve.index import Index
 from recollect.serve.journal import Journal, read, segments
 from recollect.serve.store import Arrival, Mark, Saved, StoreError
-from recollect.serve.volatile import VolatileStore
 
-USERS, ITEMS = ["ann", "bob", "a" * 256, "\N{SNOWMAN}"], [f"item-{number}" for number in range(6)]
-ARRIVALS = st.builds(
-    Arrival,
-    st.sampled_from(USERS),
-    st.sampled_from(ITEMS),
-    st.none() | st.integers(-5, 5) | st.sampled_from([-(2**63), 2**63 - 1]),
-    st.none() | st.sampled_from([f"id-{number}" for number in range(8)]),
-)
+from .told import USERS, ToldTheSame
 
 
-class Stores(RuleBasedStateMachine):
-    """One store in a folder and one of lists are told and asked the same."""
+class InAFolder(ToldTheSame):
+    """Killed, and its index lost, between two calls."""
 
-    moments = Bundle("moments")
+    store: EmbeddedStore
 
-    @initialize()
-    def start(self) -> None:
+    def begin(self) -> EmbeddedStore:
         self.folder = Path(tempfile.mkdtemp())
-        self.lists, self.store, self.now = VolatileStore(), EmbeddedStore(self.folder), 0
+        return EmbeddedStore(self.folder)
+
+    def reopen(self) -> EmbeddedStore:
+        return EmbeddedStore(self.folder)
 
     def teardown(self) -> None:
         self.store.close()
         shutil.rmtree(self.folder)
-
-    @rule(arrivals=st.lists(ARRIVALS, max_size=6), tick=st.integers(-2, 3))
-    def append(self, arrivals: list[Arrival], tick: int) -> None:
-        self.now += tick  # clocks step back as well
-        mine, theirs = (store.append(arrivals, self.now) for store in (self.store, self.lists))
-        for one, other, arrival in zip(mine, theirs, arrivals, strict=True):
-            assert (one.outcome, one.number) == (other.outcome, other.number)
-            assert arrival.id in (None, one.id)
-
-    @rule(user=st.sampled_from(USERS))
-    def forget(self, user: str) -> None:
-        assert self.store.forget(user) == self.lists.forget(user)
-
-    @rule()
-    def compact(self) -> None:
-        self.store.compact()
-
-    @rule()
-    def open_again(self) -> None:
-        self.store.close()
-        self.store = EmbeddedStore(self.folder)
 
     @rule()
     def kill(self) -> None:
@@ -71,58 +43,20 @@ class Stores(RuleBasedStateMachine):
         self.store._journal.close()
         with segments(self.folder / JOURNAL)[-1].path.open("ab") as file:
             file.write(b"0123")
-        self.store = EmbeddedStore(self.folder)
+        self.store = self.reopen()
 
     @rule()
     def lose_the_index(self) -> None:
         self.store.close()
         memories = {user: self.lists.saved([user])[0] for user in USERS}
         shutil.rmtree(self.folder / INDEX)
-        self.store = EmbeddedStore(self.folder)
+        self.store = self.reopen()
         assert self.store.saved(USERS) == [None] * len(USERS)
         self.store.save((user, memory) for user, memory in memories.items() if memory is not None)
 
-    @rule(user=st.sampled_from(USERS), used=st.integers(0, 9), data=st.binary(max_size=9000))
-    def save(self, user: str, used: int, data: bytes) -> None:
-        profile = self.lists.profile(user)
-        mark = Mark(0, 0, 0) if profile is None else profile.mark
-        for store in (self.store, self.lists):
-            store.save([(user, Saved("abcdef", mark, used, data))])
 
-    @rule(before=st.integers(0, 9))
-    def evict(self, before: int) -> None:
-        assert self.store.evict(before) == self.lists.evict(before)
-
-    @rule(target=moments, user=st.sampled_from(USERS))
-    def mark(self, user: str) -> tuple[str, Mark]:
-        profile = self.lists.profile(user)
-        return user, Mark(0, 0, 0) if profile is None else profile.mark
-
-    @rule(moment=moments)
-    def go_on(self, moment: tuple[str, Mark]) -> None:
-        """A memory of then and the events since make a memory of now, wherever the store says so."""
-        user, mark = moment
-        past, whole = self.store.past(user, mark), self.lists.past(user)
-        assert past == self.lists.past(user, mark)
-        assert past.events == whole.events[0 if past.anew else mark.count :]
-
-    @invariant()
-    def same_answers(self) -> None:
-        if not hasattr(self, "store"):
-            return
-        assert self.store.users() == self.lists.users()
-        for asked in ({"after": "ann", "limit": 2}, {"prefix": "a"}, {"prefix": "a", "after": "ann"}, {"prefix": "b"}):
-            assert self.store.users(**asked) == self.lists.users(**asked)
-        assert self.store.saved(USERS) == self.lists.saved(USERS)
-        for user in [*USERS, "stranger"]:
-            assert self.store.profile(user) == self.lists.profile(user)
-            assert self.store.past(user) == self.lists.past(user)
-            assert self.store.newest(user, 3) == self.lists.newest(user, 3)
-            assert self.store.has_seen(user, ITEMS) == self.lists.has_seen(user, ITEMS)
-
-
-TestStores = Stores.TestCase
-TestStores.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestInAFolder = InAFolder.TestCase
+TestInAFolder.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
 
 
 def arrivals(count: int, user: str = "ann", first: int = 0) -> list[Arrival]:

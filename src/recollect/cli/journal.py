@@ -45,8 +45,8 @@ def verify(
 
 @app.command()
 def export(
-    store: Store,
-    out: Annotated[Path, typer.Option(help="A Parquet file: number, user, item, id, time.")],
+    store: Annotated[str, typer.Argument(metavar="STORE", help="What `recollect serve --store` was given.")],
+    out: Annotated[Path, typer.Option(help="A Parquet file: user, item, time; of a folder also number and id.")],
 ) -> None:
     """Write the events to a Parquet file that reads as a log again; those of forgotten users are not among them.
 
@@ -54,9 +54,14 @@ def export(
     """
     from recollect.data.parquet import write_blocks
     from recollect.serve.embedded import JOURNAL
-    from recollect.serve.replay import export
+    from recollect.serve.opening import is_url, opened
+    from recollect.serve.replay import export_journal, export_store
 
-    rows = write_blocks(out, export(store / JOURNAL), {})
+    if is_url(store):
+        with opened(store) as kept:
+            rows = write_blocks(out, export_store(kept), {})
+    else:
+        rows = write_blocks(out, export_journal(Path(store) / JOURNAL), {})
     typer.echo(f"{rows:,} events are in {out}")
 
 

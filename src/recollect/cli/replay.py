@@ -13,7 +13,7 @@ from recollect.cli.serve import Store
 
 def replay(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a trained model.")],
-    store: Store = Path("store"),
+    store: Store = "store",
     data: Annotated[str | None, typer.Option(help="A log, read as the run's was.", show_default="the run's")] = None,
     half: Annotated[bool, typer.Option("--half", help="Save memories in half precision.")] = False,
 ) -> None:
@@ -27,14 +27,14 @@ def replay(
     - `recollect replay runs/first --store store --data newer.csv`
     """
     from recollect.artifact import load
-    from recollect.serve.embedded import EmbeddedStore
     from recollect.serve.engine import Engine
+    from recollect.serve.opening import is_url, opened
     from recollect.serve.replay import replay
     from recollect.study.scoring import data_of
 
     artifact = load(run)
     log = data_of(artifact, data)
-    with EmbeddedStore(store) as kept:
+    with opened(store) as kept:
         before = kept.events
         with bar("events", len(log.items)) as show:
             for done in replay(kept, log):
@@ -43,4 +43,5 @@ def replay(
         with bar("memories", users) as show:
             for done in Engine(artifact, kept, half=half).rebuild():
                 show(done)
-    typer.echo(f"{new:,} new events of {len(log.items):,}; {users:,} users have a memory of {artifact.name} in {store}")
+    where = "the store" if is_url(store) else store
+    typer.echo(f"{new:,} new events of {len(log.items):,}; {users:,} users have a memory of {artifact.name} in {where}")

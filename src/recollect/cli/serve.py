@@ -18,12 +18,19 @@ READ_KEY, WRITE_KEY = "RECOLLECT_READ_KEY", "RECOLLECT_WRITE_KEY"
 LEAST_KEY = 16
 """Characters of a key."""
 
-Store = Annotated[Path, typer.Option("--store", help="The folder of journal and memories; made if there is none.")]
+Store = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        metavar="DIR|URL",
+        help="The folder of journal and memories, made if there is none; or a server, redis://HOST:PORT.",
+    ),
+]
 
 
 def serve(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a trained model.")],
-    store: Store = Path("store"),
+    store: Store = "store",
     host: Annotated[
         str, typer.Option(help="The address to listen on; others than this machine's need keys.")
     ] = "127.0.0.1",
@@ -40,8 +47,9 @@ def serve(
     """Take in events and answer with ranked lists: `POST /events`, `GET /recommendations?user=ID`.
 
     Every event is durable before it is acknowledged, and each user's memory has one size however long the history.
-    The folder belongs to one server at a time; `recollect journal` reads it beside it. Ctrl-C or SIGTERM ends it in
-    order, a kill loses nothing. SIGHUP loads RUN again and goes on with the new model.
+    A folder belongs to one server at a time; `recollect journal` reads it beside it. Several may share a Redis or
+    Valkey server. Ctrl-C or SIGTERM ends it in order, a kill loses nothing. SIGHUP loads RUN again and goes on with
+    the new model.
 
     Keys are taken from the environment: `RECOLLECT_READ_KEY` and `RECOLLECT_WRITE_KEY`, or `..._FILE` for a file that
     holds one. Without keys only this machine is served.
@@ -50,6 +58,7 @@ def serve(
 
     - `recollect serve runs/first`
     - `recollect serve runs/first --store events --host 0.0.0.0 --port 80` (with both keys set)
+    - `recollect serve runs/first --store redis://localhost:6379`
     """
     from recollect.config import ConfigError
 
@@ -60,16 +69,16 @@ def serve(
         )
 
     from recollect.artifact import load
-    from recollect.serve.embedded import EmbeddedStore
     from recollect.serve.engine import Engine
+    from recollect.serve.opening import is_url, opened
     from recollect.serve.service import Service
 
     artifact = load(run)
-    with EmbeddedStore(store) as kept:
+    with opened(store) as kept:
         engine = Engine(artifact, kept, room=room << 20, half=half)
         typer.echo(
-            f"{artifact.name} [{artifact.digest}], {engine.bytes_per_user:,} bytes a user; {store} holds "
-            f"{kept.events:,} events",
+            f"{artifact.name} [{artifact.digest}], {engine.bytes_per_user:,} bytes a user; "
+            f"{'the store' if is_url(store) else store} holds {kept.events:,} events",
             err=True,
         )
         service = Service(engine, keep_seconds=None if keep is None else 86_400 * keep)

@@ -12,6 +12,9 @@ import zlib
 
 FORMAT = 1
 
+TIMES = 1 << 53
+"""How far from 1970 a time may be, in seconds: what every reader of JSON and every store can tell apart."""
+
 ID_BYTES = 256
 """The longest id of a user, an item or an event, in UTF-8."""
 
@@ -20,7 +23,7 @@ ID_BYTES = 256
 class Event:
     """One event of one user. `time`: seconds; `id`: the client's own, unique among the user's events.
 
-    Raises ValueError where an id is empty, too long or no text that can be written, or the time no 64-bit number.
+    Raises ValueError where an id is empty, too long or no text that can be written, or the time is beyond `TIMES`.
     """
 
     user: str
@@ -39,7 +42,7 @@ class Event:
                 raise ValueError(f"{name} is no valid text") from None
             if size > ID_BYTES:
                 raise ValueError(f"{name} has {size} bytes, at most {ID_BYTES} are taken")
-        if not -(1 << 63) <= self.time < 1 << 63:
+        if abs(self.time) > TIMES:
             raise ValueError(f"time {self.time} is no number of seconds")
 
 

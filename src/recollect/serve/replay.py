@@ -34,7 +34,7 @@ def replay(store: Store, log: EventLog) -> Iterator[int]:
         yield done
 
 
-def export(journal: Path, rows: int = 1 << 18) -> Iterator[dict[str, np.ndarray]]:
+def export_journal(journal: Path, rows: int = 1 << 18) -> Iterator[dict[str, np.ndarray]]:
     """The events of a journal that are not void, oldest first, as columns: number, user, item, time, id.
 
     Needs no server, and one may be at work. What is written of it (`data.parquet.write_blocks`) reads as a log again.
@@ -43,6 +43,23 @@ def export(journal: Path, rows: int = 1 << 18) -> Iterator[dict[str, np.ndarray]
     block = list(islice(events, rows))
     while True:
         yield _columns(block)  # also of an empty journal: its columns have names
+        block = list(islice(events, rows))
+        if not block:
+            return
+
+
+def export_store(store: Store, rows: int = 1 << 18) -> Iterator[dict[str, np.ndarray]]:
+    """The events of any store, user by user, as columns: user, item, time. Users who come meanwhile may be missing."""
+    events = ((user, *event) for user in store.users() for event in store.past(user).events)
+    block = list(islice(events, rows))
+    while True:
+        columns = zip(*block, strict=True) if block else ([], [], [])
+        user, item, when = (list(column) for column in columns)
+        yield {
+            "user": np.array(user, dtype=object),
+            "item": np.array(item, dtype=object),
+            "time": np.array(when, dtype=np.int64),
+        }
         block = list(islice(events, rows))
         if not block:
             return

@@ -102,6 +102,11 @@ class Saved:
 class Store(Protocol):
     """Threads may share a store. Every call raises StoreError where it cannot be done."""
 
+    @property
+    def events(self) -> int:
+        """How many events there are of all users."""
+        ...
+
     def append(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
         """Take events in; they are durable when this returns. `now`: seconds, for arrivals without a time.
 

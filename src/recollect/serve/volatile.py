@@ -39,6 +39,11 @@ class VolatileStore:
         self._users: dict[str, _User] = {}
         self._next = 1
 
+    @property
+    def events(self) -> int:
+        with self._mutex:
+            return sum(len(one.events) for one in self._users.values())
+
     def append(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
         with self._mutex:
             for one in arrivals:

@@ -1,0 +1,258 @@
+"""The store for several workers: events and memories in a Redis or Valkey server, which each of them asks.
+
+What must happen together is a script, which the server runs as one step. The server itself is the journal, so it has to
+write what it acknowledges to its disk first: it is asked whether it does, and refused where it does not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from recollect.config import ConfigError
+from recollect.serve.records import Event
+from recollect.serve.store import Arrival, Mark, Past, Profile, Receipt, Saved, StoreError
+
+_ABOUT = struct.Struct("<12sQQqd")
+
+# Keys of a user: p (profile), e (events as they came: "number|time|item"), i (event id -> "number|item"), s (items
+# seen), m (memory). Of all: the last number, users in the order of their ids, users by when a memory was last used.
+_PREFIX = "recollect:"
+_NUMBER, _USERS, _USED = (_PREFIX + name for name in ("number", "users", "used"))
+
+_APPEND = """
+local known = redis.call('HGET', KEYS[3], ARGV[4])
+if known then
+  local bar = string.find(known, '|', 1, true)
+  local same = string.sub(known, bar + 1) == ARGV[2]
+  return {same and 'repeated' or 'conflict', string.sub(known, 1, bar - 1)}
+end
+local number = redis.call('INCR', KEYS[5])
+local old = redis.call('HMGET', KEYS[1], 'number', 'count', 'newest', 'late')
+local time = ARGV[3]
+if time == '' then
+  time = ARGV[5]
+  if old[1] and tonumber(old[3]) > tonumber(time) then time = old[3] end
+end
+local newest, late = time, '0'
+if old[1] then
+  newest, late = old[3], old[4]
+  if tonumber(time) < tonumber(newest) then late = number end
+  if tonumber(time) > tonumber(newest) then newest = time end
+end
+redis.call('HSET', KEYS[1], 'number', old[1] or number, 'count', (old[2] or 0) + 1, 'last', number)
+redis.call('HSET', KEYS[1], 'newest', newest, 'late', late)
+redis.call('RPUSH', KEYS[2], number .. '|' .. time .. '|' .. ARGV[2])
+redis.call('HSET', KEYS[3], ARGV[4], number .. '|' .. ARGV[2])
+redis.call('SADD', KEYS[4], ARGV[2])
+redis.call('ZADD', KEYS[6], 0, ARGV[1])
+return {'new', tostring(number)}
+"""
+
+_PAST = """
+local p = redis.call('HMGET', KEYS[1], 'number', 'count', 'last', 'newest', 'late')
+if not p[1] then return {} end
+local from, anew = 0, 1
+if ARGV[1] ~= '' then
+  local last, count = tonumber(ARGV[1]), tonumber(ARGV[2])
+  local begin = math.max(tonumber(p[1]), tonumber(p[5]))
+  if count == 0 or (begin <= last and last <= tonumber(p[3]) and count <= tonumber(p[2])) then from, anew = count, 0 end
+end
+return {p, anew, redis.call('LRANGE', KEYS[2], from, -1)}
+"""
+
+_SAVE = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('SET', KEYS[2], ARGV[2])
+redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
+return 1
+"""
+
+_FORGET = """
+local there = redis.call('EXISTS', KEYS[1])
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+redis.call('ZREM', KEYS[6], ARGV[1])
+redis.call('ZREM', KEYS[7], ARGV[1])
+if there == 1 then redis.call('INCR', KEYS[8]) end
+return there
+"""
+
+
+class RedisStore:
+    """A `Store` in the server at a URL: `redis://[:password@]host:port/number`, or `rediss://` for TLS.
+
+    With `?durability=trusted` the server is not asked whether it writes before it acknowledges. Raises StoreError where
+    it cannot be reached or does not, ConfigError where the package `redis` is missing.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            import redis
+        except ImportError:
+            raise ConfigError("a store on Redis needs the package redis: pip install 'recollect[redis]'") from None
+        parts = urlsplit(url)
+        self._where = f"{parts.hostname}:{parts.port or 6379}"  # without the password
+        self._errors: tuple[type[Exception], ...] = (redis.RedisError, OSError)
+        self._redis: Any = redis.Redis.from_url(parts._replace(query="").geturl())
+        self._append, self._past, self._save, self._forget = (
+            self._redis.register_script(text) for text in (_APPEND, _PAST, _SAVE, _FORGET)
+        )
+        with self._asking():
+            self._redis.ping()
+            if parse_qs(parts.query).get("durability") != ["trusted"]:
+                self._check_durability()
+
+    @property
+    def events(self) -> int:
+        """How many events there are of all users."""
+        with self._asking(), self._redis.pipeline(transaction=False) as several:
+            for user in self.users():
+                several.hget(_key("p", user), "count")
+            return sum(int(count or 0) for count in several.execute())
+
+    def append(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
+        ids = [uuid.uuid4().hex if one.id is None else one.id for one in arrivals]
+        for one, own in zip(arrivals, ids, strict=True):
+            Event(one.user, one.item, one.time or 0, own)  # refused before anything is taken in
+        with self._asking(), self._redis.pipeline(transaction=False) as several:
+            for one, own in zip(arrivals, ids, strict=True):
+                keys = [*(_key(kind, one.user) for kind in "peis"), _NUMBER, _USERS]
+                when = "" if one.time is None else one.time
+                self._append(keys, [one.user, one.item, when, own, now], client=several)
+            answers = several.execute()
+        return [Receipt(said.decode(), int(number), own) for (said, number), own in zip(answers, ids, strict=True)]
+
+    def profile(self, user: str) -> Profile | None:
+        with self._asking():
+            return _profile(self._redis.hmget(_key("p", user), "number", "count", "last", "newest", "late"))
+
+    def users(self, after: str = "", limit: int = 1 << 60, prefix: str = "") -> list[str]:
+        start, begin = prefix.encode(), after.encode()
+        least = b"(" + begin if begin >= start and begin else b"[" + start if start else b"-"
+        most = b"[" + start + b"\xff" if start else b"+"  # no text has such a byte
+        with self._asking():
+            found = self._redis.zrangebylex(_USERS, least, most, start=0, num=min(limit, 1 << 31))
+        return [user.decode() for user in found]
+
+    def past(self, user: str, held: Mark | None = None) -> Past:
+        mark = ["", ""] if held is None else [held.last, held.count]
+        with self._asking():
+            found = self._past([_key("p", user), _key("e", user)], mark)
+        if not found:
+            return Past(None, [], anew=True)
+        return Past(_profile(found[0]), _ordered(found[2]), anew=bool(found[1]))
+
+    def newest(self, user: str, limit: int) -> list[tuple[str, int]]:
+        profile = self.profile(user)
+        if profile is None or not limit:
+            return []
+        with self._asking():
+            # Where events came late, the newest by time may stand anywhere.
+            return _ordered(self._redis.lrange(_key("e", user), 0 if profile.late else -limit, -1))[-limit:]
+
+    def has_seen(self, user: str, items: Sequence[str]) -> list[bool]:
+        if not items:
+            return []
+        with self._asking():
+            return [bool(found) for found in self._redis.smismember(_key("s", user), list(items))]
+
+    def saved(self, users: Sequence[str]) -> list[Saved | None]:
+        if not users:
+            return []
+        with self._asking():
+            return [_memory(value) for value in self._redis.mget([_key("m", user) for user in users])]
+
+    def save(self, memories: Iterable[tuple[str, Saved]]) -> None:
+        with self._asking(), self._redis.pipeline(transaction=False) as several:
+            for user, one in memories:
+                about = _ABOUT.pack(one.digest.encode(), one.mark.last, one.mark.count, one.mark.newest, one.used)
+                keys = [_key("p", user), _key("m", user), _USED]
+                self._save(keys, [user, about + one.data, one.used], client=several)
+            several.execute()
+
+    def evict(self, before: float) -> int:
+        with self._asking():
+            old = self._redis.zrangebyscore(_USED, "-inf", f"({before!r}")
+            for user in old:
+                with self._redis.pipeline() as both:
+                    both.delete(_key("m", user.decode())).zrem(_USED, user).execute()
+            return len(old)
+
+    def forget(self, user: str) -> bool:
+        keys = [*(_key(kind, user) for kind in "peism"), _USERS, _USED, _NUMBER]
+        with self._asking():
+            return bool(self._forget(keys, [user]))
+
+    def compact(self) -> int:
+        """Have the server write its file anew, without what was deleted -> 0, since nobody counts what went.
+
+        By itself it does so only when the file has grown.
+        """
+        with self._asking():
+            self._until_written()  # one under way may have begun before
+            self._redis.bgrewriteaof()
+            self._until_written()
+        return 0
+
+    def close(self) -> None:
+        self._redis.close()
+
+    def __enter__(self) -> RedisStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _until_written(self) -> None:
+        while any(self._redis.info("persistence")[f"aof_rewrite_{when}"] for when in ("in_progress", "scheduled")):
+            time.sleep(0.05)
+
+    def _check_durability(self) -> None:
+        try:
+            said = self._redis.config_get("append*")
+        except self._errors:
+            raise StoreError(
+                f"{self._where}: the server does not tell whether it writes to disk before it acknowledges; "
+                "if you know that it does, add ?durability=trusted to the address"
+            ) from None
+        if said.get("appendonly") != "yes" or said.get("appendfsync") != "always":
+            raise StoreError(
+                f"{self._where}: the server acknowledges before its disk has it; "
+                "set appendonly yes and appendfsync always in its configuration"
+            )
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        try:
+            yield
+        except self._errors as error:
+            raise StoreError(f"{self._where}: {error}") from None
+
+
+def _key(kind: str, user: str) -> str:
+    return f"{_PREFIX}{kind}:{user}"
+
+
+def _profile(values: Sequence[bytes | None]) -> Profile | None:
+    return None if values[0] is None else Profile(*(int(value or 0) for value in values))
+
+
+def _ordered(rows: Iterable[bytes]) -> list[tuple[str, int]]:
+    """item, time in the order of their time, equal times in the order they came."""
+    events = []
+    for row in rows:
+        number, when, item = row.decode().split("|", 2)
+        events.append((int(when), int(number), item))
+    return [(item, when) for when, _, item in sorted(events)]
+
+
+def _memory(value: bytes | None) -> Saved | None:
+    if value is None:
+        return None
+    digest, last, count, newest, used = _ABOUT.unpack_from(value)
+    return Saved(digest.rstrip(b"\0").decode(), Mark(last, count, newest), used, value[_ABOUT.size :])

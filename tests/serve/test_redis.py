@@ -1,0 +1,151 @@
+"""The store on a real Redis server, which the tests start: the same answers as plain lists give, by several workers."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from recollect.config import ConfigError
+from recollect.serve.engine import Asked, Engine
+from recollect.serve.redis import RedisStore
+from recollect.serve.store import Arrival, Mark, Saved, StoreError
+
+from .material import artifact
+from .redis_server import DURABLE, Server, server
+from .test_engine import alike, offline, some
+from .told import ToldTheSame
+
+__all__ = ["server"]  # a fixture
+
+
+def emptied(server: Server) -> RedisStore:
+    store = RedisStore(server.url)
+    store._redis.flushall()
+    return store
+
+
+@pytest.fixture
+def store(server: Server) -> Iterator[RedisStore]:
+    with emptied(server) as one:
+        yield one
+
+
+def test_it_is_told_and_asked_the_same_as_lists(server: Server) -> None:
+    class OnRedis(ToldTheSame):
+        def begin(self) -> RedisStore:
+            return emptied(server)
+
+        def reopen(self) -> RedisStore:
+            return RedisStore(server.url)
+
+    case = OnRedis.TestCase
+    case.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+    case().runTest()
+
+
+def test_several_workers_answer_alike_whoever_was_told(server: Server, store: RedisStore) -> None:
+    with RedisStore(server.url) as other:
+        workers = [Engine(artifact("xlstm-lsr"), one) for one in (store, other)]
+        chance = random.Random(0)
+        for turn in range(12):
+            chance.choice(workers).add(some(3, "ann", 3 * turn, seed=turn))
+            one = chance.choice(workers)
+            (answer,) = one.recommend([Asked("ann", 5)])
+            alike(answer.items, offline(one.artifact, store.past("ann").events, 5))
+            if chance.random() < 0.4:
+                chance.choice(workers).save()
+        assert workers[0].forget("ann")
+        assert workers[1].recommend([Asked("ann")])[0].source == "popularity"
+
+
+def test_workers_that_write_at_once_lose_and_double_nothing(server: Server, store: RedisStore) -> None:
+    def work(number: int) -> None:
+        with RedisStore(server.url) as own:
+            for turn in range(20):  # each sends everybody's events, so every event is sent four times
+                own.append([Arrival(f"user-{turn % 3}", f"item-{turn}", 1000 + turn, f"id-{turn}")], 0)
+                own.append([Arrival("all", f"item-{number}-{turn}", 1000, f"id-{number}-{turn}")], 0)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.events == 20 + 80
+    for user in range(3):
+        assert store.past(f"user-{user}").events == [(f"item-{n}", 1000 + n) for n in range(user, 20, 3)]
+    assert {item for item, _ in store.past("all").events} == {f"item-{n}-{t}" for n in range(4) for t in range(20)}
+
+
+def test_a_killed_server_has_what_was_acknowledged(tmp_path: Path) -> None:
+    server = Server(tmp_path, *DURABLE)
+    store, acknowledged, chance = RedisStore(server.url), 0, random.Random(3)
+    try:
+        for turn in range(10):
+            killer = threading.Timer(chance.uniform(0.0, 0.1), server.kill)
+            killer.start()
+            with pytest.raises(StoreError, match="127.0.0.1"):
+                while True:
+                    events = range(max(0, acknowledged - 2), acknowledged + chance.randint(1, 5))
+                    store.append([Arrival("ann", f"item-{n}", 1000 + n, f"id-{n}") for n in events], 0)
+                    acknowledged = events.stop
+                    mark = store.past("ann").profile.mark  # type: ignore[union-attr]
+                    store.save([("ann", Saved("abc", mark, turn, b"%d" % mark.count))])
+            killer.join()
+            server.start()
+            items = [item for item, _ in store.past("ann").events]
+            assert items == [f"item-{n}" for n in range(len(items))] and acknowledged <= len(items) <= acknowledged + 5
+            (saved,) = store.saved(["ann"])
+            if saved is not None:
+                assert saved.data == b"%d" % saved.mark.count and not store.past("ann", saved.mark).anew
+        assert acknowledged > 20
+    finally:
+        server.kill()
+
+
+def test_a_server_that_acknowledges_too_early_is_refused(tmp_path: Path) -> None:
+    server = Server(tmp_path, "--requirepass", "secret-secret")
+    try:
+        address = server.url.replace("redis://", "redis://:secret-secret@")
+        with pytest.raises(StoreError, match="appendfsync always") as refused:
+            RedisStore(address)
+        assert "secret-secret" not in str(refused.value)
+        RedisStore(f"{address}?durability=trusted").close()
+        with pytest.raises(StoreError, match="127.0.0.1"):
+            RedisStore(server.url)  # without the password
+    finally:
+        server.kill()
+    with pytest.raises(StoreError, match="127.0.0.1"):
+        RedisStore(address)
+
+
+def test_what_was_forgotten_is_gone_from_the_file_after_compaction(tmp_path: Path) -> None:
+    server = Server(tmp_path, *DURABLE)
+    try:
+        with RedisStore(server.url) as store:
+            store.append([Arrival("secret-user", "secret-item"), Arrival("ann", "item")], 0)
+            store.save([("secret-user", Saved("abc", Mark(1, 1, 1), 0, b"secret-memory"))])
+            assert store.forget("secret-user")
+            store.compact()
+            files = [path for path in tmp_path.rglob("*") if path.is_file()]
+            assert files and not any(b"secret" in path.read_bytes() for path in files)
+            assert store.users() == ["ann"]
+    finally:
+        server.kill()
+
+
+def test_a_refused_event_takes_the_others_along(store: RedisStore) -> None:
+    with pytest.raises(ValueError, match="item is empty"):
+        store.append([Arrival("ann", "one"), Arrival("ann", "")], 0)
+    assert store.users() == [] and store.past("ann", Mark(0, 0, 0)).profile is None
+
+
+def test_the_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(ConfigError, match=r"recollect\[redis\]"):
+        RedisStore("redis://localhost")
