@@ -72,12 +72,12 @@ def test_others_are_served_only_with_keys(
     said = recollect("serve", trained, "--store", tmp_path / "store", "--host", "0.0.0.0")
     assert said.code == 2 and "set RECOLLECT_READ_KEY and RECOLLECT_WRITE_KEY" in said.error
     monkeypatch.setenv("RECOLLECT_WRITE_KEY", "short")
-    assert "at least 16" in recollect("serve", trained, "--store", tmp_path / "store").error
+    assert "it needs 16 or more" in recollect("serve", trained, "--store", tmp_path / "store").error
     assert not (tmp_path / "store").exists()
 
 
 def test_keys_come_from_the_environment_or_a_file(trained: Path, tmp_path: Path) -> None:
-    (tmp_path / "key").write_text("reading-reading-reading\n")
+    (tmp_path / "key").write_text("another-another-another\nreading-reading-reading\n")
     keys = {"RECOLLECT_WRITE_KEY": "writing-writing-writing", "RECOLLECT_READ_KEY_FILE": str(tmp_path / "key")}
     with running(trained, tmp_path / "store", "--host", "0.0.0.0", **keys) as (_, writer):
         writer.post("/events", {"user": 7, "item": "item 1"})

@@ -7,7 +7,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import uvicorn
@@ -57,7 +57,7 @@ class Client:
 
 
 @contextlib.contextmanager
-def serving(engine: Engine, **keys: str | None) -> Iterator[Client]:
+def serving(engine: Engine, **keys: Sequence[str]) -> Iterator[Client]:
     """The server as `recollect serve` starts it, in a thread."""
     app = create_app(Service(engine, save_seconds=0.2), **keys)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", server_header=False))

@@ -191,8 +191,9 @@ def test_only_json_is_taken_so_that_no_page_elsewhere_can_send_events(client: Cl
 
 
 def test_keys_for_reading_and_writing(engine: Engine) -> None:
-    with serving(engine, read_key="reads", write_key="writes") as nobody:
+    with serving(engine, read_keys=["reads"], write_keys=["older", "writes"]) as nobody:
         reader, writer, wrong = (Client(nobody.port, key) for key in ("reads", "writes", "wrong"))
+        assert Client(nobody.port, "older").request("DELETE", "/users/ann")[0] == 404  # while keys are changed
         event = {"user": "ann", "item": "item-01"}
         for client, allowed in ((nobody, (401, 401)), (wrong, (401, 401)), (reader, (401, 200)), (writer, (200, 200))):
             assert client.request("POST", "/events", event)[0] == allowed[0]
@@ -203,7 +204,7 @@ def test_keys_for_reading_and_writing(engine: Engine) -> None:
         _, answer, headers = nobody.request("GET", "/recommendations?user=ann")
         assert headers["www-authenticate"] == "Bearer" and "key" in answer["error"]
         assert nobody.request("GET", "/healthz", headers={"Host": "shop.example"})[0] == 200
-    with serving(engine, write_key="writes") as nobody:  # reading is open then
+    with serving(engine, write_keys=["writes"]) as nobody:  # reading is open then
         assert nobody.request("GET", "/recommendations?user=ann")[0] == 200
         assert nobody.request("POST", "/events", {"user": "ann", "item": "x"})[0] == 401
 

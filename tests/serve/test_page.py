@@ -147,7 +147,7 @@ def test_it_fits_a_phone_in_light_and_dark(browser: Browser, client: Client, sch
 
 
 def test_a_key_is_asked_for_where_the_server_has_one(browser: Browser, engine: Engine) -> None:
-    with serving(engine, read_key="reading", write_key="writing") as nobody:
+    with serving(engine, read_keys=["reading"], write_keys=["writing"]) as nobody:
         Client(nobody.port, "writing").post("/events", {"events": events(12)})
         one = Watched(browser, nobody.port)
         page = one.page

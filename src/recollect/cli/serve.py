@@ -18,6 +18,8 @@ READ_KEY, WRITE_KEY = "RECOLLECT_READ_KEY", "RECOLLECT_WRITE_KEY"
 LEAST_KEY = 16
 """Characters of a key."""
 
+Keys = tuple[str, ...]
+
 Store = Annotated[
     str,
     typer.Option(
@@ -52,7 +54,7 @@ def serve(
     the new model.
 
     Keys are taken from the environment: `RECOLLECT_READ_KEY` and `RECOLLECT_WRITE_KEY`, or `..._FILE` for a file that
-    holds one. Without keys only this machine is served.
+    holds them; several, with spaces between, while one is changed. Without keys only this machine is served.
 
     Examples:
 
@@ -62,8 +64,8 @@ def serve(
     """
     from recollect.config import ConfigError
 
-    read_key, write_key = _key(READ_KEY), _key(WRITE_KEY)
-    if host not in ("127.0.0.1", "localhost", "::1") and None in (read_key, write_key):
+    read_keys, write_keys = _keys(READ_KEY), _keys(WRITE_KEY)
+    if host not in ("127.0.0.1", "localhost", "::1") and not (read_keys and write_keys):
         raise ConfigError(
             f"to listen on {host}, where others can reach it, set {READ_KEY} and {WRITE_KEY} to keys of your own"
         )
@@ -82,10 +84,10 @@ def serve(
             err=True,
         )
         service = Service(engine, keep_seconds=None if keep is None else 86_400 * keep)
-        _listen(service, run, host, port, read_key, write_key)
+        _listen(service, run, host, port, read_keys, write_keys)
 
 
-def _listen(service: Service, run: Path, host: str, port: int, read_key: str | None, write_key: str | None) -> None:
+def _listen(service: Service, run: Path, host: str, port: int, read_keys: Keys, write_keys: Keys) -> None:
     import asyncio
     import logging
 
@@ -120,20 +122,22 @@ def _listen(service: Service, run: Path, host: str, port: int, read_key: str | N
             await service.swap(artifact)
             typer.echo(f"answering with {artifact.name} [{artifact.digest}] now", err=True)
 
-    app = create_app(service, read_key=read_key, write_key=write_key)
+    app = create_app(service, read_keys=read_keys, write_keys=write_keys)
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: None)  # the server ends in order on both, and hands them on to this afterwards
     config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
     Server(config).run()
 
 
-def _key(name: str) -> str | None:
-    """A key from the environment, or from the file named there. Raises ConfigError for one that is easily guessed."""
+def _keys(name: str) -> Keys:
+    """Keys from the environment, or from the file named there. Raises ConfigError for one that is easily guessed."""
     from recollect.config import ConfigError
 
-    key = os.environ.get(name)
+    text = os.environ.get(name, "")
     if path := os.environ.get(f"{name}_FILE"):
-        key = Path(path).read_text(encoding="utf-8").strip()
-    if key is not None and len(key) < LEAST_KEY:
-        raise ConfigError(f"{name} has {len(key)} characters; a key has at least {LEAST_KEY}, drawn at random")
-    return key
+        text = Path(path).read_text(encoding="utf-8")
+    keys = tuple(text.split())
+    for key in keys:
+        if len(key) < LEAST_KEY:
+            raise ConfigError(f"{name}: a key has {len(key)} characters; it needs {LEAST_KEY} or more, drawn at random")
+    return keys

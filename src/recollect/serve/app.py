@@ -63,11 +63,11 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": wire.Problem, "description": what[status]} for status in statuses}
 
 
-def create_app(service: Service, *, read_key: str | None = None, write_key: str | None = None) -> FastAPI:
+def create_app(service: Service, *, read_keys: Sequence[str] = (), write_keys: Sequence[str] = ()) -> FastAPI:
     """The application over a service, which it starts and stops with itself.
 
-    With a `read_key`, reading needs it or the write key; with a `write_key`, writing needs it. Without any key only
-    requests for a name of this machine (`LOOPBACK`) are answered.
+    With `read_keys`, reading needs one of them or of the write keys; with `write_keys`, writing needs one of them.
+    Without any key only requests for a name of this machine (`LOOPBACK`) are answered.
     """
 
     @contextlib.asynccontextmanager
@@ -86,10 +86,10 @@ def create_app(service: Service, *, read_key: str | None = None, write_key: str 
         redirect_slashes=False,
     )
     meters = Meters(service)
-    keyless = read_key is None and write_key is None
+    keyless = not read_keys and not write_keys
 
-    def guarded(*accepted: str | None) -> Callable[..., None]:
-        keys = [key.encode() for key in accepted if key is not None]
+    def guarded(accepted: Sequence[str]) -> Callable[..., None]:
+        keys = [key.encode() for key in accepted]
 
         def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
             offered = b"" if given is None else given.credentials.encode()
@@ -98,8 +98,8 @@ def create_app(service: Service, *, read_key: str | None = None, write_key: str 
 
         return check
 
-    reading = [Depends(guarded(*([read_key, write_key] if read_key is not None else [])))]
-    writing = [Depends(guarded(write_key))]
+    reading = [Depends(guarded([*read_keys, *write_keys] if read_keys else []))]
+    writing = [Depends(guarded(write_keys))]
 
     @app.post(
         "/events",

@@ -1,0 +1,25 @@
+# The memory service in a container, as a user without rights. Build and run:
+#
+#   docker build -t recollect .
+#   docker run -p 8000:8000 -v ./runs/first:/model:ro -v recollect-store:/store \
+#       -e RECOLLECT_READ_KEY=... -e RECOLLECT_WRITE_KEY=... recollect
+#
+# A build of torch without CUDA makes it a few gigabytes smaller: --build-arg PIP_ARGS="--index-url ..." with the index
+# of your choice.
+FROM python:3.12-slim
+
+ARG PIP_ARGS=""
+WORKDIR /src
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY src src
+RUN pip install --no-cache-dir $PIP_ARGS -c constraints.txt ".[redis]" && rm -rf /src
+
+RUN useradd --system --uid 10001 recollect && mkdir /store && chown recollect /store
+USER recollect
+WORKDIR /store
+VOLUME /store
+EXPOSE 8000
+ENV OMP_NUM_THREADS=1
+HEALTHCHECK CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+ENTRYPOINT ["recollect", "serve"]
+CMD ["/model", "--store", "/store", "--host", "0.0.0.0"]
