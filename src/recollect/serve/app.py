@@ -10,13 +10,14 @@ import contextlib
 import hmac
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from importlib.resources import files
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from recollect import __version__
@@ -88,18 +89,19 @@ def create_app(service: Service, *, read_keys: Sequence[str] = (), write_keys: S
     meters = Meters(service)
     keyless = not read_keys and not write_keys
 
-    def guarded(accepted: Sequence[str]) -> Callable[..., None]:
+    def guarded(accepted: Sequence[str]) -> list[Any]:
+        """What a route depends on, so that only those with one of these keys may use it."""
         keys = [key.encode() for key in accepted]
 
         def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
             offered = b"" if given is None else given.credentials.encode()
-            if keys and not any(hmac.compare_digest(offered, key) for key in keys):
+            if not any(hmac.compare_digest(offered, key) for key in keys):
                 raise HTTPException(401, "this needs a key: Authorization: Bearer KEY", {"WWW-Authenticate": "Bearer"})
 
-        return check
+        return [Depends(check)] if keys else []
 
-    reading = [Depends(guarded([*read_keys, *write_keys] if read_keys else []))]
-    writing = [Depends(guarded(write_keys))]
+    reading = guarded([*read_keys, *write_keys] if read_keys else [])
+    writing = guarded(write_keys)
 
     @app.post(
         "/events",
@@ -133,7 +135,7 @@ def create_app(service: Service, *, read_keys: Sequence[str] = (), write_keys: S
     )
     async def recommend_for(user: wire.Id, k: wire.K = 10, seen: wire.Seen = "hidden") -> wire.ListOut:
         """The next items for a user."""
-        return await answer(wire.Question(user=user, k=k, seen=seen))
+        return await answer(wire.UserQuestion(user=user, k=k, seen=seen))
 
     @app.post(
         "/recommendations",
@@ -142,34 +144,29 @@ def create_app(service: Service, *, read_keys: Sequence[str] = (), write_keys: S
         responses=problems(400, 401, 408, 413, 422, 503),
     )
     async def recommend_to(body: wire.Question) -> wire.ListOut:
-        """The next items for a user, or after a history of nobody's; with allow and deny lists for a user."""
+        """The next items for a user, or after a history of nobody's."""
         return await answer(body)
 
-    async def answer(question: wire.Question) -> wire.ListOut:
-        if (question.user is None) == (question.history is None):
-            raise HTTPException(422, "give either user or history")
+    async def answer(question: wire.UserQuestion | wire.HistoryQuestion) -> wire.ListOut:
         artifact = service.engine.artifact
-        about = {"model": artifact.name, "digest": artifact.digest}
-        if question.history is not None:
-            if question.allow is not None or question.deny:
-                raise HTTPException(422, "allow and deny go with user")
+        if isinstance(question, wire.HistoryQuestion):
             found = await service.recommend_after(question.history, question.k, question.seen)
             meters.list_given("history")
             return wire.ListOut(
-                **about,
+                model=artifact.name,
+                digest=artifact.digest,
                 source="history",
                 events=len(question.history),
                 long_weight=None,
                 unknown=[str(one) for one in found.unknown],
                 items=rows(found.items),
             )
-        assert question.user is not None
         allow = None if question.allow is None else frozenset(question.allow)
         asked = Asked(question.user, question.k, question.seen, allow, frozenset(question.deny))
         given = await service.recommend(asked)
         meters.list_given(given.source)
         return wire.ListOut(
-            model=about["model"],
+            model=artifact.name,
             digest=given.digest,
             source=given.source,
             events=given.events,
@@ -242,10 +239,12 @@ def create_app(service: Service, *, read_keys: Sequence[str] = (), write_keys: S
         await asyncio.to_thread(service.engine.store.profile, "-")
         return {"status": "ready", "digest": service.engine.artifact.digest}
 
-    @app.get("/metrics", dependencies=reading, responses=problems(401))
+    text: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+    @app.get("/metrics", dependencies=reading, response_class=Response, responses={**text, **problems(401)})
     async def metrics() -> Response:
         """For Prometheus."""
-        return Response(meters.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return PlainTextResponse(meters.text())
 
     _say_errors(app)
     app.add_middleware(Timed, meters=meters)
@@ -269,13 +268,22 @@ def _say_errors(app: FastAPI) -> None:
     @app.exception_handler(404)
     @app.exception_handler(405)
     @app.exception_handler(HTTPException)
-    async def refused(_: Request, error: HTTPException) -> Response:
-        return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+    async def refused(request: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers or {})
+        if error.status_code == 405:  # all methods of the path: the framework tells those of one function
+            fitting = (route for route in app.routes if isinstance(route, APIRoute))
+            path = request.url.path
+            methods = {method for route in fitting if route.path_regex.match(path) for method in route.methods or ()}
+            headers["allow"] = ", ".join(sorted(methods))
+        return problem(error.status_code, str(error.detail), headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        place = [str(part) for part in first["loc"][1:] if part not in wire.TAGS]
+        # The form that a body has stands first, for none of its fields.
+        place = [str(part) for part in first["loc"][1:]]
+        if error.body is not None and place[:1] in (["one"], ["many"], ["user"], ["history"]):
+            place = place[1:]
         where = ".".join(place)[:200]
         return problem(422, f"{where}: {first['msg']}" if where else str(first["msg"]))
 

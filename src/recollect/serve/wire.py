@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     StringConstraints,
     Tag,
+    WithJsonSchema,
 )
 
 from recollect.serve.records import ID_BYTES
@@ -24,9 +25,16 @@ FUTURE_SECONDS = 86_400
 """How far ahead of the server's clock an event's time may be: one in milliseconds would make all later ones late."""
 
 
+def _whole(value: object) -> object:
+    """To JSON 5.0 is the integer 5."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _text(value: object) -> object:
     """Integers are ids as well."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    value = _whole(value)
+    number = isinstance(value, int) and not isinstance(value, bool) and -(1 << 63) <= value < 1 << 63
+    return str(value) if number else value
 
 
 def _fits(value: str) -> str:
@@ -40,8 +48,14 @@ def _fits(value: str) -> str:
 
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=ID_BYTES)]
-Id = Annotated[_Text, BeforeValidator(_text), AfterValidator(_fits)]
-Time = Annotated[int, Field(strict=True, ge=-(1 << 40), le=1 << 40)]
+_NUMBER_OR_TEXT = {
+    "anyOf": [
+        {"type": "string", "minLength": 1, "maxLength": ID_BYTES},
+        {"type": "integer", "minimum": -(1 << 63), "maximum": (1 << 63) - 1},
+    ]
+}
+Id = Annotated[_Text, BeforeValidator(_text), AfterValidator(_fits), WithJsonSchema(_NUMBER_OR_TEXT, "validation")]
+Time = Annotated[int, Field(strict=True, ge=-(1 << 40), le=1 << 40), BeforeValidator(_whole)]
 Seen = Literal["hidden", "allowed"]
 K = Annotated[int, Field(ge=1, le=MOST_ITEMS)]
 
@@ -63,10 +77,6 @@ class EventsIn(_Strict):
     """Several events, in the order they happened."""
 
     events: Annotated[list[EventIn], Field(min_length=1, max_length=MOST_EVENTS)]
-
-
-TAGS = ("one", "many")
-"""Which of two forms a body has; it stands in the place of an error."""
 
 
 def _how_many(body: object) -> str:
@@ -93,15 +103,32 @@ class EventsOut(_Strict):
     events: list[EventOut]
 
 
-class Question(_Strict):
-    """Of a known `user`, or of anybody with this `history` of item ids, oldest first."""
+class UserQuestion(_Strict):
+    """Of a user. Only items in `allow` are answers, where it is given, and none in `deny`."""
 
-    user: Id | None = None
-    history: Annotated[list[Id], Field(max_length=MOST_HISTORY)] | None = None
+    user: Id
     k: K = 10
     seen: Seen = "hidden"
     allow: Annotated[list[Id], Field(max_length=MOST_LISTED)] | None = None
     deny: Annotated[list[Id], Field(max_length=MOST_LISTED)] = []
+
+
+class HistoryQuestion(_Strict):
+    """Of anybody with this history of item ids, oldest first; nothing of it is kept."""
+
+    history: Annotated[list[Id], Field(max_length=MOST_HISTORY)]
+    k: K = 10
+    seen: Seen = "hidden"
+
+
+def _of_whom(body: object) -> str:
+    return "history" if isinstance(body, HistoryQuestion) or (isinstance(body, dict) and "history" in body) else "user"
+
+
+Question = Annotated[
+    Annotated[UserQuestion, Tag("user")] | Annotated[HistoryQuestion, Tag("history")],
+    Discriminator(_of_whom),
+]
 
 
 class ItemOut(_Strict):
