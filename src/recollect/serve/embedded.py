@@ -7,6 +7,7 @@ journal before anything else is done. A damaged index is made anew from the jour
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +25,9 @@ from recollect.serve.store import Arrival, Mark, Past, Profile, Receipt, Saved, 
 JOURNAL, INDEX = "journal", "index"
 """Folders in the folder of the store. The second may be deleted while nobody uses it: it is made again."""
 
+FULL_BYTES = 1 << 20
+"""A disk with less room is called full."""
+
 CHUNK = 10_000
 """Records applied in one transaction where many are."""
 
@@ -38,7 +42,8 @@ class EmbeddedStore:
     def __init__(self, folder: Path, *, segment_bytes: int = SEGMENT_BYTES) -> None:
         self.folder = folder
         self._writing = threading.RLock()  # readers do not wait for the disk
-        self._behind = True  # until it is known not to be
+        # Until known otherwise, the index lacks records of the journal, and acknowledged ones among them.
+        self._behind = self._partial = True
         try:
             self._journal = Journal(folder / JOURNAL, segment_bytes=segment_bytes)
         except JournalError as error:
@@ -153,13 +158,15 @@ class EmbeddedStore:
         try:
             self._index.apply(enumerate(records, first), self._journal.last)
         except (lmdb.Error, IndexDamagedError, OSError) as error:
-            # Durable, but sent again it would not be known: nothing is acknowledged until the index has it.
+            # Durable, but sent again it would not be known: nothing is acknowledged until the index has it. All that
+            # was acknowledged is there, so reading goes on.
             self._behind = True
-            raise StoreError(f"{self.folder / INDEX}: {error}; send it again, with the same ids") from None
+            raise StoreError(f"{self._why(error)}; send it again, with the same ids") from None
 
     def _ask(self, question: Callable[Concatenate[Index, _P], _T], *given: _P.args, **named: _P.kwargs) -> _T:
-        """Ask the index, when it has all that the journal has. A damaged one is made anew and asked again."""
-        self._catch_up()
+        """Ask the index, which has all that was acknowledged. A damaged one is made anew and asked again."""
+        if self._partial:
+            self._catch_up()
         index = self._index
         try:
             try:
@@ -171,7 +178,12 @@ class EmbeddedStore:
                 self._catch_up()
                 return question(self._index, *given, **named)
         except (lmdb.Error, IndexDamagedError, OSError) as error:
-            raise StoreError(f"{self.folder / INDEX}: {error}") from None
+            raise StoreError(self._why(error)) from None
+
+    def _why(self, error: Exception) -> str:
+        """What a failure of the index comes from; its library says no more of a full disk than that a write failed."""
+        full = shutil.disk_usage(self.folder).free < FULL_BYTES
+        return f"{self.folder / INDEX}: {'the disk is full' if full else error}"
 
     def _open_index(self) -> Index:
         folder = self.folder / INDEX
@@ -199,8 +211,8 @@ class EmbeddedStore:
             except JournalError as error:
                 raise StoreError(str(error)) from None
             except (lmdb.Error, IndexDamagedError, OSError) as error:
-                raise StoreError(f"{self.folder / INDEX}: {error}") from None
-            self._behind = False
+                raise StoreError(self._why(error)) from None
+            self._behind = self._partial = False
 
     def _follow(self) -> None:
         there = self._index.applied
@@ -218,7 +230,7 @@ class EmbeddedStore:
         _log.warning("%s; it is made anew from the journal", error)
         self._index.abandon()
         self._index = self._open_index()
-        self._behind = True
+        self._behind = self._partial = True
 
 
 def _chunks(records: Iterator[tuple[int, Event | Forget]]) -> Iterator[list[tuple[int, Event | Forget]]]:
