@@ -7,6 +7,7 @@ import http.client
 import random
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ import pytest
 from recollect.artifact import load
 from recollect.recommend import Recommendation, recommend
 from recollect.serve.embedded import EmbeddedStore
+from recollect.serve.redis import RedisStore
+from recollect.serve.store import Store
 
+from ..serve.redis_server import DURABLE, Server
 from ..serve.running import Client
 from ..serve.test_engine import alike
 from .test_serve import running
@@ -28,70 +32,119 @@ class Sender(threading.Thread):
     def __init__(self, user: int) -> None:
         super().__init__()
         self.user, self.acknowledged = user, 0
-        self.client: Client | None = None
+        self.clients: list[Client] = []
         self.ended = threading.Event()
 
     def run(self) -> None:
         chance = random.Random(self.user)
         while not self.ended.is_set():
-            client, first = self.client, max(0, self.acknowledged - 3)
+            first = max(0, self.acknowledged - 3)
             last = self.acknowledged + chance.randint(1, 8)
             batch = [
                 {"user": self.user, "item": f"item {n % 24}", "time": 1_700_000_000 + n, "id": f"id-{n}"}
                 for n in range(first, last)
             ]
-            with contextlib.suppress(OSError, http.client.HTTPException, AttributeError):
-                status, answer, _ = client.request("POST", "/events", {"events": batch})  # type: ignore[union-attr]
-                assert status == 200, answer
-                assert all(row["outcome"] == "repeated" for row in answer["events"][: self.acknowledged - first])
-                self.acknowledged = last
-                if chance.random() < 0.3:
-                    assert client.get(f"/recommendations?user={self.user}")["events"] >= last  # type: ignore[union-attr]
-                continue
+            with contextlib.suppress(OSError, http.client.HTTPException, IndexError):
+                status, answer, _ = chance.choice(self.clients).request("POST", "/events", {"events": batch})
+                if status == 200:
+                    assert all(row["outcome"] == "repeated" for row in answer["events"][: self.acknowledged - first])
+                    self.acknowledged = last
+                    if chance.random() < 0.3:
+                        path = f"/recommendations?user={self.user}"
+                        status, answer, _ = chance.choice(self.clients).request("GET", path)
+                        assert status == 503 or answer["events"] >= last, answer
+                    continue
+                assert status == 503, answer
             time.sleep(0.02)
 
 
-@pytest.mark.long
-def test_killed_twenty_times_under_load(trained: Path, tmp_path: Path) -> None:
-    chance, store = random.Random(1), tmp_path / "store"
+@contextlib.contextmanager
+def sending() -> Iterator[list[Sender]]:
+    """Everybody sends while this lasts; they were all answered rightly, and much was acknowledged."""
     senders = [Sender(user) for user in range(USERS)]
+    for sender in senders:
+        sender.start()
     try:
-        for turn in range(20):
-            with running(trained, store) as (process, client):
-                for sender in senders:
-                    sender.client = client
-                    if turn == 0:
-                        sender.start()
-                time.sleep(chance.uniform(0.0, 1.5))
-                process.kill()
-                process.wait()
-            assert all(sender.is_alive() for sender in senders), "a sender was told something wrong"
+        yield senders
+        assert all(sender.is_alive() for sender in senders), "a sender was told something wrong"
     finally:
         for sender in senders:
             sender.ended.set()
         for sender in senders:
             sender.join()
     assert sum(sender.acknowledged for sender in senders) > 500
-    with EmbeddedStore(store) as kept:
-        for sender in senders:
-            items = [item for item, _ in kept.past(str(sender.user)).events]
-            assert items == [f"item {n % 24}" for n in range(len(items))]
-            assert sender.acknowledged <= len(items) <= sender.acknowledged + 8
-            (saved,) = kept.saved([str(sender.user)])
-            if saved is not None:
-                assert not kept.past(str(sender.user), saved.mark).anew
+
+
+def whole(store: Store, senders: list[Sender]) -> None:
+    """Each user's events are there once and in order, and the saved memories are good for going on."""
+    for sender in senders:
+        past = store.past(str(sender.user)).events
+        items = [item for item, _ in past]
+        assert items == [f"item {n % 24}" for n in range(len(items))]
+        assert sender.acknowledged <= len(items) <= sender.acknowledged + 8
+        (saved,) = store.saved([str(sender.user)])
+        if saved is not None:
+            since = store.past(str(sender.user), saved.mark)
+            assert not since.anew and since.events == past[saved.mark.count :]
+
+
+def lists_are_those_of(histories: dict[str, list[tuple[str, int]]], run: Path, client: Client) -> None:
+    artifact = load(run)
+    for user, past in histories.items():
+        answer = client.get(f"/recommendations?user={user}&seen=allowed")
+        items, times = [item for item, _ in past], [when for _, when in past]
+        (wanted,) = recommend(
+            artifact.model, artifact.items, [items], times=[times], titles=artifact.titles, seen="allowed"
+        )
+        assert answer["events"] == len(past)
+        alike([Recommendation(**row) for row in answer["items"]], list(wanted))
+
+
+@pytest.mark.long
+def test_killed_twenty_times_under_load(trained: Path, tmp_path: Path) -> None:
+    chance, store = random.Random(1), str(tmp_path / "store")
+    with sending() as senders:
+        for _ in range(20):
+            with running(trained, store) as (process, client):
+                for sender in senders:
+                    sender.clients = [client]
+                time.sleep(chance.uniform(0.0, 1.5))
+                process.kill()
+                process.wait()
+    with EmbeddedStore(Path(store)) as kept:
+        whole(kept, senders)
         histories = {str(sender.user): kept.past(str(sender.user)).events for sender in senders}
-    artifact = load(trained)
     with running(trained, store) as (_, client):
-        for user, past in histories.items():
-            answer = client.get(f"/recommendations?user={user}&seen=allowed")
-            (wanted,) = recommend(
-                artifact.model,
-                artifact.items,
-                [[item for item, _ in past]],
-                times=[[when for _, when in past]],
-                titles=artifact.titles,
-                seen="allowed",
-            )
-            assert answer["events"] == len(past)
-            alike([Recommendation(**row) for row in answer["items"]], list(wanted))
+        lists_are_those_of(histories, trained, client)
+
+
+@pytest.mark.long
+def test_two_workers_and_their_redis_killed_under_load(trained: Path, tmp_path: Path) -> None:
+    chance, redis = random.Random(2), Server(tmp_path, *DURABLE)
+    workers = [contextlib.ExitStack(), contextlib.ExitStack()]
+    try:
+        made = [one.enter_context(running(trained, redis.url)) for one in workers]
+        with sending() as senders:
+            for turn in range(9):
+                for sender in senders:
+                    sender.clients = [client for _, client in made]
+                time.sleep(chance.uniform(0.3, 1.5))
+                if turn % 3 == 2:
+                    redis.kill()
+                    time.sleep(0.2)
+                    redis.start()
+                else:
+                    which = chance.randrange(2)
+                    made[which][0].kill()
+                    workers[which].close()
+                    made[which] = workers[which].enter_context(running(trained, redis.url))
+            time.sleep(1)
+        with RedisStore(redis.url) as kept:
+            whole(kept, senders)
+            histories = {str(sender.user): kept.past(str(sender.user)).events for sender in senders}
+        for _, client in made:
+            lists_are_those_of(histories, trained, client)
+    finally:
+        for one in workers:
+            one.close()
+        redis.kill()
