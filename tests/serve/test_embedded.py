@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -130,6 +131,7 @@ def test_a_changed_value_is_found_and_the_index_made_anew(folder: Path, caplog: 
     with EmbeddedStore(folder) as store:
         store.append(arrivals(50), 0)
     file = folder / INDEX / "data.mdb"
+    (folder / INDEX / index.SEAL).unlink()  # as if it had not been closed
     data = file.read_bytes()
     assert data.count(b"item-17") > 1  # in the event, and in the set of what was seen
     file.write_bytes(data.replace(b"item-17", b"item-71"))
@@ -137,6 +139,22 @@ def test_a_changed_value_is_found_and_the_index_made_anew(folder: Path, caplog: 
         assert store.past("ann").events[17] == ("item-17", 1017)
         assert "made anew" in caplog.text
         assert not (folder / INDEX / index.DAMAGED).exists()
+
+
+def test_a_page_that_a_disk_has_changed_is_found_wherever_it_is(folder: Path, tmp_path: Path) -> None:
+    with EmbeddedStore(folder) as store:
+        store.append([one for user in range(20) for one in arrivals(50, f"user-{user}")], 0)
+    whole, chance = (folder / INDEX / index.DATA).read_bytes(), random.Random(1)
+    for turn in range(25):
+        copy = Path(shutil.copytree(folder, tmp_path / str(turn)))
+        data, place = bytearray(whole), chance.randrange(len(whole))
+        data[place : place + 64] = chance.randbytes(len(data[place : place + 64]))
+        (copy / INDEX / index.DATA).write_bytes(data)
+        with EmbeddedStore(copy) as store:
+            for user in range(20):
+                name = f"user-{user}"
+                assert store.past(name).events == [(f"item-{n}", 1000 + n) for n in range(50)]
+                assert {one.outcome for one in store.append(arrivals(50, name), 0)} == {"repeated"}
 
 
 def test_a_journal_that_lost_its_end_is_refused(folder: Path) -> None:
@@ -180,7 +198,8 @@ def test_what_was_forgotten_is_gone_from_every_file(folder: Path) -> None:
         assert store.append(arrivals(1, first=7), 0)[0].outcome == "repeated"
         files = [path for path in folder.rglob("*") if path.is_file()]
         assert len(files) >= 3 and not any(b"secret" in path.read_bytes() for path in files)
-    assert len(files) == len([path for path in folder.rglob("*") if path.is_file()])
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert not any(b"secret" in path.read_bytes() for path in files) and not (folder / "index.new").exists()
 
 
 def test_an_index_found_damaged_while_appending_is_made_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

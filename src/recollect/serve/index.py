@@ -2,7 +2,8 @@
 
 All of it is made from the journal, up to record `applied`, and is made again wherever it is behind, lost or damaged. So
 nothing here is synced when an event is acknowledged; the kernel keeps it when the process is killed, and an index that
-may have been torn by a power cut is thrown away when it is opened. Every value has a checksum.
+may have been torn by a power cut is thrown away when it is opened. A closed index has a digest over all of it, and
+the values that answers are made of have checksums.
 
 Keys begin with the user's number, which is the journal's number of their first event.
 """
@@ -11,13 +12,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import os
 import shutil
 import struct
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
 from pathlib import Path
 
 import lmdb
@@ -27,6 +28,9 @@ from recollect.serve.store import Mark, Past, Profile, Saved
 
 MAP_BYTES = 1 << 40
 """Addresses, not bytes on disk: the file grows as it is filled."""
+
+DATA, SEAL = "data.mdb", "seal"
+"""The library's file, and a digest of it that is written when the index is closed and checked when it is opened."""
 
 DAMAGED = "damaged"
 """A file of this name in the folder: throw the index away when it is opened."""
@@ -57,6 +61,7 @@ class Index:
             raise IndexDamagedError(f"{folder}: found damaged before")
         folder.mkdir(parents=True, exist_ok=True)
         with self._guarded():
+            self._unseal()
             self._environment = self._open()
         try:
             self._applied = self._take_over()
@@ -220,7 +225,7 @@ class Index:
             beside.mkdir()
             self._environment.copy(str(beside), compact=True)
             self._environment.close()
-            (beside / "data.mdb").replace(self.folder / "data.mdb")
+            (beside / DATA).replace(self.folder / DATA)
             self._environment = self._open()
             self._environment.sync(True)
             shutil.rmtree(beside, ignore_errors=True)
@@ -239,6 +244,19 @@ class Index:
                 self._environment.sync(True)
             finally:
                 self._environment.close()
+            (self.folder / SEAL).write_text(self._digest())
+
+    def _unseal(self) -> None:
+        """See that the file is what was closed. The library would follow a changed page wherever it leads."""
+        seal = self.folder / SEAL
+        if seal.exists():
+            if seal.read_text() != self._digest():
+                raise IndexDamagedError(f"{self.folder}: it is not what was closed")
+            seal.unlink()  # it is about to change
+
+    def _digest(self) -> str:
+        with (self.folder / DATA).open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()
 
     def _take_over(self) -> int:
         """See that the file can be trusted, and note that it is in use -> the newest record applied."""
@@ -257,7 +275,7 @@ class Index:
     def _open(self) -> lmdb.Environment:
         environment = lmdb.open(str(self.folder), map_size=MAP_BYTES, max_dbs=8, sync=False, mode=0o600)
         info, page = environment.info(), environment.stat()["psize"]
-        if (self.folder / "data.mdb").stat().st_size < (info["last_pgno"] + 1) * page:
+        if (self.folder / DATA).stat().st_size < (info["last_pgno"] + 1) * page:
             environment.close()
             raise IndexDamagedError(f"{self.folder}: the file has lost its end")  # reading there would kill the process
         names = (b"users", b"events", b"ids", b"seen", b"memories")
@@ -326,7 +344,7 @@ def _place(number: int, time: int, record: int) -> bytes:
 
 
 def _id_key(number: int, own: str) -> bytes:
-    return _NUMBER.pack(number) + blake2b(own.encode(), digest_size=16).digest()
+    return _NUMBER.pack(number) + hashlib.blake2b(own.encode(), digest_size=16).digest()
 
 
 def _checking(key: bytes, value: bytes) -> bytes:
