@@ -24,9 +24,9 @@ from recollect.contracts import Catalog, Events, Recommender
 from recollect.data.log import Vocabulary
 from recollect.models.sasrec import SASRec
 from recollect.models.xlstm_lsr import XLSTMLSR
-from recollect.serve.embedded import EmbeddedStore
 from recollect.serve.engine import Asked, Engine
-from recollect.serve.store import Arrival
+from recollect.serve.stores.contract import Arrival
+from recollect.serve.stores.embedded import EmbeddedStore
 
 ITEMS = 3706
 LENGTHS = (10, 1_000, 100_000)

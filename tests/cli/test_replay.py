@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from recollect.data.parquet import read_columns
-from recollect.serve.embedded import EmbeddedStore
+from recollect.serve.stores.embedded import EmbeddedStore
 
-from ..serve.redis_server import Server, server
+from ..serve.stores.redis_server import Server, server
 from .conftest import Command
 
 __all__ = ["server"]  # a fixture

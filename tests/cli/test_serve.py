@@ -17,7 +17,7 @@ import pytest
 
 from recollect.cli import main
 
-from ..serve.running import Client
+from ..serve.http.running import Client
 from .conftest import Command
 
 

@@ -14,12 +14,12 @@ import pytest
 
 from recollect.artifact import load
 from recollect.recommend import Recommendation, recommend
-from recollect.serve.embedded import EmbeddedStore
-from recollect.serve.redis import RedisStore
-from recollect.serve.store import Store
+from recollect.serve.stores.contract import Store
+from recollect.serve.stores.embedded import EmbeddedStore
+from recollect.serve.stores.redis import RedisStore
 
-from ..serve.redis_server import DURABLE, Server
-from ..serve.running import Client
+from ..serve.http.running import Client
+from ..serve.stores.redis_server import DURABLE, Server
 from ..serve.test_engine import alike
 from .test_serve import running
 

@@ -19,10 +19,10 @@ from recollect.contracts import State
 from recollect.data.log import DataError
 from recollect.recommend import Recommendation, recommend
 from recollect.serve import engine as module
-from recollect.serve.embedded import EmbeddedStore
 from recollect.serve.engine import Asked, Engine
-from recollect.serve.store import Arrival, Store
-from recollect.serve.volatile import VolatileStore
+from recollect.serve.stores.contract import Arrival, Store
+from recollect.serve.stores.embedded import EmbeddedStore
+from recollect.serve.stores.volatile import VolatileStore
 
 from ..conformance.material import SIZE, START
 from .material import ITEMS, artifact
@@ -270,7 +270,7 @@ def test_many_users_are_advanced_in_parts(monkeypatch: pytest.MonkeyPatch) -> No
     answers = one.recommend([Asked(user, 5) for user in users])
     for user, answer in zip(users[1:], answers[1:], strict=True):
         alike(answer.items, offline(one.artifact, one.store.past(user).events, 5))
-    assert list(one.rebuild()) == [7, 14, 21, 28, 29]
+    assert list(one.rebuild(7)) == [7, 14, 21, 28, 29]
 
 
 def test_a_state_is_not_shared_between_questions() -> None:

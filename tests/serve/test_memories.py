@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from recollect.contracts import State
 from recollect.serve import memories as module
 from recollect.serve.memories import Memories
-from recollect.serve.store import Mark
+from recollect.serve.stores.contract import Mark
 
 
 def state(values: Sequence[int]) -> State:

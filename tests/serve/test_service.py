@@ -9,8 +9,8 @@ import pytest
 
 from recollect.serve.engine import Asked, Engine
 from recollect.serve.service import Service
-from recollect.serve.store import Arrival
-from recollect.serve.volatile import VolatileStore
+from recollect.serve.stores.contract import Arrival
+from recollect.serve.stores.volatile import VolatileStore
 
 from .material import artifact
 from .test_engine import some

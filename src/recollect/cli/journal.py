@@ -22,9 +22,9 @@ def verify(
 
     Example: `recollect journal verify store`
     """
-    from recollect.serve.embedded import JOURNAL
-    from recollect.serve.journal import read, segments
-    from recollect.serve.records import Event
+    from recollect.serve.stores.embedded import JOURNAL
+    from recollect.serve.stores.journal import read, segments
+    from recollect.serve.stores.records import Event
 
     folder = store / JOURNAL
     events = forgotten = last = 0
@@ -53,9 +53,9 @@ def export(
     Example: `recollect journal export store --out events.parquet`
     """
     from recollect.data.parquet import write_blocks
-    from recollect.serve.embedded import JOURNAL
-    from recollect.serve.opening import is_url, opened
-    from recollect.serve.replay import export_journal, export_store
+    from recollect.serve.stores.embedded import JOURNAL
+    from recollect.serve.stores.opening import is_url, opened
+    from recollect.serve.stores.replay import export_journal, export_store
 
     if is_url(store):
         with opened(store) as kept:
@@ -71,8 +71,8 @@ def compact(store: Store) -> None:
 
     Example: `recollect journal compact store`
     """
-    from recollect.serve.embedded import JOURNAL, EmbeddedStore
-    from recollect.serve.journal import segments
+    from recollect.serve.stores.embedded import JOURNAL, EmbeddedStore
+    from recollect.serve.stores.journal import segments
 
     segments(store / JOURNAL)  # no folder is made where there is none
     with EmbeddedStore(store) as kept:

@@ -100,7 +100,10 @@ def _explain(error: Exception) -> tuple[str, int]:
     kinds["recollect.study.execute"] = ("Halted", 130)
     kinds["recollect.train.loop"] = ("Interrupted", 130)  # of training that is no run with a folder: the demo's rivals
     kinds |= {"recollect.data.log": ("DataError", 1), "recollect.artifact": ("ArtifactError", 1)}
-    kinds |= {"recollect.serve.store": ("StoreError", 1), "recollect.serve.journal": ("JournalError", 1)}
+    kinds |= {
+        "recollect.serve.stores.contract": ("StoreError", 1),
+        "recollect.serve.stores.journal": ("JournalError", 1),
+    }
     for module, (name, code) in kinds.items():
         if module in sys.modules and isinstance(error, getattr(sys.modules[module], name)):
             return str(error) or "interrupted", code

@@ -28,8 +28,8 @@ def replay(
     """
     from recollect.artifact import load
     from recollect.serve.engine import Engine
-    from recollect.serve.opening import is_url, opened
-    from recollect.serve.replay import replay
+    from recollect.serve.stores.opening import is_url, opened
+    from recollect.serve.stores.replay import replay
     from recollect.study.scoring import data_of
 
     artifact = load(run)

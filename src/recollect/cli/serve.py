@@ -72,8 +72,8 @@ def serve(
 
     from recollect.artifact import load
     from recollect.serve.engine import Engine
-    from recollect.serve.opening import is_url, opened
     from recollect.serve.service import Service
+    from recollect.serve.stores.opening import is_url, opened
 
     artifact = load(run)
     with opened(store) as kept:
@@ -95,7 +95,7 @@ def _listen(service: Service, run: Path, host: str, port: int, read_keys: Keys, 
     import uvicorn
 
     from recollect.artifact import ArtifactError, load
-    from recollect.serve.app import create_app
+    from recollect.serve.http.app import create_app
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     torch.set_num_threads(1)  # batches are small: a second thread costs more than it gives

@@ -24,7 +24,7 @@ from recollect.data.log import DataError
 from recollect.recommend import SCORE_CELLS, Recommendation, top
 from recollect.serve.layout import Layout
 from recollect.serve.memories import Memories
-from recollect.serve.store import Arrival, Mark, Past, Receipt, Saved, Store
+from recollect.serve.stores.contract import Arrival, Mark, Past, Receipt, Saved, Store
 
 ROOM = 256 << 20
 """Bytes of memories at hand."""
@@ -72,8 +72,9 @@ class Answer:
     """Of the user, as many as the memory holds; those of items that the model does not know count as well."""
     long_weight: float | None
     """How much comes from long-term memory; None where the model does not say, or there is no memory."""
+    model: str
+    """The name of the model that answers, and its digest."""
     digest: str
-    """Of the model."""
 
 
 class Engine:
@@ -255,6 +256,7 @@ class Engine:
                         "popularity" if profile is None else "memory",
                         0 if profile is None else profile.count,
                         None if weights is None or profile is None else weights[row],
+                        self._artifact.name,
                         self._artifact.digest,
                     )
                 )

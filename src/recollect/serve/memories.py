@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from recollect.contracts import State
-from recollect.serve.store import Mark
+from recollect.serve.stores.contract import Mark
 
 FIRST_ROWS = 256
 """Room made at first; it doubles until there is no more."""

@@ -18,7 +18,7 @@ from recollect.recommend import Answer as HistoryAnswer
 from recollect.recommend import recommend
 from recollect.serve.batcher import Batcher
 from recollect.serve.engine import Answer, Asked, Engine
-from recollect.serve.store import Arrival, Receipt, StoreError
+from recollect.serve.stores.contract import Arrival, Receipt, StoreError
 
 SAVE_SECONDS = 5.0
 """How often memories that have changed are saved; after a kill they are made again from as many seconds of events."""

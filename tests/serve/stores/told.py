@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from recollect.serve.store import Arrival, Mark, Saved, Store
-from recollect.serve.volatile import VolatileStore
+from recollect.serve.stores.contract import Arrival, Mark, Saved, Store
+from recollect.serve.stores.volatile import VolatileStore
 
 USERS, ITEMS = ["ann", "bob", "a" * 256, "\N{SNOWMAN}"], [f"item|{number}" for number in range(6)]
 ARRIVALS = st.builds(

@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from recollect.config import ConfigError
-from recollect.serve.records import Event
-from recollect.serve.store import Arrival, Mark, Past, Profile, Receipt, Saved, StoreError
+from recollect.serve.stores.contract import Arrival, Mark, Past, Profile, Receipt, Saved, StoreError
+from recollect.serve.stores.records import Event
 
 _ABOUT = struct.Struct("<12sQQqd")
 

@@ -13,12 +13,12 @@ from hypothesis import settings
 
 from recollect.config import ConfigError
 from recollect.serve.engine import Asked, Engine
-from recollect.serve.redis import RedisStore
-from recollect.serve.store import Arrival, Mark, Saved, StoreError
+from recollect.serve.stores.contract import Arrival, Mark, Saved, StoreError
+from recollect.serve.stores.redis import RedisStore
 
-from .material import artifact
+from ..material import artifact
+from ..test_engine import alike, offline, some
 from .redis_server import DURABLE, Server, server
-from .test_engine import alike, offline, some
 from .told import ToldTheSame
 
 __all__ = ["server"]  # a fixture

@@ -16,7 +16,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from recollect.serve.records import ID_BYTES
+from recollect.serve.stores.records import ID_BYTES
 
 MOST_EVENTS, MOST_ITEMS, MOST_HISTORY, MOST_LISTED = 1000, 1000, 10_000, 1000
 """Events in a request, items in a list, item ids in an anonymous history, ids in an allow or deny list."""

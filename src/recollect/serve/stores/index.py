@@ -23,8 +23,8 @@ from pathlib import Path
 
 import lmdb
 
-from recollect.serve.records import ID_BYTES, Event, Forget
-from recollect.serve.store import Mark, Past, Profile, Saved
+from recollect.serve.stores.contract import Mark, Past, Profile, Saved
+from recollect.serve.stores.records import ID_BYTES, Event, Forget
 
 MAP_BYTES = 1 << 40
 """Addresses, not bytes on disk: the file grows as it is filled."""

@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from recollect.serve.embedded import EmbeddedStore
-from recollect.serve.redis import RedisStore
-from recollect.serve.store import Store
+from recollect.serve.stores.contract import Store
+from recollect.serve.stores.embedded import EmbeddedStore
+from recollect.serve.stores.redis import RedisStore
 
 
 def is_url(place: str) -> bool:

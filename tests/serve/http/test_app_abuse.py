@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from recollect.serve.embedded import EmbeddedStore
 from recollect.serve.engine import Engine
+from recollect.serve.stores.embedded import EmbeddedStore
 
-from .material import artifact
+from ..material import artifact
 from .running import Client, serving
 from .test_app import events
 

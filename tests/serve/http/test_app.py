@@ -12,15 +12,15 @@ from urllib.parse import quote
 import pytest
 
 from recollect.recommend import Recommendation
-from recollect.serve import guard, wire
-from recollect.serve.embedded import EmbeddedStore
 from recollect.serve.engine import Engine
-from recollect.serve.store import StoreError
+from recollect.serve.http import guard, wire
+from recollect.serve.stores.contract import StoreError
+from recollect.serve.stores.embedded import EmbeddedStore
 
-from ..conformance.material import START
-from .material import ITEMS, artifact
+from ...conformance.material import START
+from ..material import ITEMS, artifact
+from ..test_engine import alike, offline
 from .running import Client, serving
-from .test_engine import alike, offline
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import rule
 
-from recollect.serve import embedded, index
-from recollect.serve.embedded import INDEX, JOURNAL, EmbeddedStore
-from recollect.serve.index import Index
-from recollect.serve.journal import Journal, read, segments
-from recollect.serve.store import Arrival, Mark, Saved, StoreError
+from recollect.serve.stores import embedded, index
+from recollect.serve.stores.contract import Arrival, Mark, Saved, StoreError
+from recollect.serve.stores.embedded import INDEX, JOURNAL, EmbeddedStore
+from recollect.serve.stores.index import Index
+from recollect.serve.stores.journal import Journal, read, segments
 
 from .told import USERS, ToldTheSame
 

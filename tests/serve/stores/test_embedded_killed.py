@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from recollect.serve.embedded import INDEX, EmbeddedStore
+from recollect.serve.stores.embedded import INDEX, EmbeddedStore
 
 USERS = 7
 
 WRITER = """
 import random, sys
 from pathlib import Path
-from recollect.serve.embedded import EmbeddedStore
-from recollect.serve.store import Arrival, Saved
+from recollect.serve.stores.embedded import EmbeddedStore
+from recollect.serve.stores.contract import Arrival, Saved
 
 folder, first, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 chance = random.Random(seed)

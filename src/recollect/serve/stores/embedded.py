@@ -17,10 +17,10 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import lmdb
 
-from recollect.serve.index import Index, IndexDamagedError
-from recollect.serve.journal import SEGMENT_BYTES, Journal, JournalError, read
-from recollect.serve.records import Event, Forget
-from recollect.serve.store import Arrival, Mark, Past, Profile, Receipt, Saved, StoreError
+from recollect.serve.stores.contract import Arrival, Mark, Past, Profile, Receipt, Saved, StoreError
+from recollect.serve.stores.index import Index, IndexDamagedError
+from recollect.serve.stores.journal import SEGMENT_BYTES, Journal, JournalError, read
+from recollect.serve.stores.records import Event, Forget
 
 JOURNAL, INDEX = "journal", "index"
 """Folders in the folder of the store. The second may be deleted while nobody uses it: it is made again."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recollect.serve.records import Event, Forget, Gone, Record, Start, following, from_line, to_line
+from recollect.serve.stores.records import Event, Forget, Gone, Record, Start, following, from_line, to_line
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 RECORDS = st.one_of(

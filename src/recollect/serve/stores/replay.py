@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from recollect.data.log import EventLog
-from recollect.serve.journal import valid
-from recollect.serve.records import Event
-from recollect.serve.store import Arrival, Store
+from recollect.serve.stores.contract import Arrival, Store
+from recollect.serve.stores.journal import valid
+from recollect.serve.stores.records import Event
 
 CHUNK = 4096
 """Events taken in with one sync."""

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recollect.serve import journal as module
-from recollect.serve.journal import Journal, JournalError, read, segments, valid
-from recollect.serve.records import Event, Forget
+from recollect.serve.stores import journal as module
+from recollect.serve.stores.journal import Journal, JournalError, read, segments, valid
+from recollect.serve.stores.records import Event, Forget
 
 
 def event(number: int, user: str = "ann") -> Event:

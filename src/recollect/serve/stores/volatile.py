@@ -7,8 +7,8 @@ import threading
 import uuid
 from collections.abc import Iterable, Sequence
 
-from recollect.serve.records import Event
-from recollect.serve.store import Arrival, Mark, Past, Profile, Receipt, Saved
+from recollect.serve.stores.contract import Arrival, Mark, Past, Profile, Receipt, Saved
+from recollect.serve.stores.records import Event
 
 
 @dataclasses.dataclass

@@ -12,8 +12,8 @@ from typing import Any
 
 import uvicorn
 
-from recollect.serve.app import create_app
 from recollect.serve.engine import Engine
+from recollect.serve.http.app import create_app
 from recollect.serve.service import Service
 
 

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from recollect.serve.records import FORMAT, Event, Forget, Gone, Record, Start, following, from_line, to_line
+from recollect.serve.stores.records import FORMAT, Event, Forget, Gone, Record, Start, following, from_line, to_line
 
 SEGMENT_BYTES = 64 << 20
 """A file that has grown to this is closed and another begun: what compaction rewrites at a time."""

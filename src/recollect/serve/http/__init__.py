@@ -1,0 +1,1 @@
+"""The service over HTTP: what is asked and answered, who may, and the page."""

@@ -1,0 +1,54 @@
+"""How the server is: alive, ready, and its figures for Prometheus. And the page, which is files."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.resources import files
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Response
+from fastapi.responses import PlainTextResponse
+
+from recollect.serve.http.errors import problems
+from recollect.serve.http.keys import Keys
+from recollect.serve.http.meters import Meters
+from recollect.serve.service import Service
+
+PAGE = {
+    "index.html": "text/html; charset=utf-8",
+    "page.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+"""The files of the page, and what they are; no key is needed to see it, only to ask anything."""
+
+_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+
+def routes(service: Service, meters: Meters, keys: Keys) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/healthz")
+    async def alive() -> dict[str, str]:
+        """The process is there."""
+        return {"status": "alive"}
+
+    @router.get("/readyz", responses=problems(503))
+    async def ready() -> dict[str, str]:
+        """The store answers."""
+        await asyncio.to_thread(service.engine.store.profile, "-")
+        return {"status": "ready", "digest": service.engine.artifact.digest}
+
+    @router.get("/metrics", dependencies=keys.reading, response_class=Response, responses={**_TEXT, **problems(401)})
+    async def metrics() -> Response:
+        """For Prometheus."""
+        return PlainTextResponse(meters.text())
+
+    @router.get("/", include_in_schema=False)
+    @router.get("/page/{name}", include_in_schema=False)
+    async def page(name: str = "index.html") -> Response:
+        if name not in PAGE:
+            raise HTTPException(404, "there is no such file")
+        return Response(files(__package__).joinpath("page", name).read_bytes(), media_type=PAGE[name])
+
+    return router
