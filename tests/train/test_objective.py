@@ -77,7 +77,7 @@ def test_segments_with_the_state_carried_are_one_whole() -> None:
             assert carried is not None and not any(tensor.requires_grad for tensor in carried.state.values())
             total += float(loss.detach()) * int(part.mask.sum())
         whole = objective(batch(events), None)[0]
-        torch.testing.assert_close(total / int(events.mask.sum()), float(whole), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(total / int(events.mask.sum()), float(whole.detach()), rtol=1e-4, atol=1e-5)
 
 
 def test_a_cell_that_is_only_context_is_read_and_not_asked() -> None:

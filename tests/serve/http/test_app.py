@@ -236,3 +236,5 @@ def test_what_is_not_there_is_404(client: Client) -> None:
     for method, path in (("GET", "/nothing"), ("GET", "/page/app.py"), ("PUT", "/events"), ("POST", "/users")):
         status, answer, _ = client.request(method, path)
         assert status in (404, 405) and set(answer) == {"error"}
+    _, _, headers = client.request("PUT", "/recommendations")
+    assert headers["allow"] == "GET, POST"

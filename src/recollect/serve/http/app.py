@@ -42,11 +42,15 @@ def create_app(service: Service, *, read_keys: Sequence[str] = (), write_keys: S
         redirect_slashes=False,
     )
     meters, keys = Meters(service), Keys(read_keys, write_keys)
-    app.include_router(events.routes(service, meters, keys))
-    app.include_router(lists.routes(service, meters, keys))
-    app.include_router(users.routes(service, keys))
-    app.include_router(status.routes(service, meters, keys))
-    say_errors(app)
+    routers = [
+        events.routes(service, meters, keys),
+        lists.routes(service, meters, keys),
+        users.routes(service, keys),
+        status.routes(service, meters, keys),
+    ]
+    for router in routers:
+        app.include_router(router)
+    say_errors(app, routers)
     app.add_middleware(Timed, meters=meters)
     app.add_middleware(Guard, hosts=LOOPBACK if keys.none else None)
     return app

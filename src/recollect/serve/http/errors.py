@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
@@ -33,17 +34,17 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": wire.Problem, "description": _MEANINGS[status]} for status in statuses}
 
 
-def say_errors(app: FastAPI) -> None:
-    """Have an application answer its errors as `wire.Problem`."""
+def say_errors(app: FastAPI, routers: Sequence[APIRouter]) -> None:
+    """Have an application of these routers answer its errors as `wire.Problem`."""
 
     @app.exception_handler(400)  # those that come from the framework by number
     @app.exception_handler(404)
     @app.exception_handler(405)
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
-        headers = dict(error.headers or {})
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         if error.status_code == 405:
-            headers["allow"] = ", ".join(sorted(_methods(app, request.url.path)))
+            headers["allow"] = ", ".join(sorted(_methods(routers, request.url.path)))
         return _problem(error.status_code, str(error.detail), headers)
 
     @app.exception_handler(RequestValidationError)
@@ -74,7 +75,7 @@ def _problem(status: int, why: str, headers: dict[str, str] | None = None) -> JS
     return JSONResponse({"error": why}, status, headers)
 
 
-def _methods(app: FastAPI, path: str) -> set[str]:
+def _methods(routers: Sequence[APIRouter], path: str) -> set[str]:
     """All methods of a path: the framework by itself tells those of one function only."""
-    fitting = (route for route in app.routes if isinstance(route, APIRoute) and route.path_regex.match(path))
-    return {method for route in fitting for method in route.methods or ()}
+    routes = (route for router in routers for route in router.routes if isinstance(route, APIRoute))
+    return {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
