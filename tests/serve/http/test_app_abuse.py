@@ -33,7 +33,9 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 @pytest.mark.parametrize("keys", [{}, {"read_keys": ["reads"], "write_keys": ["writes"]}], ids=["open", "keys"])
-def test_every_answer_is_as_the_openapi_document_says(engine: Engine, keys: dict[str, list[str]]) -> None:
+def test_every_answer_is_as_the_openapi_document_says(
+    engine: Engine, keys: dict[str, list[str]], tmp_path: Path
+) -> None:
     schemathesis = Path(sys.executable).with_name("schemathesis")
     assert schemathesis.exists(), "pip install -e '.[dev]' brings it"
     with serving(engine, **keys) as client:
@@ -43,7 +45,7 @@ def test_every_answer_is_as_the_openapi_document_says(engine: Engine, keys: dict
         command += ["--exclude-checks", "positive_data_acceptance"]
         if keys:
             command += ["-H", "Authorization: Bearer writes"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
         assert done.returncode == 0, done.stdout[-5000:]
         assert " generated" in done.stdout and "9 selected" in done.stdout
 
