@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 import uuid
 from collections.abc import Sequence
 
@@ -23,8 +24,11 @@ from recollect.serve.stores.contract import Arrival, Receipt, StoreError
 SAVE_SECONDS = 5.0
 """How often memories that have changed are saved; after a kill they are made again from as many seconds of events."""
 
-STEP, REBUILD_STEP = 32, 4
-"""Users advanced or saved, or made anew, in the background at a time: what a question may have to wait for."""
+STEP = 32
+"""Users advanced, saved or made anew in the background at a time, at most."""
+
+STEP_SECONDS = 0.008
+"""How long a step in the background should take: what a question may have to wait for. Longer ones get fewer users."""
 
 EVICT_SECONDS = 600.0
 """How often memories that were not used for long are dropped."""
@@ -131,18 +135,21 @@ class Service:
         return [_after(artifact, *one) for one in asked]
 
     async def _advance(self) -> None:
+        size = STEP
         while True:
             await self._grown.wait()
             self._grown.clear()
             while self._behind:
                 await self._quiet()
-                users = [user for user, _ in zip(self._behind, range(STEP), strict=False)]
+                users = [user for user, _ in zip(self._behind, range(size), strict=False)]
                 for user in users:
                     del self._behind[user]
+                begun = time.perf_counter()
                 try:
                     await asyncio.to_thread(self.engine.advance, users)
                 except Exception:
                     _log.exception("memories could not be advanced; they will be when they are asked for")
+                size = _next_size(len(users), time.perf_counter() - begun)
 
     async def _save(self) -> None:
         while True:
@@ -162,10 +169,13 @@ class Service:
                 _log.exception("memories could not be dropped")
 
     async def _rebuild(self) -> None:
-        steps = self.engine.rebuild(REBUILD_STEP)
+        size, after = 1, ""
         try:
-            while await asyncio.to_thread(next, steps, None) is not None:
+            while users := await asyncio.to_thread(self.engine.store.users, after, size):
                 await self._quiet()
+                begun = time.perf_counter()
+                await asyncio.to_thread(self.engine.advance, users)
+                size, after = _next_size(len(users), time.perf_counter() - begun), users[-1]
         except Exception:
             _log.exception("memories could not all be made anew; the others will be when they are asked for")
 
@@ -173,6 +183,11 @@ class Service:
         """Until no question waits."""
         while len(self._questions):
             await asyncio.sleep(0.001)
+
+
+def _next_size(size: int, seconds: float) -> int:
+    """How many users the next step should have, after one of `size` users took so long."""
+    return max(1, min(2 * size, int(size * STEP_SECONDS / seconds), STEP))
 
 
 def _after(artifact: Artifact, history: Sequence[str], k: int, seen: str) -> HistoryAnswer:
