@@ -14,7 +14,7 @@ from recollect.config import Settings
 from recollect.contracts import PAD, Catalog, Recommender, State, take_last
 from recollect.data.histories import Ragged
 from recollect.data.log import DataError, Vocabulary
-from recollect.recommend import NOTHING, as_columns, recommend, top_lists
+from recollect.recommend import NOTHING, as_columns, recommend, top, top_lists
 
 module = importlib.import_module("recollect.recommend")  # the attribute of that name is the function
 
@@ -189,3 +189,21 @@ def test_inference_mode_does_not_leak_between_chunks(monkeypatch):
     monkeypatch.setattr(module, "CHUNK", 1)
     for _ in top_lists(Bigram(), Ragged(np.array([1, 2]), np.array([0, 0]), np.array([0, 1, 2]))):
         assert not torch.is_inference_mode_enabled()
+
+
+@given(
+    rows=st.integers(1, 12).flatmap(
+        lambda width: st.lists(
+            st.lists(st.sampled_from([-np.inf, 0.0, 1.0, 1.0, 2.5]), min_size=width, max_size=width),
+            min_size=1,
+            max_size=4,
+        )
+    ),
+    k=st.integers(1, 12),
+)
+def test_the_best_are_those_of_sorting_and_equals_stand_by_code(rows: list[list[float]], k: int) -> None:
+    k = min(k, len(rows[0]))
+    best, codes = top(torch.tensor(rows), k)
+    wanted = [sorted(range(len(row)), key=lambda code: (-row[code], code))[:k] for row in rows]
+    assert codes.tolist() == wanted
+    assert best.tolist() == [[row[code] for code in own] for row, own in zip(rows, wanted, strict=True)]

@@ -221,11 +221,21 @@ def _chunk(
 
 def top(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """scores [B V] -> the k best and their codes, [B k]; among equals the smaller code, whoever shares the batch."""
-    least = scores.topk(k, dim=1).values[:, -1:]
-    over, equal = scores > least, scores == least
-    room = k - over.sum(dim=1, keepdim=True)
-    if bool((equal.sum(dim=1, keepdim=True) > room).any()):
-        equal &= equal.cumsum(dim=1) <= room
-    codes = (over | equal).nonzero()[:, 1].view(-1, k)  # ascending in each row
+    best, codes = scores.topk(min(k + 1, scores.shape[1]), dim=1)
+    if best.shape[1] > k:
+        tied = best[:, k - 1] == best[:, k]  # then which of the equals are in is a matter of their codes
+        best, codes = best[:, :k], codes[:, :k]
+        if tied.any():
+            codes = codes.clone()
+            codes[tied] = _top_of_equals(scores[tied], best[tied, -1:], k)
+    codes = codes.sort(dim=1).values
     best, order = scores.gather(1, codes).sort(dim=1, descending=True, stable=True)
     return best, codes.gather(1, order)
+
+
+def _top_of_equals(scores: Tensor, least: Tensor, k: int) -> Tensor:
+    """scores [B V], the k-th best of each row [B 1] -> codes [B k], ascending; of the k-th's equals the smallest."""
+    over, equal = scores > least, scores == least
+    room = k - over.sum(dim=1, keepdim=True)
+    equal &= equal.cumsum(dim=1) <= room
+    return (over | equal).nonzero()[:, 1].view(-1, k)
