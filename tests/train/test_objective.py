@@ -154,4 +154,4 @@ def test_the_term_of_the_model_is_added_and_not_shown_as_the_loss() -> None:
     model = network("xlstm-lsr")
     model.own_loss = lambda hidden, aux, mask: (hidden.new_tensor(5.0), {"extra": hidden.new_tensor(7.0)})  # type: ignore[method-assign,attr-defined]
     loss, figures, _ = Objective(model, LossSettings())(batch(Events.of(HISTORIES)), None)
-    assert float(loss) - float(figures["loss"]) == 5 and figures["extra"] == 7
+    assert float(loss.detach()) - float(figures["loss"]) == 5 and figures["extra"] == 7
