@@ -24,7 +24,18 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"redis://127.0.0.1:{self.port}"
-        self._command = [str(SERVER), "--port", str(self.port), "--dir", str(folder), "--save", "", *options]
+        self._command = [
+            str(SERVER),
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--dir",
+            str(folder),
+            "--save",
+            "",
+            *options,
+        ]
         self.start()
 
     def start(self) -> None:
