@@ -6,7 +6,6 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -15,18 +14,11 @@ from recollect.recommend import Recommendation
 from recollect.serve.engine import Engine
 from recollect.serve.http import guard, wire
 from recollect.serve.stores.contract import StoreError
-from recollect.serve.stores.embedded import EmbeddedStore
 
 from ...conformance.material import START
-from ..material import ITEMS, artifact
+from ..material import ITEMS
 from ..test_engine import alike, offline
 from .running import Client, serving
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    with EmbeddedStore(tmp_path / "store") as store:
-        yield Engine(artifact("xlstm-lsr"), store)
 
 
 @pytest.fixture

@@ -9,15 +9,12 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from recollect.serve.engine import Engine
-from recollect.serve.stores.embedded import EmbeddedStore
 
-from ..material import artifact
 from .running import Client, serving
 from .test_app import events
 
@@ -35,12 +32,6 @@ def browser() -> Iterator[Browser]:
         one = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield one
         one.close()
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    with EmbeddedStore(tmp_path / "store") as store:
-        yield Engine(artifact("xlstm-lsr"), store)
 
 
 @pytest.fixture

@@ -6,17 +6,17 @@ before. Replaying a log again, or a longer one that begins with it, takes in onl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from recollect.data.log import EventLog
 from recollect.serve.stores.contract import Arrival, Store
 from recollect.serve.stores.journal import valid
-from recollect.serve.stores.records import Event
 
 CHUNK = 4096
 """Events taken in with one sync."""
@@ -39,30 +39,14 @@ def export_journal(journal: Path, rows: int = 1 << 18) -> Iterator[dict[str, np.
 
     Needs no server, and one may be at work. What is written of it (`data.parquet.write_blocks`) reads as a log again.
     """
-    events = valid(journal)
-    block = list(islice(events, rows))
-    while True:
-        yield _columns(block)  # also of an empty journal: its columns have names
-        block = list(islice(events, rows))
-        if not block:
-            return
+    found = ((number, event.user, event.item, event.id, event.time) for number, event in valid(journal))
+    return _blocks(("number", "user", "item", "id", "time"), found, rows)
 
 
 def export_store(store: Store, rows: int = 1 << 18) -> Iterator[dict[str, np.ndarray]]:
     """The events of any store, user by user, as columns: user, item, time. Users who come meanwhile may be missing."""
-    events = ((user, *event) for user in store.users() for event in store.past(user).events)
-    block = list(islice(events, rows))
-    while True:
-        columns = zip(*block, strict=True) if block else ([], [], [])
-        user, item, when = (list(column) for column in columns)
-        yield {
-            "user": np.array(user, dtype=object),
-            "item": np.array(item, dtype=object),
-            "time": np.array(when, dtype=np.int64),
-        }
-        block = list(islice(events, rows))
-        if not block:
-            return
+    found = ((user, *event) for user in store.users() for event in store.past(user).events)
+    return _blocks(("user", "item", "time"), found, rows)
 
 
 def _arrivals(log: EventLog) -> Iterator[Arrival]:
@@ -77,9 +61,13 @@ def _arrivals(log: EventLog) -> Iterator[Arrival]:
             yield Arrival(user, item, time, own)
 
 
-def _columns(block: list[tuple[int, Event]]) -> dict[str, np.ndarray]:
-    columns: dict[str, np.ndarray] = {"number": np.array([number for number, _ in block], dtype=np.int64)}
-    for name in ("user", "item", "id"):
-        columns[name] = np.array([getattr(event, name) for _, event in block], dtype=object)
-    columns["time"] = np.array([event.time for _, event in block], dtype=np.int64)
-    return columns
+def _blocks(names: Sequence[str], rows: Iterator[tuple[Any, ...]], size: int) -> Iterator[dict[str, np.ndarray]]:
+    """The rows as columns, `size` of them at a time; one block without any where there are none, for its names."""
+    block = list(islice(rows, size))
+    while True:
+        columns = zip(*block, strict=True) if block else ([] for _ in names)
+        kinds = (np.int64 if name in ("number", "time") else object for name in names)
+        yield {n: np.array(list(c), dtype=kind) for n, c, kind in zip(names, columns, kinds, strict=True)}
+        block = list(islice(rows, size))
+        if not block:
+            return
