@@ -143,12 +143,16 @@ def test_a_key_is_asked_for_where_the_server_has_one(browser: Browser, engine: E
         one = Watched(browser, nobody.port)
         page = one.page
         expect(page.locator("#problem")).to_contain_text("needs a key")
+        expect(page.locator("#key")).to_be_focused()
         page.keyboard.type("reading")
         page.keyboard.press("Enter")
         page.locator("#some button", has_text="ann").click()
         expect(page.locator("#list li")).to_have_count(10)
+        expect(page.locator("#problem")).to_be_hidden()
         page.locator("#list button").first.click()  # adding needs the other key
+        expect(page.locator("#problem")).to_be_visible()  # the words of before are still in it
         expect(page.locator("#problem")).to_contain_text("needs a key")
+        expect(page.locator("#key")).to_be_focused()
         page.keyboard.type("writing")
         page.keyboard.press("Enter")  # and what was refused is done
         expect(page.locator("#events")).to_have_text("13")
