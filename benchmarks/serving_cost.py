@@ -24,7 +24,8 @@ from recollect.contracts import Catalog, Events, Recommender
 from recollect.data.log import Vocabulary
 from recollect.models.sasrec import SASRec
 from recollect.models.xlstm_lsr import XLSTMLSR
-from recollect.serve.engine import Asked, Engine
+from recollect.serve.engine import Engine
+from recollect.serve.ranker import Asked
 from recollect.serve.stores.contract import Arrival
 from recollect.serve.stores.embedded import EmbeddedStore
 

@@ -19,7 +19,8 @@ from recollect.contracts import State
 from recollect.data.log import DataError
 from recollect.recommend import Recommendation, recommend
 from recollect.serve import engine as module
-from recollect.serve.engine import Asked, Engine
+from recollect.serve.engine import Engine
+from recollect.serve.ranker import Asked, AskedAfter
 from recollect.serve.stores.contract import Arrival, Store
 from recollect.serve.stores.embedded import EmbeddedStore
 from recollect.serve.stores.volatile import VolatileStore
@@ -85,7 +86,7 @@ def test_a_list_is_that_of_the_whole_history(name: str) -> None:
     one.add(some(3, "bob", 30, seed=9))
     one.add([Arrival("cleo", "never heard of", START + 9999, "x")])
     for seen in ("hidden", "allowed"):
-        questions = [Asked(user, k, seen) for user in ("cleo", "ann", "bob", "cleo") for k in (3, 100)]  # type: ignore[arg-type]
+        questions = [Asked(user, k=k, seen=seen) for user in ("cleo", "ann", "bob", "cleo") for k in (3, 100)]  # type: ignore[arg-type]
         for question, answer in zip(questions, one.recommend(questions), strict=True):
             past = one.store.past(question.user)
             alike(answer.items, offline(one.artifact, past.events, question.k, seen))
@@ -95,7 +96,7 @@ def test_a_list_is_that_of_the_whole_history(name: str) -> None:
 @pytest.mark.parametrize("name", ["xlstm-lsr", "sasrec", "markov", "userknn"])
 def test_a_newcomer_gets_what_is_popular_and_is_told_so(name: str) -> None:
     one = engine(name)
-    (answer,) = one.recommend([Asked("nobody", 100)])
+    (answer,) = one.recommend([Asked("nobody", k=100)])
     assert answer.source == "popularity" and answer.events == 0 and answer.long_weight is None
     counts = one.artifact.model.catalog.counts
     assert counts is not None
@@ -165,7 +166,7 @@ class Service(RuleBasedStateMachine):
         if not hasattr(self, "engine"):
             return
         everyone = "edcba"
-        for user, answer in zip(everyone, self.engine.recommend([Asked(user, 5) for user in everyone]), strict=True):
+        for user, answer in zip(everyone, self.engine.recommend([Asked(user, k=5) for user in everyone]), strict=True):
             past = self.store.past(user)
             assert (answer.source == "popularity") == (past.profile is None)
             if past.profile is not None:
@@ -208,12 +209,12 @@ def test_half_precision_takes_half_and_keeps_the_lists() -> None:
     half.save()
     again = engine(store=store, half=True)
     again._memories.drop("ann")
-    (answer,) = again.recommend([Asked("ann", 5)])
+    (answer,) = again.recommend([Asked("ann", k=5)])
     alike(answer.items, offline(again.artifact, store.past("ann").events, 5), close=0.02)
     (memory,) = store.saved(["ann"])
     assert memory is not None and len(memory.data) == half.bytes_per_user
     # The other precision's memories are of another size, and are made again.
-    (answer,) = whole.recommend([Asked("ann", 5)])
+    (answer,) = whole.recommend([Asked("ann", k=5)])
     alike(answer.items, offline(whole.artifact, store.past("ann").events, 5))
 
 
@@ -224,11 +225,11 @@ def test_only_allowed_items_are_candidates_and_denied_ones_are_none() -> None:
     order = [row.item for row in everything]
     allow, deny = frozenset([*order[3::4], "never heard of"]), frozenset(order[:7])
     asked = [
-        Asked("ann", 5, allow=allow),
-        Asked("ann", 5, deny=deny),
-        Asked("ann", 100, allow=allow, deny=deny),
-        Asked("ann", 5, allow=frozenset()),
-        Asked("nobody", 2, allow=allow),
+        Asked("ann", k=5, allow=allow),
+        Asked("ann", k=5, deny=deny),
+        Asked("ann", k=100, allow=allow, deny=deny),
+        Asked("ann", k=5, allow=frozenset()),
+        Asked("nobody", k=2, allow=allow),
     ]
     lists = [[row.item for row in answer.items] for answer in one.recommend(asked)]
     assert lists[0] == order[3::4][:5] and lists[1] == order[7:12] and lists[3] == []
@@ -238,10 +239,26 @@ def test_only_allowed_items_are_candidates_and_denied_ones_are_none() -> None:
         assert row.probability == pytest.approx(shares[row.item], rel=1e-4)
 
 
+def test_a_history_of_nobody_is_answered_as_a_user_with_these_events_and_nothing_is_kept() -> None:
+    one = engine()
+    items = tuple(event.item for event in some(10, "ann"))
+    one.add([Arrival("ann", item, START) for item in items])
+    wishes = [{}, {"k": 3, "deny": frozenset(items)}, {"allow": frozenset(items), "seen": "allowed"}]
+    answers = one.recommend_after([AskedAfter((*items, "never heard of"), **wish) for wish in wishes])  # type: ignore[arg-type]
+    for wish, answer in zip(wishes, answers, strict=True):
+        (told,) = one.recommend([Asked("ann", **wish)])  # type: ignore[arg-type]
+        alike(answer.items, told.items)
+        assert answer.long_weight == pytest.approx(told.long_weight, abs=1e-4)
+        assert answer.source == "history" and answer.events == 11 and answer.unknown == ("never heard of",)
+    newcomer, nobody = one.recommend_after([AskedAfter(())])[0], one.recommend([Asked("nobody")])[0]
+    assert newcomer == nobody and newcomer.source == "popularity"
+    assert one.store.users() == ["ann"] and one.at_hand == 1
+
+
 def test_a_user_who_has_seen_nearly_everything_gets_what_is_left() -> None:
     one = engine()
     one.add([Arrival("ann", str(item), START + n, f"{n}") for n, item in enumerate(ITEMS.ids[:-2])])
-    (answer,) = one.recommend([Asked("ann", 5)])
+    (answer,) = one.recommend([Asked("ann", k=5)])
     assert {row.item for row in answer.items} == set(ITEMS.ids[-2:])
 
 
@@ -267,7 +284,7 @@ def test_many_users_are_advanced_in_parts(monkeypatch: pytest.MonkeyPatch) -> No
     one = engine("gru4rec")
     users = [f"user-{number}" for number in range(30)]
     one.add([arrival for number, user in enumerate(users) for arrival in some(number, user, seed=number)])
-    answers = one.recommend([Asked(user, 5) for user in users])
+    answers = one.recommend([Asked(user, k=5) for user in users])
     for user, answer in zip(users[1:], answers[1:], strict=True):
         alike(answer.items, offline(one.artifact, one.store.past(user).events, 5))
     assert list(one.rebuild(7)) == [7, 14, 21, 28, 29]

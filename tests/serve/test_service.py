@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from recollect.serve.engine import Asked, Engine
+from recollect.serve.engine import Engine
+from recollect.serve.ranker import Asked
 from recollect.serve.service import Service
 from recollect.serve.stores.contract import Arrival
 from recollect.serve.stores.volatile import VolatileStore

@@ -7,24 +7,20 @@ list is always that of the user's whole history, as `recollect recommend` gives 
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, Protocol, TypeVar, runtime_checkable
+from typing import Literal, TypeVar
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from recollect.artifact import Artifact
-from recollect.contracts import PAD, State
-from recollect.data.blocks import by_length, pieces
-from recollect.data.log import DataError
-from recollect.recommend import SCORE_CELLS, Recommendation, top
+from recollect.contracts import State
 from recollect.serve.layout import Layout
 from recollect.serve.memories import Memories
-from recollect.serve.stores.contract import Arrival, Mark, Past, Receipt, Saved, Store
+from recollect.serve.ranker import Answer, Asked, AskedAfter, Ground, Ranker
+from recollect.serve.stores.contract import Arrival, Mark, Past, Profile, Receipt, Saved, Store
 
 ROOM = 256 << 20
 """Bytes of memories at hand."""
@@ -32,49 +28,7 @@ ROOM = 256 << 20
 BATCH = 256
 """Users advanced or scored together at most."""
 
-TOKENS, SEGMENT = 16384, 1024
-"""Cells of a batch in which histories are read in, and events of a user at once."""
-
-MARGIN = 16
-"""Items looked at beyond those asked for, when seen ones are to be left out; more where that is too few."""
-
 _T = TypeVar("_T")
-
-
-@runtime_checkable
-class WeighsLongMemory(Protocol):
-    """A model that can say how much of an answer comes from its long-term memory."""
-
-    def long_weight(self, state: State) -> Tensor:
-        """[B], from 0 (all from the short-term memory) to 1."""
-        ...
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Asked:
-    """A question. Items in `allow` are the only candidates (None: all); those in `deny` are none."""
-
-    user: str
-    k: int = 10
-    seen: Literal["hidden", "allowed"] = "hidden"
-    allow: frozenset[str] | None = None
-    deny: frozenset[str] = frozenset()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
-    """A ranked list, and what it rests on."""
-
-    items: tuple[Recommendation, ...]
-    source: Literal["memory", "popularity"]
-    """`popularity`: the user has no events yet."""
-    events: int
-    """Of the user, as many as the memory holds; those of items that the model does not know count as well."""
-    long_weight: float | None
-    """How much comes from long-term memory; None where the model does not say, or there is no memory."""
-    model: str
-    """The name of the model that answers, and its digest."""
-    digest: str
 
 
 class Engine:
@@ -100,7 +54,7 @@ class Engine:
     @property
     def artifact(self) -> Artifact:
         """The model that answers now."""
-        return self._artifact
+        return self._ranker.artifact
 
     @property
     def at_hand(self) -> int:
@@ -129,8 +83,21 @@ class Engine:
             for part in _parts(list(questions), self._batch):
                 users = list(dict.fromkeys(one.user for one in part))
                 state, pasts = self._current(users)
-                rows = [users.index(one.user) for one in part]
-                answers += self._answer(part, state.rows(rows), [pasts[row] for row in rows])
+                rows = {user: row for row, user in enumerate(users)}
+                chosen = [rows[one.user] for one in part]
+                grounds = [self._ground(users[row], pasts[row].profile) for row in chosen]
+                answers += self._ranker.answer(part, state.rows(chosen), grounds, int(self._clock()))
+            return answers
+
+    def recommend_after(self, questions: Sequence[AskedAfter]) -> list[Answer]:
+        """One list for each question; nothing of it is kept. Questions about users need not wait for these."""
+        ranker = self._ranker
+        with torch.inference_mode():
+            answers: list[Answer] = []
+            for part in _parts(list(questions), BATCH):
+                events = [[(item, 0) for item in one.history] for one in part]
+                state = ranker.read(ranker.fresh(len(part)), events, timed=False)
+                answers += ranker.answer(part, state, [_ground_of(one.history, ranker) for one in part])
             return answers
 
     def forget(self, user: str) -> bool:
@@ -171,15 +138,12 @@ class Engine:
             yield done
 
     def _take_up(self, artifact: Artifact) -> None:
-        model = artifact.model
         with torch.inference_mode():
-            one = model.fresh(1)
+            one = artifact.model.fresh(1)
             self._layout = Layout(one, half=self._half)
             self._memories = Memories(one, self._room, self._save)
-        self._artifact, self._model = artifact, model
-        self._place = getattr(model, "device", torch.device("cpu"))
+        self._ranker = Ranker(artifact)
         self._batch = min(BATCH, self._memories.capacity)
-        self._timed = bool(artifact.card.get("data", {}).get("clock", True))
 
     def _current(self, users: Sequence[str]) -> tuple[State, list[Past]]:
         """The memories of different users, with all of their events; they are at hand afterwards."""
@@ -188,7 +152,7 @@ class Engine:
         marks |= {user: saved.mark for user, saved in read.items()}
         pasts = [self.store.past(user, marks.get(user)) for user in users]
         state = self._begin(users, pasts, read)
-        state = self._advanced(state, pasts)
+        state = self._ranker.read(state, [past.events for past in pasts])
         known = [row for row, past in enumerate(pasts) if past.profile is not None]
         grown = [row for row in known if pasts[row].events or pasts[row].anew]
         found = [row for row in known if users[row] in read and row not in grown]
@@ -203,7 +167,7 @@ class Engine:
         return {
             user: saved
             for user, saved in found
-            if saved is not None and saved.digest == self._artifact.digest and len(saved.data) == self._layout.size
+            if saved is not None and saved.digest == self.artifact.digest and len(saved.data) == self._layout.size
         }
 
     def _begin(self, users: Sequence[str], pasts: Sequence[Past], read: dict[str, Saved]) -> State:
@@ -211,7 +175,7 @@ class Engine:
         held = [row for row, past in enumerate(pasts) if not past.anew and users[row] not in read]
         if len(held) == len(users):
             return self._memories.take(users)
-        state = self._model.fresh(len(users)).map(torch.clone)
+        state = self._ranker.fresh(len(users))
         saved = [row for row, past in enumerate(pasts) if not past.anew and users[row] in read]
         if held:
             _set(state, held, self._memories.take([users[row] for row in held]))
@@ -219,115 +183,9 @@ class Engine:
             _set(state, saved, self._layout.unpack([read[users[row]].data for row in saved]))
         return state
 
-    def _advanced(self, state: State, pasts: Sequence[Past]) -> State:
-        find = self._artifact.items.find
-        known = [[(code, when) for item, when in past.events if (code := find(item)) is not None] for past in pasts]
-        lengths = np.array([len(events) for events in known])
-        if not lengths.any():
-            return state
-        items = np.array([code for events in known for code, _ in events], dtype=np.int64)
-        times = np.array([when for events in known for _, when in events], dtype=np.int64) if self._timed else None
-        ends = np.cumsum(lengths)
-        starts = ends - lengths
-        done, order = [], []
-        for block in by_length(lengths, TOKENS, SEGMENT):
-            part = state.rows(torch.from_numpy(block))
-            for events in pieces(items, times, starts[block], ends[block], SEGMENT):
-                part = self._model.advance(part, events.to(self._place))
-            done.append(part)
-            order.append(block)
-        back = torch.from_numpy(np.argsort(np.concatenate(order)))
-        return State.stack(done).rows(back)
-
-    def _answer(self, questions: Sequence[Asked], state: State, pasts: Sequence[Past]) -> list[Answer]:
-        answers = []
-        weights = self._model.long_weight(state).tolist() if isinstance(self._model, WeighsLongMemory) else None
-        step = max(1, SCORE_CELLS // self._model.catalog.size)
-        for begin in range(0, len(questions), step):
-            rows = range(begin, min(begin + step, len(questions)))
-            part = [questions[row] for row in rows]
-            fresh = [pasts[row].profile is None for row in rows]
-            lists = self._lists(part, state.rows(slice(rows.start, rows.stop)), fresh)
-            for row, items in zip(rows, lists, strict=True):
-                profile = pasts[row].profile
-                answers.append(
-                    Answer(
-                        items,
-                        "popularity" if profile is None else "memory",
-                        0 if profile is None else profile.count,
-                        None if weights is None or profile is None else weights[row],
-                        self._artifact.name,
-                        self._artifact.digest,
-                    )
-                )
-        return answers
-
-    def _lists(
-        self, questions: Sequence[Asked], state: State, fresh: Sequence[bool]
-    ) -> Iterator[tuple[Recommendation, ...]]:
-        at = None
-        if self._model.request_time and self._timed:
-            at = torch.full((len(questions),), int(self._clock()), dtype=torch.int64, device=self._place)
-        scores = self._model.score(state, at).float()
-        if any(fresh):
-            scores = torch.where(torch.tensor(fresh, device=scores.device)[:, None], self._popularity(scores), scores)
-        normaliser = torch.logsumexp(scores, dim=1)
-        if normaliser.isnan().any() or (normaliser == torch.inf).any():
-            raise DataError(f"{self._artifact.folder}: the model scored NaN or infinity; train it again")
-        if any(one.allow is not None or one.deny for one in questions):
-            scores = scores.clone()
-            for row, one in enumerate(questions):
-                self._restrict(scores[row], one)
-        size = self._model.catalog.size - 1
-        width = min(size, max(one.k + MARGIN * (one.seen == "hidden") for one in questions))
-        best, codes = top(scores, width)
-        likely = self._model.probabilistic
-        for row, one in enumerate(questions):
-            ranked, found = best[row], codes[row]
-            chosen = self._chosen(one, ranked, found)
-            while len(chosen) < one.k and len(ranked) < size and ranked[-1] > -torch.inf:
-                wider = top(scores[row : row + 1], min(size, 4 * len(ranked)))
-                ranked, found = wider[0][0], wider[1][0]
-                chosen = self._chosen(one, ranked, found)
-            yield tuple(
-                Recommendation(
-                    place,
-                    self._artifact.items.ids[code - 1],
-                    str(self._artifact.titles[code]),
-                    logit,
-                    float(np.exp(logit - float(normaliser[row]))) if likely or fresh[row] else None,
-                )
-                for place, (logit, code) in enumerate(chosen, 1)
-            )
-
-    def _chosen(self, question: Asked, best: Tensor, codes: Tensor) -> list[tuple[float, int]]:
-        """The first k of a ranking that may be shown: logit, code."""
-        ranked = [(logit, code) for logit, code in zip(best.tolist(), codes.tolist(), strict=True) if logit > -np.inf]
-        if question.seen == "hidden":
-            ids = [str(self._artifact.items.ids[code - 1]) for _, code in ranked]
-            seen = self.store.has_seen(question.user, ids)
-            ranked = [one for one, hide in zip(ranked, seen, strict=True) if not hide]
-        return ranked[: question.k]
-
-    def _restrict(self, scores: Tensor, question: Asked) -> None:
-        """scores [V], changed in place: only allowed items keep theirs."""
-        find = self._artifact.items.find
-        if question.allow is not None:
-            codes = [code for item in question.allow if (code := find(item)) is not None]
-            kept = scores[codes].clone()
-            scores.fill_(-torch.inf)
-            scores[codes] = kept
-        denied = [code for item in question.deny if (code := find(item)) is not None]
-        scores[denied] = -torch.inf
-
-    def _popularity(self, scores: Tensor) -> Tensor:
-        """[V]: the logarithm of how often each item was seen in training; an item that never was gets half an event."""
-        counts = self._model.catalog.counts
-        if counts is None:
-            counts = np.ones(self._model.catalog.size)
-        logits = torch.log(torch.as_tensor(counts, dtype=torch.float32, device=scores.device).clamp(min=0.5))
-        logits[PAD] = -torch.inf
-        return logits
+    def _ground(self, user: str, profile: Profile | None) -> Ground:
+        has_seen = functools.partial(self.store.has_seen, user)
+        return Ground("popularity", 0, has_seen) if profile is None else Ground("memory", profile.count, has_seen)
 
     def _marked(self, user: str) -> Mark:
         mark = self._memories.mark(user)
@@ -335,9 +193,16 @@ class Engine:
         return mark
 
     def _save(self, users: Sequence[str], state: State, marks: Sequence[Mark]) -> None:
-        now, digest = self._clock(), self._artifact.digest
+        now, digest = self._clock(), self.artifact.digest
         rows = zip(users, marks, self._layout.pack(state), strict=True)
         self.store.save((user, Saved(digest, mark, now, data)) for user, mark, data in rows)
+
+
+def _ground_of(history: Sequence[str], ranker: Ranker) -> Ground:
+    seen = set(history)
+    unknown = tuple(one for one in history if not ranker.knows(one))
+    source: Literal["history", "popularity"] = "history" if history else "popularity"
+    return Ground(source, len(history), lambda items: [one in seen for one in items], unknown)
 
 
 def _set(state: State, rows: Sequence[int], part: State) -> None:

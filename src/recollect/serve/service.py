@@ -14,11 +14,9 @@ import uuid
 from collections.abc import Sequence
 
 from recollect.artifact import Artifact
-from recollect.contracts import Recommender
-from recollect.recommend import Answer as HistoryAnswer
-from recollect.recommend import recommend
 from recollect.serve.batcher import Batcher
-from recollect.serve.engine import Answer, Asked, Engine
+from recollect.serve.engine import Engine
+from recollect.serve.ranker import Answer, Asked, AskedAfter
 from recollect.serve.stores.contract import Arrival, Receipt, StoreError
 
 SAVE_SECONDS = 5.0
@@ -41,9 +39,6 @@ WAITING = 20_000
 
 _log = logging.getLogger(__name__)
 
-History = tuple[Sequence[str], int, str]
-"""Item ids, k, seen."""
-
 
 class Service:
     """Lives in one event loop, from `start` to `stop`.
@@ -64,7 +59,9 @@ class Service:
         self._save_seconds, self._keep_seconds, self._evict_seconds = save_seconds, keep_seconds, evict_seconds
         self._events: Batcher[Arrival, Receipt] = Batcher(engine.add, most=MOST_EVENTS, waiting=WAITING)
         self._questions: Batcher[Asked, Answer] = Batcher(engine.recommend, most=MOST_QUESTIONS, waiting=WAITING)
-        self._histories: Batcher[History, HistoryAnswer] = Batcher(self._answer, most=MOST_QUESTIONS, waiting=WAITING)
+        self._histories: Batcher[AskedAfter, Answer] = Batcher(
+            engine.recommend_after, most=MOST_QUESTIONS, waiting=WAITING
+        )
         self._behind: dict[str, None] = {}  # users, an ordered set
         self._grown = asyncio.Event()
         self._background: list[asyncio.Task[None]] = []
@@ -111,9 +108,9 @@ class Service:
         (answer,) = await self._questions.ask(question)
         return answer
 
-    async def recommend_after(self, history: Sequence[str], k: int, seen: str) -> HistoryAnswer:
-        """The list for a history of item ids, oldest first, of nobody we know; nothing of it is kept."""
-        (answer,) = await self._histories.ask((history, k, seen))
+    async def recommend_after(self, question: AskedAfter) -> Answer:
+        """As `Engine.recommend_after`. Raises BusyError where too many wait."""
+        (answer,) = await self._histories.ask(question)
         return answer
 
     async def forget(self, user: str) -> bool:
@@ -129,10 +126,6 @@ class Service:
             self._background.remove(self._rebuilding)
         self._rebuilding = asyncio.create_task(self._rebuild())
         self._background.append(self._rebuilding)
-
-    def _answer(self, asked: Sequence[History]) -> list[HistoryAnswer]:
-        artifact = self.engine.artifact
-        return [_after(artifact, *one) for one in asked]
 
     async def _advance(self) -> None:
         size = STEP
@@ -188,9 +181,3 @@ class Service:
 def _next_size(size: int, seconds: float) -> int:
     """How many users the next step should have, after one of `size` users took so long."""
     return max(1, min(2 * size, int(size * STEP_SECONDS / seconds), STEP))
-
-
-def _after(artifact: Artifact, history: Sequence[str], k: int, seen: str) -> HistoryAnswer:
-    model: Recommender = artifact.model
-    (answer,) = recommend(model, artifact.items, [history], titles=artifact.titles, k=k, seen=seen)  # type: ignore[arg-type]
-    return answer

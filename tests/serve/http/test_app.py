@@ -77,6 +77,9 @@ def test_a_history_of_nobody_leaves_nothing(client: Client, engine: Engine) -> N
     answer = client.post("/recommendations", {"history": history, "k": 4})
     alike(listed(answer), offline(engine.artifact, [(item, START) for item in history], 4))
     assert answer["source"] == "history" and answer["unknown"] == ["never heard of"]
+    first = answer["items"][0]["item"]
+    kept = client.post("/recommendations", {"history": history, "deny": [first], "allow": [first, "item-20"]})
+    assert [row["item"] for row in kept["items"]] == ["item-20"] and kept["long_weight"] is not None
     assert engine.store.users() == []
 
 
@@ -154,7 +157,7 @@ def test_bad_events_are_said_and_nothing_is_taken(client: Client, engine: Engine
         {"user": "a", "k": 1001},
         {"user": "a", "seen": "maybe"},
         {"history": ["a"] * (wire.MOST_HISTORY + 1)},
-        {"history": ["a"], "deny": ["b"]},
+        {"history": ["a"], "deny": "b"},
         {"user": "a", "allow": ["b"] * (wire.MOST_LISTED + 1)},
     ],
 )

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import settings
 
 from recollect.config import ConfigError
-from recollect.serve.engine import Asked, Engine
+from recollect.serve.engine import Engine
+from recollect.serve.ranker import Asked
 from recollect.serve.stores.contract import Arrival, Mark, Saved, StoreError
 from recollect.serve.stores.redis import RedisStore
 
@@ -56,7 +57,7 @@ def test_several_workers_answer_alike_whoever_was_told(server: Server, store: Re
         for turn in range(12):
             chance.choice(workers).add(some(3, "ann", 3 * turn, seed=turn))
             one = chance.choice(workers)
-            (answer,) = one.recommend([Asked("ann", 5)])
+            (answer,) = one.recommend([Asked("ann", k=5)])
             alike(answer.items, offline(one.artifact, store.past("ann").events, 5))
             if chance.random() < 0.4:
                 chance.choice(workers).save()

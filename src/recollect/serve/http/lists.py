@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from fastapi import APIRouter
 
 from recollect.recommend import Recommendation
-from recollect.serve.engine import Asked
 from recollect.serve.http import wire
 from recollect.serve.http.errors import problems
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.meters import Meters
+from recollect.serve.ranker import Answer, Asked, AskedAfter
 from recollect.serve.service import Service
 
 
@@ -29,32 +30,25 @@ def routes(service: Service, meters: Meters, keys: Keys) -> APIRouter:
         return await (after_history(body) if isinstance(body, wire.HistoryQuestion) else for_user(body))
 
     async def for_user(question: wire.UserQuestion) -> wire.ListOut:
-        allow = None if question.allow is None else frozenset(question.allow)
-        asked = Asked(question.user, question.k, question.seen, allow, frozenset(question.deny))
-        given = await service.recommend(asked)
-        meters.list_given(given.source)
-        return wire.ListOut(
-            model=given.model,
-            digest=given.digest,
-            source=given.source,
-            events=given.events,
-            long_weight=given.long_weight,
-            unknown=[],
-            items=rows(given.items),
-        )
+        return listed(await service.recommend(Asked(question.user, **wish(question))))
 
     async def after_history(question: wire.HistoryQuestion) -> wire.ListOut:
-        artifact = service.engine.artifact
-        given = await service.recommend_after(question.history, question.k, question.seen)
-        meters.list_given("history")
+        return listed(await service.recommend_after(AskedAfter(tuple(question.history), **wish(question))))
+
+    def wish(question: wire.Wish) -> Any:
+        allow = None if question.allow is None else frozenset(question.allow)
+        return {"k": question.k, "seen": question.seen, "allow": allow, "deny": frozenset(question.deny)}
+
+    def listed(answer: Answer) -> wire.ListOut:
+        meters.list_given(answer.source)
         return wire.ListOut(
-            model=artifact.name,
-            digest=artifact.digest,
-            source="history",
-            events=len(question.history),
-            long_weight=None,
-            unknown=[str(one) for one in given.unknown],
-            items=rows(given.items),
+            model=answer.model,
+            digest=answer.digest,
+            source=answer.source,
+            events=answer.events,
+            long_weight=answer.long_weight,
+            unknown=list(answer.unknown),
+            items=rows(answer.items),
         )
 
     return router

@@ -103,22 +103,25 @@ class EventsOut(_Strict):
     events: list[EventOut]
 
 
-class UserQuestion(_Strict):
-    """Of a user. Only items in `allow` are answers, where it is given, and none in `deny`."""
+class Wish(_Strict):
+    """What a list should be. Only items in `allow` are answers, where it is given, and none in `deny`."""
 
-    user: Id
     k: K = 10
     seen: Seen = "hidden"
     allow: Annotated[list[Id], Field(max_length=MOST_LISTED)] | None = None
     deny: Annotated[list[Id], Field(max_length=MOST_LISTED)] = []
 
 
-class HistoryQuestion(_Strict):
+class UserQuestion(Wish):
+    """Of a user."""
+
+    user: Id
+
+
+class HistoryQuestion(Wish):
     """Of anybody with this history of item ids, oldest first; nothing of it is kept."""
 
     history: Annotated[list[Id], Field(max_length=MOST_HISTORY)]
-    k: K = 10
-    seen: Seen = "hidden"
 
 
 def _of_whom(body: object) -> str:
