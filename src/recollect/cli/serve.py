@@ -96,6 +96,7 @@ def _listen(service: Service, run: Path, host: str, port: int, read_keys: Keys, 
 
     from recollect.artifact import ArtifactError, load
     from recollect.serve.http.app import create_app
+    from recollect.serve.http.listening import listening
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     torch.set_num_threads(1)  # batches are small: a second thread costs more than it gives
@@ -125,8 +126,7 @@ def _listen(service: Service, run: Path, host: str, port: int, read_keys: Keys, 
     app = create_app(service, read_keys=read_keys, write_keys=write_keys)
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: None)  # the server ends in order on both, and hands them on to this afterwards
-    config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
-    Server(config).run()
+    Server(listening(app, host, port)).run()
 
 
 def _keys(name: str) -> Keys:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import random
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from recollect.serve.engine import Engine
+from recollect.serve.http import listening
 from recollect.serve.stores.embedded import EmbeddedStore
 
 from ..material import artifact
@@ -122,6 +124,23 @@ def test_hundreds_of_idle_and_slow_connections_stop_nobody(engine: Engine) -> No
         assert client.get("/readyz")["status"] == "ready"
 
 
+def test_a_head_that_does_not_come_is_given_up_however_it_trickles(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "HEAD_SECONDS", 0.5)
+    with serving(engine) as client:
+        whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        trickling, second, silent = (socket.create_connection(("127.0.0.1", client.port)) for _ in range(3))
+        second.sendall(whole)
+        assert second.recv(1000).startswith(b"HTTP/1.1 200")
+        time.sleep(0.4)
+        second.sendall(whole)  # the first request is long over: this one has time of its own
+        time.sleep(0.3)
+        assert second.recv(2000).startswith(b"HTTP/1.1 200")
+        assert all(map(is_given_up, (trickling, second, silent)))
+        assert client.get("/readyz")["status"] == "ready"
+
+
 def test_wrong_keys_are_all_refused(engine: Engine) -> None:
     chance = random.Random(3)
     with serving(engine, read_keys=["reads-reads-reads"], write_keys=["writes-writes-writes"]) as nobody:
@@ -136,6 +155,22 @@ def test_wrong_keys_are_all_refused(engine: Engine) -> None:
         for header in ("", "Bearer", "Bearer ", "Basic cmVhZHM6", "bearer\treads-reads-reads", "\xff\xfe"):
             status, _, _ = nobody.request("GET", "/users", headers={"Authorization": header})
             assert status == 401
+
+
+def is_given_up(one: socket.socket) -> bool:
+    """Whether the server closes a connection over which a letter comes now and then."""
+    with contextlib.closing(one):
+        one.settimeout(0.05)
+        for _ in range(200):
+            with contextlib.suppress(TimeoutError):
+                try:
+                    if one.recv(1000) == b"":
+                        return True
+                except ConnectionError:
+                    return True
+            with contextlib.suppress(ConnectionError):
+                one.sendall(b"G")
+    return False
 
 
 def resident() -> int:

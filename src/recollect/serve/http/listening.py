@@ -1,0 +1,57 @@
+"""How the application is listened to: uvicorn, with an end to the patience for requests whose head does not come.
+
+The guard bounds how long a body may take; but until the head of a request is there, no application is asked, and
+uvicorn by itself waits for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+HEAD_SECONDS = 10.0
+"""The longest time that all of a request's head may take to come, and a new connection may be silent."""
+
+
+class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """One connection; it is closed when a head takes longer than `HEAD_SECONDS`, however steadily it trickles."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self._timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # A cycle is a request that is being answered; while one is, the guard and the keep-alive of uvicorn watch.
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self.transport.close)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._stop()
+        super().connection_lost(error)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def listening(app: FastAPI, host: str, port: int, log_level: str = "warning") -> uvicorn.Config:
+    """What a `uvicorn.Server` needs to listen on an address; port 0 takes a free one."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level=log_level,
+        http=Connection,
+        ws="none",
+        access_log=False,
+        server_header=False,
+    )
