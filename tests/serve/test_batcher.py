@@ -103,6 +103,8 @@ def test_stopping_answers_what_waits() -> None:
         threading.Timer(0.05, work.go.set).start()
         await batcher.stop()
         assert await asyncio.gather(*asked) == [[2 * number] for number in range(7)]
+        with pytest.raises(BusyError, match="stopping"):
+            await batcher.ask(8)
 
     asyncio.run(run())
     assert sorted(number for call in work.calls for number in call) == list(range(7))

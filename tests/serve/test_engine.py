@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from recollect import registry
 from recollect.artifact import Artifact
-from recollect.contracts import State
+from recollect.contracts import Events, State
 from recollect.data.log import DataError
 from recollect.recommend import Recommendation, recommend
 from recollect.serve import engine as module
@@ -288,6 +290,59 @@ def test_many_users_are_advanced_in_parts(monkeypatch: pytest.MonkeyPatch) -> No
     for user, answer in zip(users[1:], answers[1:], strict=True):
         alike(answer.items, offline(one.artifact, one.store.past(user).events, 5))
     assert list(one.rebuild(7)) == [7, 14, 21, 28, 29]
+
+
+def test_those_whose_memories_lack_too_much_can_be_left_for_later() -> None:
+    one = engine("gru4rec")
+    one.add([*some(3, "ann"), *some(50, "bob"), *some(10, "cleo"), *some(50, "dan")])
+    asked = [Asked(user, k=5) for user in ("bob", "ann", "dan", "nobody", "cleo", "ann")]
+    assert [answer is not None for answer in one.recommend_at_once(asked, 20)] == [0, 1, 0, 1, 1, 1]
+    assert [answer is not None for answer in one.recommend_at_once(asked, 50)] == [1, 1, 0, 1, 1, 1]
+    assert one.recommend_at_once(asked, 50) == one.recommend(asked)
+
+
+def test_nobody_waits_while_a_long_history_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = engine("gru4rec")
+    begun, go, advance = threading.Event(), threading.Event(), one.artifact.model.advance
+
+    def slow(state: State, events: Events) -> State:
+        if events.items.shape[1] > 100:
+            begun.set()
+            assert go.wait(20)
+        return advance(state, events)
+
+    monkeypatch.setattr(one.artifact.model, "advance", slow)
+    one.add([*some(200, "ann"), *some(5, "bob")])
+    with ThreadPoolExecutor(1) as thread:
+        long = thread.submit(one.recommend, [Asked("ann")])
+        assert begun.wait(20)
+        one.recommend([Asked("bob")])
+        one.add([*some(201, "ann")[200:]])
+        assert not long.done()
+        go.set()
+        assert long.result()[0].events == 200
+    (answer,) = one.recommend([Asked("ann")])
+    assert answer.events == 201
+    alike(answer.items, offline(one.artifact, one.store.past("ann").events, 10))
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_a_user_forgotten_while_they_are_read_in_is_not_kept(monkeypatch: pytest.MonkeyPatch, comes_back: bool) -> None:
+    one = engine("gru4rec")
+    one.add([*some(20, "ann"), *some(3, "bob")])
+    advance = one.artifact.model.advance
+
+    def forgetting(state: State, events: Events) -> State:
+        assert one.forget("ann")
+        if comes_back:
+            one.add([Arrival("ann", "item-01", START)])
+        monkeypatch.setattr(one.artifact.model, "advance", advance)
+        return advance(state, events)
+
+    monkeypatch.setattr(one.artifact.model, "advance", forgetting)
+    one.recommend([Asked("ann"), Asked("bob")])
+    assert one.at_hand == 1
+    assert one.recommend([Asked("ann")])[0].events == comes_back
 
 
 def test_a_state_is_not_shared_between_questions() -> None:

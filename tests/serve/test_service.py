@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from recollect.serve import service as service_module
 from recollect.serve.engine import Engine
 from recollect.serve.ranker import Asked
 from recollect.serve.service import Service
@@ -91,3 +92,23 @@ def test_an_event_without_an_id_is_given_one_before_it_can_be_tried_again(monkey
         assert len(service.engine.store.past("ann").events) == 3
 
     served(work)
+
+
+def test_who_lacks_many_events_is_answered_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_module, "READ_AT_ONCE", 20)
+    store = VolatileStore()
+    store.append([*some(21, "far"), *some(20, "near")], 0)
+
+    async def run() -> None:
+        service = Service(Engine(artifact("gru4rec"), store))
+        await service.start()
+        asked = [Asked("far"), Asked("near"), Asked("far", k=3)]
+        answers = await asyncio.gather(*map(service.recommend, asked))
+        assert [(one.source, one.events, len(one.items)) for one in answers] == [
+            ("memory", 21, 10),
+            ("memory", 20, 10),
+            ("memory", 21, 3),
+        ]
+        await service.stop()
+
+    asyncio.run(run())

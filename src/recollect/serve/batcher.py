@@ -23,9 +23,9 @@ class BusyError(RuntimeError):
 class Batcher(Generic[_Q, _A]):
     """Gathers questions into calls of `answer`, which gets several and gives one answer for each, in their order.
 
-    `most`: questions in one call. `waiting`: questions that may wait; beyond, `ask` raises BusyError. Where a call with
-    several questions raises, each is asked alone, so that one bad question spoils no other's answer. Lives in one
-    event loop, from `start` to `stop`.
+    `most`: questions in one call. `waiting`: questions that may wait; beyond, and once it is stopped, `ask` raises
+    BusyError. Where a call with several questions raises, each is asked alone, so that one bad question spoils no
+    other's answer. Lives in one event loop, from `start` to `stop`.
     """
 
     def __init__(self, answer: Callable[[Sequence[_Q]], Sequence[_A]], *, most: int, waiting: int) -> None:
@@ -53,6 +53,8 @@ class Batcher(Generic[_Q, _A]):
 
     async def ask(self, *questions: _Q) -> list[_A]:
         """The answers, when there are all; or the first of the errors."""
+        if self._stopping:
+            raise BusyError("the service is stopping")
         if len(self._queue) + len(questions) > self._waiting:
             raise BusyError(f"{len(self._queue)} requests are waiting already; try again in a moment")
         loop = asyncio.get_running_loop()

@@ -8,11 +8,13 @@ list is always that of the user's whole history, as `recollect recommend` gives 
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, TypeVar
 
+import numpy as np
 import torch
 
 from recollect.artifact import Artifact
@@ -32,7 +34,7 @@ _T = TypeVar("_T")
 
 
 class Engine:
-    """One model over one store. Threads may share it: calls that need the model wait for one another.
+    """One model over one store. Threads may share it, and do not wait for one another's use of the model.
 
     `half`: save memories in half precision. `clock`: the time now, in seconds.
     """
@@ -48,7 +50,8 @@ class Engine:
     ) -> None:
         self.store = store
         self._room, self._half, self._clock = room, half, clock
-        self._mutex = threading.RLock()
+        self._mutex = threading.RLock()  # of the memories; the model is a function, and works without it
+        self._forgets = 0
         self._take_up(artifact)
 
     @property
@@ -72,21 +75,27 @@ class Engine:
 
     def advance(self, users: Sequence[str]) -> None:
         """Bring the memories of users up to date, so that an answer need not wait for it."""
-        with self._mutex, torch.inference_mode():
+        with torch.inference_mode():
             for part in _parts(list(dict.fromkeys(users)), self._batch):
                 self._current(part)
 
     def recommend(self, questions: Sequence[Asked]) -> list[Answer]:
         """One list for each question. Raises DataError where the model scores NaN."""
-        with self._mutex, torch.inference_mode():
-            answers: list[Answer] = []
+        answers = self.recommend_at_once(questions, sys.maxsize)
+        return [answer for answer in answers if answer is not None]  # all of them
+
+    def recommend_at_once(self, questions: Sequence[Asked], most: int) -> list[Answer | None]:
+        """As `recommend`, but no more than `most` events are read in: None where a memory lacks too many."""
+        with torch.inference_mode():
+            answers: list[Answer | None] = []
             for part in _parts(list(questions), self._batch):
-                users = list(dict.fromkeys(one.user for one in part))
-                state, pasts = self._current(users)
-                rows = {user: row for row, user in enumerate(users)}
-                chosen = [rows[one.user] for one in part]
-                grounds = [self._ground(users[row], pasts[row].profile) for row in chosen]
-                answers += self._ranker.answer(part, state.rows(chosen), grounds, int(self._clock()))
+                ranker, state, pasts = self._current(list(dict.fromkeys(one.user for one in part)), most)
+                rows = {user: row for row, user in enumerate(pasts)}
+                ready = [one for one in part if one.user in pasts]
+                grounds = [self._ground(one.user, pasts[one.user].profile) for one in ready]
+                chosen = state.rows([rows[one.user] for one in ready])
+                told = iter(ranker.answer(ready, chosen, grounds, int(self._clock())))
+                answers += [next(told) if one.user in pasts else None for one in part]
             return answers
 
     def recommend_after(self, questions: Sequence[AskedAfter]) -> list[Answer]:
@@ -103,6 +112,7 @@ class Engine:
     def forget(self, user: str) -> bool:
         """Make all events of a user void, and drop the memory -> whether there were any."""
         with self._mutex:
+            self._forgets += 1
             self._memories.drop(user)
             return self.store.forget(user)
 
@@ -145,21 +155,39 @@ class Engine:
         self._ranker = Ranker(artifact)
         self._batch = min(BATCH, self._memories.capacity)
 
-    def _current(self, users: Sequence[str]) -> tuple[State, list[Past]]:
-        """The memories of different users, with all of their events; they are at hand afterwards."""
-        marks = {user: mark for user in users if (mark := self._memories.mark(user)) is not None}
-        read = self._read([user for user in users if user not in marks])
-        marks |= {user: saved.mark for user, saved in read.items()}
-        pasts = [self.store.past(user, marks.get(user)) for user in users]
-        state = self._begin(users, pasts, read)
-        state = self._ranker.read(state, [past.events for past in pasts])
-        known = [row for row, past in enumerate(pasts) if past.profile is not None]
-        grown = [row for row in known if pasts[row].events or pasts[row].anew]
-        found = [row for row in known if users[row] in read and row not in grown]
+    def _current(self, users: Sequence[str], most: int = sys.maxsize) -> tuple[Ranker, State, dict[str, Past]]:
+        """The memories of different users with all of their events, a row for each; they are at hand afterwards.
+
+        At most `most` events are read in, and users whose memories lack the most are left out for that.
+        """
+        with self._mutex:
+            ranker, forgets = self._ranker, self._forgets
+            marks = {user: mark for user in users if (mark := self._memories.mark(user)) is not None}
+            read = self._read([user for user in users if user not in marks])
+            marks |= {user: saved.mark for user, saved in read.items()}
+            pasts = _within(most, {user: self.store.past(user, marks.get(user)) for user in users})
+            state = self._begin(pasts, read)
+        state = ranker.read(state, [past.events for past in pasts.values()])
+        with self._mutex:
+            if self._ranker is ranker:
+                self._keep(state, pasts, read, check=self._forgets != forgets)
+        return ranker, state, pasts
+
+    def _keep(self, state: State, pasts: Mapping[str, Past], read: Mapping[str, Saved], *, check: bool) -> None:
+        """Have these memories at hand. `check`: users may have been forgotten since their past was looked up."""
+        grown: dict[str, int] = {}
+        found: dict[str, int] = {}
+        for row, (user, past) in enumerate(pasts.items()):
+            now = self.store.profile(user) if check else past.profile
+            if past.profile is None or now is None or not now.extends(past.profile.mark):
+                continue
+            if past.events or past.anew:
+                grown[user] = row
+            elif user in read:
+                found[user] = row
         for rows, changed in ((grown, True), (found, False)):
-            there = [users[row] for row in rows], state.rows(rows), [_mark(pasts[row]) for row in rows]
-            self._memories.put(*there, changed=changed)
-        return state, pasts
+            marks = [_mark(pasts[user]) for user in rows]
+            self._memories.put(list(rows), state.rows(list(rows.values())), marks, changed=changed)
 
     def _read(self, users: Sequence[str]) -> dict[str, Saved]:
         """The saved memories of users that this model has made."""
@@ -170,17 +198,18 @@ class Engine:
             if saved is not None and saved.digest == self.artifact.digest and len(saved.data) == self._layout.size
         }
 
-    def _begin(self, users: Sequence[str], pasts: Sequence[Past], read: dict[str, Saved]) -> State:
+    def _begin(self, pasts: Mapping[str, Past], read: Mapping[str, Saved]) -> State:
         """Where each user's memory stands before what it lacks is read in."""
-        held = [row for row, past in enumerate(pasts) if not past.anew and users[row] not in read]
-        if len(held) == len(users):
-            return self._memories.take(users)
-        state = self._ranker.fresh(len(users))
-        saved = [row for row, past in enumerate(pasts) if not past.anew and users[row] in read]
+        kept = [(row, user) for row, (user, past) in enumerate(pasts.items()) if not past.anew]
+        held = [(row, user) for row, user in kept if user not in read]
+        if len(held) == len(pasts):
+            return self._memories.take(list(pasts))
+        state = self._ranker.fresh(len(pasts))
+        saved = [(row, user) for row, user in kept if user in read]
         if held:
-            _set(state, held, self._memories.take([users[row] for row in held]))
+            _set(state, [row for row, _ in held], self._memories.take([user for _, user in held]))
         if saved:
-            _set(state, saved, self._layout.unpack([read[users[row]].data for row in saved]))
+            _set(state, [row for row, _ in saved], self._layout.unpack([read[user].data for _, user in saved]))
         return state
 
     def _ground(self, user: str, profile: Profile | None) -> Ground:
@@ -203,6 +232,15 @@ def _ground_of(history: Sequence[str], ranker: Ranker) -> Ground:
     unknown = tuple(one for one in history if not ranker.knows(one))
     source: Literal["history", "popularity"] = "history" if history else "popularity"
     return Ground(source, len(history), lambda items: [one in seen for one in items], unknown)
+
+
+def _within(most: int, pasts: Mapping[str, Past]) -> dict[str, Past]:
+    """Those with the fewest events, as many as have `most` of them together."""
+    lengths = np.array([len(past.events) for past in pasts.values()], dtype=np.int64)
+    order = np.argsort(lengths, kind="stable")
+    fit = np.zeros(len(pasts), dtype=bool)
+    fit[order] = np.cumsum(lengths[order]) <= most
+    return {user: past for (user, past), fits in zip(pasts.items(), fit, strict=True) if fits}
 
 
 def _set(state: State, rows: Sequence[int], part: State) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from recollect.artifact import Artifact
 from recollect.serve.batcher import Batcher
@@ -33,6 +35,9 @@ EVICT_SECONDS = 600.0
 
 MOST_EVENTS, MOST_QUESTIONS = 4096, 64
 """In one batch."""
+
+READ_AT_ONCE = 1024
+"""Events that a batch of questions may lack; users who lack more wait among themselves, and nobody waits for them."""
 
 WAITING = 20_000
 """Events, or questions, that may wait."""
@@ -58,23 +63,26 @@ class Service:
         self.engine = engine
         self._save_seconds, self._keep_seconds, self._evict_seconds = save_seconds, keep_seconds, evict_seconds
         self._events: Batcher[Arrival, Receipt] = Batcher(engine.add, most=MOST_EVENTS, waiting=WAITING)
-        self._questions: Batcher[Asked, Answer] = Batcher(engine.recommend, most=MOST_QUESTIONS, waiting=WAITING)
+        at_once = functools.partial(engine.recommend_at_once, most=READ_AT_ONCE)
+        self._questions: Batcher[Asked, Answer | None] = Batcher(at_once, most=MOST_QUESTIONS, waiting=WAITING)
+        self._long: Batcher[Asked, Answer] = Batcher(engine.recommend, most=MOST_QUESTIONS, waiting=WAITING)
         self._histories: Batcher[AskedAfter, Answer] = Batcher(
             engine.recommend_after, most=MOST_QUESTIONS, waiting=WAITING
         )
+        self._batchers: tuple[Batcher[Any, Any], ...] = (self._events, self._questions, self._long, self._histories)
         self._behind: dict[str, None] = {}  # users, an ordered set
         self._grown = asyncio.Event()
         self._background: list[asyncio.Task[None]] = []
         self._rebuilding: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        for batcher in (self._events, self._questions, self._histories):
+        for batcher in self._batchers:
             batcher.start()
         self._background = [asyncio.create_task(work) for work in (self._advance(), self._save(), self._evict())]
 
     async def stop(self) -> None:
         """Answer what waits and save what has changed; the store stays open."""
-        for batcher in (self._events, self._questions, self._histories):
+        for batcher in self._batchers:
             await batcher.stop()
         for task in self._background:
             task.cancel()
@@ -85,7 +93,7 @@ class Service:
     @property
     def waiting(self) -> int:
         """Requests that wait for their turn."""
-        return len(self._events) + len(self._questions) + len(self._histories)
+        return sum(map(len, self._batchers))
 
     @property
     def behind(self) -> int:
@@ -106,6 +114,8 @@ class Service:
     async def recommend(self, question: Asked) -> Answer:
         """As `Engine.recommend`. Raises BusyError where too many wait."""
         (answer,) = await self._questions.ask(question)
+        if answer is None:
+            (answer,) = await self._long.ask(question)
         return answer
 
     async def recommend_after(self, question: AskedAfter) -> Answer:
