@@ -100,7 +100,71 @@ def test_an_event_that_the_index_missed_is_not_doubled(folder: Path, monkeypatch
         assert store.past("ann").events == [(f"item-{n}", 1000 + n) for n in range(6)]
 
 
-@pytest.mark.parametrize("how", ["garbage", "cut", "empty", "another version", "another boot"])
+def test_what_the_index_missed_is_not_jumped_over_when_somebody_is_forgotten(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("whatever it is")
+
+    with EmbeddedStore(folder) as store:
+        store.append([*arrivals(3), *arrivals(1, "bob")], 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(Index, "apply", full)
+            with pytest.raises(RuntimeError):
+                store.append(arrivals(2, first=3), 0)
+        assert store.forget("bob")
+        assert [one.outcome for one in store.append(arrivals(3, first=3), 0)] == ["repeated", "repeated", "new"]
+    shutil.rmtree(folder / INDEX)
+    with EmbeddedStore(folder) as store:
+        assert store.past("ann").events == [(f"item-{n}", 1000 + n) for n in range(6)]
+
+
+def test_what_a_failed_sync_left_behind_is_not_taken_for_acknowledged(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with EmbeddedStore(folder) as store:
+        store.append(arrivals(3), 0)
+        monkeypatch.setattr(store._journal, "_sync", broken)
+        with pytest.raises(StoreError, match="a sync to disk failed"):
+            store.append(arrivals(1, first=3), 0)
+        index_ = store._index
+        assert index_ is not None
+        store._lose(index_, index.IndexDamagedError("by hand"))  # and is made anew from the journal
+        assert len(store.past("ann").events) == 3
+        with pytest.raises(StoreError, match="a sync to disk failed"):
+            store.append(arrivals(1, first=3), 0)
+        with pytest.raises(StoreError, match="a sync to disk failed"):
+            store.compact()
+        assert len(list(read(folder / JOURNAL))) == 4  # still whole
+    with EmbeddedStore(folder) as store:  # found by whoever opens it next, and durable then
+        assert store.append(arrivals(1, first=3), 0)[0].outcome == "repeated"
+
+
+def test_an_index_that_cannot_be_made_anew_now_is_later(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with EmbeddedStore(folder) as store:
+        store.append(arrivals(3), 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(index.lmdb, "open", full)
+            assert store._index is not None
+            store._lose(store._index, index.IndexDamagedError("by hand"))
+            for _ in range(2):
+                with pytest.raises(StoreError, match="No space left"):
+                    store.past("ann")
+        assert len(store.past("ann").events) == 3
+        with monkeypatch.context() as patch:  # between closing the old file and opening the new one
+            patch.setattr(index.lmdb, "open", full)
+            with pytest.raises(StoreError, match="No space left"):
+                store.compact()
+        assert store.append(arrivals(4), 0)[3].outcome == "new"
+
+
+@pytest.mark.parametrize("how", ["garbage", "cut", "empty", "lost", "seal", "another version", "another boot"])
 def test_a_broken_index_is_made_anew_when_opened(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, how: str
 ) -> None:
@@ -117,6 +181,11 @@ def test_a_broken_index_is_made_anew_when_opened(
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
         case "empty":
             file.write_bytes(b"")
+        case "lost":
+            (folder / INDEX / index.SEAL).write_text("a digest")
+            file.unlink()
+        case "seal":
+            (folder / INDEX / index.SEAL).write_bytes(b"\xff\xfe")
         case "another version":
             monkeypatch.setattr(index, "_VERSION", b"2")
         case "another boot":
@@ -155,6 +224,23 @@ def test_a_page_that_a_disk_has_changed_is_found_wherever_it_is(folder: Path, tm
                 name = f"user-{user}"
                 assert store.past(name).events == [(f"item-{n}", 1000 + n) for n in range(50)]
                 assert {one.outcome for one in store.append(arrivals(50, name), 0)} == {"repeated"}
+
+
+def test_a_page_that_changes_under_an_index_in_use_is_found_when_it_is_read(folder: Path, tmp_path: Path) -> None:
+    with EmbeddedStore(folder) as store:
+        store.append([one for user in range(20) for one in arrivals(50, f"user-{user}")], 0)
+    (folder / INDEX / index.SEAL).unlink()  # as a kill leaves it
+    whole = (folder / INDEX / index.DATA).read_bytes()
+    for page in range(2, len(whole) // 4096):
+        copy = Path(shutil.copytree(folder, tmp_path / str(page)))
+        data = bytearray(whole)
+        data[4096 * page : 4096 * (page + 1)] = b"\x5a" * 4096
+        (copy / INDEX / index.DATA).write_bytes(data)
+        with EmbeddedStore(copy) as store:
+            for user in range(20):
+                assert store.past(f"user-{user}").events == [(f"item-{n}", 1000 + n) for n in range(50)]
+            assert {one.outcome for one in store.append(arrivals(50, "user-7"), 0)} == {"repeated"}
+        shutil.rmtree(copy)
 
 
 def test_a_journal_that_lost_its_end_is_refused(folder: Path) -> None:
@@ -198,6 +284,7 @@ def test_what_was_forgotten_is_gone_from_every_file(folder: Path) -> None:
         assert store.append(arrivals(1, first=7), 0)[0].outcome == "repeated"
         files = [path for path in folder.rglob("*") if path.is_file()]
         assert len(files) >= 3 and not any(b"secret" in path.read_bytes() for path in files)
+        assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert not any(b"secret" in path.read_bytes() for path in files) and not (folder / "index.new").exists()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,41 @@ def test_nothing_is_acknowledged_before_it_is_synced(folder: Path) -> None:
         for number in range(1, 4):
             journal.append([event(number)])
             assert written[-1] == segments(folder)[0].path.stat().st_size and len(written) == 1 + number
+
+
+def test_what_a_kill_left_unsynced_is_synced_when_it_is_found(folder: Path) -> None:
+    def never(_: int) -> None:
+        raise KeyboardInterrupt  # as if the process ended here
+
+    with pytest.raises(KeyboardInterrupt), Journal(folder, sync=at_once) as journal:
+        journal.append([event(1)])
+        journal._sync = never
+        journal.append([event(2)])
+    synced: list[int] = []
+    with Journal(folder, sync=lambda file: synced.append(os.fstat(file).st_size)) as journal:
+        assert journal.last == 2 and synced == [segments(folder)[0].path.stat().st_size]
+
+
+def test_new_folders_are_synced_with_what_is_above_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(module, "_sync_folder", synced.append)
+    Journal(tmp_path / "a" / "b").close()
+    assert {tmp_path, tmp_path / "a", tmp_path / "a" / "b"} <= set(synced)
+
+
+def test_events_come_in_while_it_is_compacted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Journal(folder, segment_bytes=200, sync=at_once) as journal, ThreadPoolExecutor(1) as pool:
+        journal.append([event(1), event(2, "bob"), Forget("bob")])
+        rewrite = journal._rewrite
+
+        def slowly(*given: object) -> int:
+            pool.submit(journal.append, [event(journal.last + 1)]).result(timeout=20)
+            return rewrite(*given)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(journal, "_rewrite", slowly)
+        assert journal.compact() == 1
+        assert journal.last > 4
+    assert list(numbered(folder)) == [1, *range(4, journal.last + 1)]
 
 
 def test_many_records_cost_one_sync(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from hypothesis import settings
 from recollect.config import ConfigError
 from recollect.serve.engine import Engine
 from recollect.serve.ranker import Asked
+from recollect.serve.stores import redis as redis_module
 from recollect.serve.stores.contract import Arrival, Mark, Saved, StoreError
 from recollect.serve.stores.redis import RedisStore
 
@@ -125,17 +127,67 @@ def test_a_server_that_acknowledges_too_early_is_refused(tmp_path: Path) -> None
         RedisStore(address)
 
 
-def test_what_was_forgotten_is_gone_from_the_file_after_compaction(tmp_path: Path) -> None:
-    server = Server(tmp_path, *DURABLE)
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru"], "maxmemory-policy noeviction"),
+        (["--no-appendfsync-on-rewrite", "yes"], "no-appendfsync-on-rewrite no"),
+    ],
+)
+def test_a_server_that_loses_what_it_acknowledged_is_refused(tmp_path: Path, options: list[str], why: str) -> None:
+    server = Server(tmp_path, *DURABLE, *options)
+    try:
+        with pytest.raises(StoreError, match=why):
+            RedisStore(server.url)
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize("snapshots", ["", "3600 1"])
+def test_what_was_forgotten_is_gone_from_the_files_after_compaction(tmp_path: Path, snapshots: str) -> None:
+    server = Server(tmp_path, *DURABLE, "--save", snapshots)
     try:
         with RedisStore(server.url) as store:
             store.append([Arrival("secret-user", "secret-item"), Arrival("ann", "item")], 0)
             store.save([("secret-user", Saved("abc", Mark(1, 1, 1), 0, b"secret-memory"))])
+            if snapshots:
+                store._redis.save()
             assert store.forget("secret-user")
             store.compact()
             files = [path for path in tmp_path.rglob("*") if path.is_file()]
             assert files and not any(b"secret" in path.read_bytes() for path in files)
             assert store.users() == ["ann"]
+    finally:
+        server.kill()
+
+
+def test_a_compaction_that_failed_is_said(tmp_path: Path) -> None:
+    server = Server(tmp_path, *DURABLE)
+    try:
+        with RedisStore(server.url) as store:
+            store.append([Arrival("ann", "item")], 0)
+            in_the_way = tmp_path / "appendonlydir" / "appendonly.aof.2.base.rdb"
+            in_the_way.mkdir(parents=True)
+            with pytest.raises(StoreError, match="could not write its files anew"):
+                store.compact()
+    finally:
+        server.kill()
+
+
+def test_the_rest_of_an_address_is_used(server: Server, store: RedisStore) -> None:
+    store.append([Arrival("ann", "item")], 0)
+    with RedisStore(f"{server.url}?db=3&durability=trusted") as other:
+        assert store.users() == ["ann"] and other.users() == []
+
+
+def test_a_server_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_module, "SECONDS", 0.5)
+    server = Server(tmp_path, *DURABLE)
+    try:
+        with RedisStore(server.url) as store:
+            server._process.send_signal(signal.SIGSTOP)
+            with pytest.raises(StoreError, match=r"127\.0\.0\.1.*[Tt]ime"):
+                store.append([Arrival("ann", "item")], 0)
     finally:
         server.kill()
 

@@ -55,10 +55,17 @@ class ToldTheSame(RuleBasedStateMachine):
         self.store.close()
         self.store = self.reopen()
 
+    @rule(moment=moments, used=st.integers(0, 9), data=st.binary(max_size=9000))
+    def save_too_late(self, moment: tuple[str, Mark], used: int, data: bytes) -> None:
+        """Somebody may have forgotten the user since, and they may be back."""
+        self.save(*moment, used, data)
+
     @rule(user=st.sampled_from(USERS), used=st.integers(0, 9), data=st.binary(max_size=9000))
-    def save(self, user: str, used: int, data: bytes) -> None:
+    def save_now(self, user: str, used: int, data: bytes) -> None:
         profile = self.lists.profile(user)
-        mark = Mark(0, 0, 0) if profile is None else profile.mark
+        self.save(user, Mark(0, 0, 0) if profile is None else profile.mark, used, data)
+
+    def save(self, user: str, mark: Mark, used: int, data: bytes) -> None:
         for store in (self.store, self.lists):
             store.save([(user, Saved("abcdef", mark, used, data))])
 
@@ -92,3 +99,6 @@ class ToldTheSame(RuleBasedStateMachine):
             assert self.store.past(user) == self.lists.past(user)
             assert self.store.newest(user, 3) == self.lists.newest(user, 3)
             assert self.store.has_seen(user, ITEMS) == self.lists.has_seen(user, ITEMS)
+        for user, memory in zip(USERS, self.store.saved(USERS), strict=True):
+            profile = self.store.profile(user)
+            assert memory is None or (profile is not None and memory.mark.last >= profile.number)

@@ -95,7 +95,7 @@ class Saved:
     """Of the model that made it."""
     mark: Mark
     used: float
-    """When it was last asked for or advanced, in seconds."""
+    """When it was last advanced or loaded, in seconds."""
     data: bytes
 
 
@@ -139,7 +139,7 @@ class Store(Protocol):
         ...
 
     def save(self, memories: Iterable[tuple[str, Saved]]) -> None:
-        """Keep memories, each in the place of an older one; of users without events none is kept."""
+        """Keep memories, each in the place of an older one; none that is made of events which are forgotten."""
         ...
 
     def evict(self, before: float) -> int:

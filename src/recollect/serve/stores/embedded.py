@@ -6,12 +6,13 @@ journal before anything else is done. A damaged index is made anew from the jour
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import shutil
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -44,6 +45,8 @@ class EmbeddedStore:
         self._writing = threading.RLock()  # readers do not wait for the disk
         # Until known otherwise, the index lacks records of the journal, and acknowledged ones among them.
         self._behind = self._partial = True
+        self._index: Index | None = None  # there is none until it has been filled
+        self._compacting = threading.Lock()
         try:
             self._journal = Journal(folder / JOURNAL, segment_bytes=segment_bytes)
         except JournalError as error:
@@ -51,7 +54,6 @@ class EmbeddedStore:
         try:
             if self._journal.cut:
                 _log.warning("%s: cut off %d bytes of an interrupted write", folder / JOURNAL, self._journal.cut)
-            self._index = self._open_index()
             self._catch_up()
         except BaseException:
             self._journal.close()
@@ -95,13 +97,14 @@ class EmbeddedStore:
 
     def forget(self, user: str) -> bool:
         with self._writing:
+            self._catch_up()
             if self.profile(user) is None:
                 return False
             self._record([Forget(user)])
             return True
 
     def compact(self) -> int:
-        with self._writing:
+        with self._compacting:
             try:
                 gone = self._journal.compact()
             except JournalError as error:
@@ -112,7 +115,8 @@ class EmbeddedStore:
     def close(self) -> None:
         with self._writing:
             try:
-                self._index.close()
+                if self._index is not None:
+                    self._index.close()
             except (lmdb.Error, IndexDamagedError, OSError) as error:
                 _log.warning("%s: not closed well (%s); it will be made anew", self.folder / INDEX, error)
             finally:
@@ -126,59 +130,75 @@ class EmbeddedStore:
 
     def _sort_out(self, arrivals: Sequence[Arrival], now: int) -> tuple[list[Receipt], list[Event]]:
         """What is to become of each arrival -> receipts, the events that are new."""
+        own = [uuid.uuid4().hex if one.id is None else one.id for one in arrivals]
+        named = [Event(one.user, one.item, one.time or 0, id) for one, id in zip(arrivals, own, strict=True)]
+        known = self._given(named)
+        newest: dict[str, int] = {}  # user -> latest time among these
         following = self._journal.last + 1
         receipts: list[Receipt] = []
-        events: list[Event] = []
-        here: dict[tuple[str, str], tuple[int, str]] = {}  # user, id -> number, item: in this batch
-        newest: dict[str, int] = {}  # user -> latest time in this batch
-        for one in arrivals:
-            own = uuid.uuid4().hex if one.id is None else one.id
-            time = one.time
-            if time is None:
-                profile = self.profile(one.user)
-                time = max(now, now if profile is None else profile.newest, newest.get(one.user, now))
-            event = Event(one.user, one.item, time, own)
-            known = here.get((one.user, own)) or (one.id and self._ask(Index.given, one.user, [own])[0])
-            if known:
-                receipts.append(Receipt("repeated" if known[1] == one.item else "conflict", known[0], own))
+        new: list[Event] = []
+        for one, event in zip(arrivals, named, strict=True):
+            given = known.get((event.user, event.id))
+            if given is not None:
+                receipts.append(Receipt("repeated" if given[1] == event.item else "conflict", given[0], event.id))
                 continue
-            number = following + len(events)
-            here[one.user, own] = number, one.item
-            newest[one.user] = max(time, newest.get(one.user, time))
-            events.append(event)
-            receipts.append(Receipt("new", number, own))
-        return receipts, events
+            if one.time is None:
+                profile = self.profile(event.user)
+                before = now if profile is None else profile.newest
+                event = dataclasses.replace(event, time=max(now, before, newest.get(event.user, now)))
+            newest[event.user] = max(event.time, newest.get(event.user, event.time))
+            number = following + len(new)
+            known[event.user, event.id] = number, event.item
+            new.append(event)
+            receipts.append(Receipt("new", number, event.id))
+        return receipts, new
+
+    def _given(self, events: Sequence[Event]) -> dict[tuple[str, str], tuple[int, str]]:
+        """(user, id) -> number and item of the event that has this id already, where one has."""
+        asked: dict[str, list[str]] = {}
+        for one in events:
+            asked.setdefault(one.user, []).append(one.id)
+        return {
+            (user, id): given
+            for user, ids in asked.items()
+            for id, given in zip(ids, self._ask(Index.given, user, ids), strict=True)
+            if given is not None
+        }
 
     def _record(self, records: Sequence[Event | Forget]) -> None:
         """Make records durable, and known to the index."""
+        assert self._index is not None
         try:
             first = self._journal.append(records)
         except JournalError as error:
             raise StoreError(str(error)) from None
+        self._behind = True
         try:
             self._index.apply(enumerate(records, first), self._journal.last)
         except (lmdb.Error, IndexDamagedError, OSError) as error:
             # Durable, but sent again it would not be known: nothing is acknowledged until the index has it. All that
             # was acknowledged is there, so reading goes on.
-            self._behind = True
             raise StoreError(f"{self._why(error)}; send it again, with the same ids") from None
+        self._behind = False
 
     def _ask(self, question: Callable[Concatenate[Index, _P], _T], *given: _P.args, **named: _P.kwargs) -> _T:
         """Ask the index, which has all that was acknowledged. A damaged one is made anew and asked again."""
-        if self._partial:
-            self._catch_up()
-        index = self._index
-        try:
+        for last in (False, True):
+            if self._partial:
+                self._catch_up()
+            index = self._index
+            if index is None:
+                continue
             try:
                 return question(index, *given, **named)
             except IndexDamagedError as error:
-                with self._writing:
-                    if self._index is index:  # else another thread was faster
-                        self._renew(error)
-                self._catch_up()
-                return question(self._index, *given, **named)
-        except (lmdb.Error, IndexDamagedError, OSError) as error:
-            raise StoreError(self._why(error)) from None
+                self._lose(index, error)
+                if last:
+                    raise StoreError(self._why(error)) from None
+            except (lmdb.Error, OSError) as error:
+                if last or self._index is index:  # else another thread has closed it meanwhile
+                    raise StoreError(self._why(error)) from None
+        raise StoreError(f"{self.folder / INDEX}: it is being made anew; ask again")
 
     def _why(self, error: Exception) -> str:
         """What a failure of the index comes from; its library says no more of a full disk than that a write failed."""
@@ -198,39 +218,49 @@ class EmbeddedStore:
             raise StoreError(f"{folder}: cannot be opened ({error})") from None
 
     def _catch_up(self) -> None:
-        """Bring the index up to the journal, where it is behind."""
+        """Bring the index up to the journal, where it is behind; where there is none, make it."""
         if not self._behind:
             return
         with self._writing:
             try:
-                try:
-                    self._follow()
-                except IndexDamagedError as error:
-                    self._renew(error)
-                    self._follow()
+                for last in (False, True):
+                    index = self._open_index() if self._index is None else self._index
+                    try:
+                        self._follow(index)
+                        break
+                    except IndexDamagedError as error:
+                        self._lose(index, error)
+                        if last:
+                            raise
             except JournalError as error:
                 raise StoreError(str(error)) from None
             except (lmdb.Error, IndexDamagedError, OSError) as error:
                 raise StoreError(self._why(error)) from None
+            self._index = index
             self._behind = self._partial = False
 
-    def _follow(self) -> None:
-        there = self._index.applied
-        if there > self._journal.last:
+    def _follow(self, index: Index) -> None:
+        there, last = index.applied, self._journal.last
+        if there > last:
             raise StoreError(
-                f"{self.folder}: the journal ends at record {self._journal.last}, but {there} were there before; "
+                f"{self.folder}: the journal ends at record {last}, but {there} were there before; "
                 f"restore the journal from a backup, or delete {self.folder / INDEX} to accept the loss"
             )
-        if there < self._journal.last:
-            for chunk in _chunks(read(self._journal.folder, there)):
-                self._index.apply(chunk, chunk[-1][0])
-            self._index.apply([], self._journal.last)  # the journal may end with a gap
+        if there < last:
+            # What stands after the last record was not acknowledged: its sync has failed.
+            for chunk in _chunks(takewhile(lambda one: one[0] <= last, read(self._journal.folder, there))):
+                index.apply(chunk, chunk[-1][0])
+            index.apply([], last)  # the journal may end with a gap
 
-    def _renew(self, error: IndexDamagedError) -> None:
-        _log.warning("%s; it is made anew from the journal", error)
-        self._index.abandon()
-        self._index = self._open_index()
-        self._behind = self._partial = True
+    def _lose(self, index: Index, error: IndexDamagedError) -> None:
+        """Let go of a damaged index, unless another thread was faster."""
+        with self._writing:
+            if self._index not in (index, None):
+                return
+            _log.warning("%s; it is made anew from the journal", error)
+            self._behind = self._partial = True
+            self._index = None
+            index.abandon()
 
 
 def _chunks(records: Iterator[tuple[int, Event | Forget]]) -> Iterator[list[tuple[int, Event | Forget]]]:

@@ -42,6 +42,14 @@ _PROFILE = struct.Struct("<QQQqQ")
 _PLACE = struct.Struct(">QQQ")
 _MARK = struct.Struct("<QQqd")
 _SIGN = 1 << 63
+_DAMAGE = (
+    lmdb.CorruptedError,
+    lmdb.PageNotFoundError,
+    lmdb.InvalidError,
+    lmdb.VersionMismatchError,
+    lmdb.BadTxnError,  # how a damaged root of one of the databases shows
+    lmdb.PanicError,
+)
 
 
 class IndexDamagedError(RuntimeError):
@@ -56,6 +64,7 @@ class Index:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._changing = threading.RLock()  # taken before the other
         self._mutex = threading.RLock()
         if (folder / DAMAGED).exists():
             raise IndexDamagedError(f"{folder}: found damaged before")
@@ -176,11 +185,11 @@ class Index:
             return [len(key) <= ID_BYTES and view.get(prefix + key, db=self._seen) is not None for key in keys]
 
     def save(self, memories: Iterable[tuple[str, Saved]]) -> None:
-        """Keep memories, each in the place of an older one; of users without events none is kept."""
+        """Keep memories, each in the place of an older one; none that is made of events which are forgotten."""
         with self._writing() as change:
             for user, one in memories:
                 profile = self._profile(change, user)
-                if profile is not None:
+                if profile is not None and one.mark.last >= profile.number:
                     about = one.digest.encode().ljust(12) + _MARK.pack(
                         one.mark.last, one.mark.count, one.mark.newest, one.used
                     )
@@ -202,6 +211,7 @@ class Index:
         """Drop the memories that were last used before a moment -> how many; the journal can give them back."""
         # Views instead of copies: only the first bytes of each memory are looked at.
         with (
+            self._changing,
             self._mutex,
             self._guarded(),
             self._environment.begin(write=True, buffers=True) as change,
@@ -218,16 +228,25 @@ class Index:
             return count
 
     def compact(self) -> None:
-        """Write the file anew, so that nothing of what was removed is left in it, and no free space."""
+        """Write the file anew, so that nothing of what was removed is left in it, and no free space.
+
+        Reading goes on meanwhile, but for the moment in which the files change places.
+        """
         beside = self.folder.with_name(self.folder.name + ".new")
-        with self._mutex, self._guarded():
+        with self._changing:
             shutil.rmtree(beside, ignore_errors=True)
-            beside.mkdir()
-            self._environment.copy(str(beside), compact=True)
-            self._environment.close()
-            (beside / DATA).replace(self.folder / DATA)
-            self._environment = self._open()
-            self._environment.sync(True)
+            beside.mkdir(mode=0o700)
+            with self._guarded():
+                self._environment.copy(str(beside), compact=True)
+            (beside / DATA).chmod(0o600)
+            with self._mutex, self._guarded():
+                self._environment.close()
+                try:
+                    (beside / DATA).replace(self.folder / DATA)
+                    self._environment = self._open()
+                    self._environment.sync(True)
+                except (lmdb.Error, OSError) as error:  # there is none that could be asked now
+                    raise IndexDamagedError(f"{self.folder}: {error}") from None
             shutil.rmtree(beside, ignore_errors=True)
 
     def abandon(self) -> None:
@@ -244,19 +263,19 @@ class Index:
                 self._environment.sync(True)
             finally:
                 self._environment.close()
-            (self.folder / SEAL).write_text(self._digest())
+            (self.folder / SEAL).write_bytes(self._digest())
 
     def _unseal(self) -> None:
         """See that the file is what was closed. The library would follow a changed page wherever it leads."""
         seal = self.folder / SEAL
         if seal.exists():
-            if seal.read_text() != self._digest():
+            if not (self.folder / DATA).exists() or seal.read_bytes() != self._digest():
                 raise IndexDamagedError(f"{self.folder}: it is not what was closed")
             seal.unlink()  # it is about to change
 
-    def _digest(self) -> str:
+    def _digest(self) -> bytes:
         with (self.folder / DATA).open("rb") as file:
-            return hashlib.file_digest(file, "blake2b").hexdigest()
+            return hashlib.file_digest(file, "blake2b").hexdigest().encode()
 
     def _take_over(self) -> int:
         """See that the file can be trusted, and note that it is in use -> the newest record applied."""
@@ -319,7 +338,7 @@ class Index:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[lmdb.Transaction]:
-        with self._mutex, self._guarded(), self._environment.begin(write=True) as change:
+        with self._changing, self._mutex, self._guarded(), self._environment.begin(write=True) as change:
             yield change
 
     @contextlib.contextmanager
@@ -327,7 +346,7 @@ class Index:
         """Say so where the library finds the file damaged, and do not trust it when it is opened next."""
         try:
             yield
-        except (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError, lmdb.VersionMismatchError) as error:
+        except _DAMAGE as error:
             self._distrust()
             raise IndexDamagedError(f"{self.folder}: {error}") from None
         except IndexDamagedError:

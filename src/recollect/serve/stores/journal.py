@@ -57,8 +57,9 @@ class Journal:
         self._mutex = threading.RLock()
         self._trouble: str | None = None
         self._file = -1
+        self._compacting = threading.Lock()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            _make(folder)
             self._lock = _locked(folder)
             try:
                 self.cut = self._open_last()
@@ -105,12 +106,16 @@ class Journal:
     def compact(self) -> int:
         """Take the events of forgotten users out of the files for good -> how many there were.
 
-        Readers may go on meanwhile. A kill leaves each file old or new, whole; compacting again does the rest.
+        Appending and reading may go on meanwhile. A kill leaves each file old or new, whole; compacting again does the
+        rest.
         """
-        with self._mutex:
+        with self._compacting:
             try:
-                self._begin()
-                *closed, _ = segments(self.folder)
+                with self._mutex:
+                    if self._trouble is not None:
+                        raise JournalError(f"{self.folder}: {self._trouble}")
+                    self._begin()
+                    *closed, _ = segments(self.folder)  # nobody appends to these
                 forgotten = {record.user: number for number, record in _walk(closed, 0) if isinstance(record, Forget)}
                 if not forgotten:
                     return 0
@@ -153,7 +158,10 @@ class Journal:
         cut = os.fstat(self._file).st_size - self._size
         if cut:
             os.ftruncate(self._file, self._size)
-            self._sync(self._file)
+        # A kill between a write and its sync leaves records that were never acknowledged but will be, when they are
+        # sent again and found here: from now on they must be as durable as all others.
+        self._sync(self._file)
+        _sync_folder(self.folder)
         return cut
 
     def _begin(self) -> None:
@@ -265,7 +273,7 @@ def _lines(segment: Segment, last: bool = False) -> Iterator[tuple[int, Record, 
             except ValueError:
                 if last and _unfinished(line, file.read()):
                     return
-                raise _damaged(segment, end, "this line is not what was written") from None
+                raise _damaged(segment, end, "this line is not what was written", last) from None
             if number != expected or (end == 0) != isinstance(record, Start):
                 raise _damaged(segment, end, f"record {number} stands where {expected} should")
             if isinstance(record, Start) and record.format > FORMAT:
@@ -311,6 +319,14 @@ def _write(file: int, data: bytes) -> None:
         view = view[os.write(file, view) :]
 
 
+def _make(folder: Path) -> None:
+    """Make a folder and those above it, where they are missing, so that they outlast a power cut."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in missing:
+        _sync_folder(one.parent)
+
+
 def _sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -330,8 +346,11 @@ def _locked(folder: Path) -> int:
     return handle
 
 
-def _damaged(segment: Segment, where: int, what: str) -> JournalError:
-    return JournalError(f"{segment.path}: damaged at byte {where} ({what}); restore the file from a backup")
+def _damaged(segment: Segment, where: int, what: str, last: bool = False) -> JournalError:
+    advice = "restore the file from a backup"
+    if last:
+        advice += f", or cut it off at byte {where} if a power cut left this and nothing after it was acknowledged"
+    return JournalError(f"{segment.path}: damaged at byte {where} ({what}); {advice}")
 
 
 def _reason(error: OSError) -> str:

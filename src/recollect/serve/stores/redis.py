@@ -12,11 +12,14 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from recollect.config import ConfigError
 from recollect.serve.stores.contract import Arrival, Mark, Past, Profile, Receipt, Saved, StoreError
 from recollect.serve.stores.records import Event
+
+SECONDS = 10.0
+"""How long an answer of the server may take."""
 
 _ABOUT = struct.Struct("<12sQQqd")
 
@@ -67,7 +70,8 @@ return {p, anew, redis.call('LRANGE', KEYS[2], from, -1)}
 """
 
 _SAVE = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local number = redis.call('HGET', KEYS[1], 'number')
+if not number or tonumber(ARGV[4]) < tonumber(number) then return 0 end
 redis.call('SET', KEYS[2], ARGV[2])
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
 return 1
@@ -98,13 +102,19 @@ class RedisStore:
         parts = urlsplit(url)
         self._where = f"{parts.hostname}:{parts.port or 6379}"  # without the password
         self._errors: tuple[type[Exception], ...] = (redis.RedisError, OSError)
-        self._redis: Any = redis.Redis.from_url(parts._replace(query="").geturl())
+        options = parse_qs(parts.query)
+        trusted = options.pop("durability", None) == ["trusted"]
+        self._redis: Any = redis.Redis.from_url(
+            parts._replace(query=urlencode(options, doseq=True)).geturl(),
+            socket_timeout=SECONDS,
+            socket_connect_timeout=SECONDS,
+        )
         self._append, self._past, self._save, self._forget = (
             self._redis.register_script(text) for text in (_APPEND, _PAST, _SAVE, _FORGET)
         )
         with self._asking():
             self._redis.ping()
-            if parse_qs(parts.query).get("durability") != ["trusted"]:
+            if not trusted:
                 self._check_durability()
 
     @property
@@ -172,7 +182,7 @@ class RedisStore:
             for user, one in memories:
                 about = _ABOUT.pack(one.digest.encode(), one.mark.last, one.mark.count, one.mark.newest, one.used)
                 keys = [_key("p", user), _key("m", user), _USED]
-                self._save(keys, [user, about + one.data, one.used], client=several)
+                self._save(keys, [user, about + one.data, one.used, one.mark.last], client=several)
             several.execute()
 
     def evict(self, before: float) -> int:
@@ -189,14 +199,19 @@ class RedisStore:
             return bool(self._forget(keys, [user]))
 
     def compact(self) -> int:
-        """Have the server write its file anew, without what was deleted -> 0, since nobody counts what went.
+        """Have the server write its files anew, without what was deleted -> 0, since nobody counts what went.
 
-        By itself it does so only when the file has grown.
+        By itself it does so only when they have grown.
         """
         with self._asking():
             self._until_written()  # one under way may have begun before
             self._redis.bgrewriteaof()
             self._until_written()
+            if self._snapshots():
+                self._redis.bgsave()
+            said = self._until_written()
+        if said["aof_last_bgrewrite_status"] != "ok" or said["rdb_last_bgsave_status"] != "ok":
+            raise StoreError(f"{self._where}: the server could not write its files anew; its own log says why")
         return 0
 
     def close(self) -> None:
@@ -208,13 +223,24 @@ class RedisStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _until_written(self) -> None:
-        while any(self._redis.info("persistence")[f"aof_rewrite_{when}"] for when in ("in_progress", "scheduled")):
+    def _until_written(self) -> dict[str, Any]:
+        """Wait until the server writes none of its files -> what it says of them."""
+        while True:
+            said: dict[str, Any] = self._redis.info("persistence")
+            if not any(map(said.get, ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_progress"))):
+                return said
             time.sleep(0.05)
+
+    def _snapshots(self) -> bool:
+        """Whether the server keeps a second file, from which nothing goes by itself; one that does not tell may."""
+        try:
+            return self._redis.config_get("save").get("save") != ""
+        except self._errors:
+            return True
 
     def _check_durability(self) -> None:
         try:
-            said = self._redis.config_get("append*")
+            said = {**self._redis.config_get("*append*"), **self._redis.config_get("maxmemory-policy")}
         except self._errors:
             raise StoreError(
                 f"{self._where}: the server does not tell whether it writes to disk before it acknowledges; "
@@ -224,6 +250,16 @@ class RedisStore:
             raise StoreError(
                 f"{self._where}: the server acknowledges before its disk has it; "
                 "set appendonly yes and appendfsync always in its configuration"
+            )
+        if said.get("no-appendfsync-on-rewrite") == "yes":
+            raise StoreError(
+                f"{self._where}: the server acknowledges before its disk has it while it rewrites its file; "
+                "set no-appendfsync-on-rewrite no in its configuration"
+            )
+        if str(said.get("maxmemory-policy")).startswith("allkeys"):
+            raise StoreError(
+                f"{self._where}: the server throws events away when its memory is full; "
+                "set maxmemory-policy noeviction in its configuration"
             )
 
     @contextlib.contextmanager

@@ -83,7 +83,7 @@ class VolatileStore:
     def save(self, memories: Iterable[tuple[str, Saved]]) -> None:
         with self._mutex:
             for user, one in memories:
-                if user in self._users:
+                if user in self._users and one.mark.last >= self._users[user].profile.number:
                     self._users[user].memory = one
 
     def evict(self, before: float) -> int:
