@@ -127,3 +127,21 @@ def test_whoever_has_gone_is_no_trouble() -> None:
         await batcher.stop()
 
     asyncio.run(run())
+
+
+def test_an_error_that_is_everyones_is_not_asked_for_again() -> None:
+    calls: list[int] = []
+
+    def broken(numbers: Sequence[int]) -> list[int]:
+        calls.append(len(numbers))
+        raise OSError("away")
+
+    async def run() -> None:
+        batcher = Batcher(broken, most=10, waiting=100, everyones=(OSError,))
+        batcher.start()
+        with pytest.raises(OSError, match="away"):
+            await batcher.ask(*range(10))
+        await batcher.stop()
+
+    asyncio.run(run())
+    assert calls == [10]

@@ -23,7 +23,7 @@ from recollect.recommend import Recommendation, recommend
 from recollect.serve import engine as module
 from recollect.serve.engine import Engine
 from recollect.serve.ranker import Asked, AskedAfter
-from recollect.serve.stores.contract import Arrival, Store
+from recollect.serve.stores.contract import Arrival, Store, StoreError
 from recollect.serve.stores.embedded import EmbeddedStore
 from recollect.serve.stores.volatile import VolatileStore
 
@@ -210,7 +210,7 @@ def test_half_precision_takes_half_and_keeps_the_lists() -> None:
     half.recommend([Asked("ann")])
     half.save()
     again = engine(store=store, half=True)
-    again._memories.drop("ann")
+    again._using.memories.drop("ann")
     (answer,) = again.recommend([Asked("ann", k=5)])
     alike(answer.items, offline(again.artifact, store.past("ann").events, 5), close=0.02)
     (memory,) = store.saved(["ann"])
@@ -345,12 +345,71 @@ def test_a_user_forgotten_while_they_are_read_in_is_not_kept(monkeypatch: pytest
     assert one.recommend([Asked("ann")])[0].events == comes_back
 
 
+def test_a_full_disk_stops_no_answer(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    one = engine("gru4rec", room=1)
+    one.add([*some(5, "ann"), *some(5, "bob")])
+    monkeypatch.setattr(one.store, "save", full)
+    for user in ("ann", "bob", "ann"):  # there is room for one
+        (answer,) = one.recommend([Asked(user, k=5)])
+        alike(answer.items, offline(one.artifact, one.store.past(user).events, 5))
+    assert "the disk is full" in caplog.text
+
+
+def test_a_model_with_less_room_may_come_between_two_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = engine("gru4rec")
+    users = [f"user-{number}" for number in range(9)]
+    one.add([arrival for number, user in enumerate(users) for arrival in some(5, user, seed=number)])
+    look = one._current
+
+    def swapping(*given: object) -> object:
+        monkeypatch.setattr(one, "_current", look)
+        one._room = 3 * one.artifact.model.fresh(1).bytes_per_user
+        one.swap(artifact("gru4rec", digest="another"))
+        return look(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(one, "_current", swapping)
+    for _ in range(2):
+        answers = one.recommend([Asked(user, k=5) for user in users])
+        for user, answer in zip(users, answers, strict=True):
+            alike(answer.items, offline(one.artifact, one.store.past(user).events, 5))
+    assert one.at_hand == 3
+
+
+def test_a_memory_of_another_program_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = VolatileStore()
+    one = engine("gru4rec", store)
+    one.add(some(5, "ann"))
+    one.recommend([Asked("ann")])
+    one.save()
+    store.save([("ann", dataclasses.replace(store.saved(["ann"])[0], data=b"-" * one.bytes_per_user))])  # type: ignore[type-var]
+    monkeypatch.setattr(module, "__version__", "another")
+    (answer,) = engine("gru4rec", store).recommend([Asked("ann")])
+    alike(answer.items, offline(one.artifact, store.past("ann").events, 10))
+
+
+def test_a_memory_that_is_loaded_counts_as_used() -> None:
+    store, now = VolatileStore(), [0.0]
+    for day in range(4):
+        now[0] = 1.5 * day * module.TOUCH_SECONDS
+        one = Engine(artifact("gru4rec"), store, clock=lambda: now[0])
+        one.evict(2 * module.TOUCH_SECONDS)
+        if not day:
+            one.add([Arrival("ann", "item-01", 0), Arrival("bob", "item-01", 0)])
+            one.recommend([Asked("bob")])
+        one.recommend([Asked("ann")])
+        one.save()
+        assert [saved is not None for saved in store.saved(["ann", "bob"])] == [True, day < 2]
+
+
 def test_a_state_is_not_shared_between_questions() -> None:
     one = engine("gru4rec")
     one.add(some(5, "ann"))
     before = one.recommend([Asked("ann")])
     with torch.inference_mode():
-        taken: State = one._memories.take(["ann"])
+        taken: State = one._using.memories.take(["ann"])
         for tensor in taken.values():
             tensor.zero_()
     assert one.recommend([Asked("ann")]) == before

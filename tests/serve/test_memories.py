@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,7 +80,7 @@ def test_it_is_a_dictionary_that_forgets_what_was_used_longest_ago(
             changed = {user: value for user, value in changed.items() if user not in users}
         assert len(one) == len(expected)
         assert {user: one.mark(user) for user in expected} == {user: mark(value) for user, value in expected.items()}
-        assert one.mark("stranger") is None and "stranger" not in one
+        assert one.mark("stranger") is None
         assert set(one.changed(99)) == set(changed) and one.changed(2) == one.changed(99)[:2]
         assert spilt == gone
 
@@ -91,6 +92,23 @@ def test_room_grows_as_it_is_needed(monkeypatch) -> None:  # type: ignore[no-unt
         one.put([f"user-{number}"], state([number]), [mark(number)])
     assert values(one.take([f"user-{number}" for number in range(1, 500)])) == list(range(1, 500))
     assert one._rows.users == 512
+
+
+def test_more_than_there_is_room_for_are_not_all_kept() -> None:
+    one = Memories(state([0]), 3 * state([0]).bytes_per_user)
+    users = [f"user-{number}" for number in range(5)]
+    one.put(users, state(range(5)), [mark(number) for number in range(5)])
+    assert len(one) == 3 and values(one.take(users[:3])) == [0, 1, 2] and one.mark("user-3") is None
+
+
+def test_a_state_that_does_not_fit_changes_nothing() -> None:
+    one = Memories(state([0]), 3 * state([0]).bytes_per_user)
+    one.put(["ann"], state([1]), [mark(1)])
+    with pytest.raises(KeyError):
+        one.put(["ann", "bob"], State({"a": torch.zeros(2, 3)}), [mark(2), mark(2)])
+    assert one.mark("ann") == mark(1) and one.mark("bob") is None and len(one) == 1
+    one.put(["bob", "cleo"], state([2, 3]), [mark(2), mark(3)])
+    assert values(one.take(["bob", "cleo"])) == [2, 3]
 
 
 def test_memories_without_size_are_bounded_all_the_same() -> None:

@@ -101,6 +101,8 @@ def _listen(service: Service, run: Path, host: str, port: int, read_keys: Keys, 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     torch.set_num_threads(1)  # batches are small: a second thread costs more than it gives
 
+    reloading = asyncio.Lock()
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: list | None = None) -> None:  # type: ignore[type-arg]
             await super().startup(sockets)
@@ -112,16 +114,17 @@ def _listen(service: Service, run: Path, host: str, port: int, read_keys: Keys, 
                 typer.echo(f"listening on http://{shown}:{address[1]}", err=True)
 
         def reload(self) -> None:
-            self.reloading = asyncio.create_task(self.take_up())
+            self.task = asyncio.create_task(self.take_up())
 
         async def take_up(self) -> None:
-            try:
-                artifact = await asyncio.to_thread(load, run)
-            except ArtifactError as error:
-                typer.echo(f"the model is not changed: {error}", err=True)
-                return
-            await service.swap(artifact)
-            typer.echo(f"answering with {artifact.name} [{artifact.digest}] now", err=True)
+            async with reloading:  # one after the other, so that the newest stays
+                try:
+                    artifact = await asyncio.to_thread(load, run)
+                except (ArtifactError, OSError) as error:
+                    typer.echo(f"the model is not changed: {error}", err=True)
+                    return
+                await service.swap(artifact)
+                typer.echo(f"answering with {artifact.name} [{artifact.digest}] now", err=True)
 
     app = create_app(service, read_keys=read_keys, write_keys=write_keys)
     for one in (signal.SIGINT, signal.SIGTERM):

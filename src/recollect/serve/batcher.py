@@ -25,11 +25,19 @@ class Batcher(Generic[_Q, _A]):
 
     `most`: questions in one call. `waiting`: questions that may wait; beyond, and once it is stopped, `ask` raises
     BusyError. Where a call with several questions raises, each is asked alone, so that one bad question spoils no
-    other's answer. Lives in one event loop, from `start` to `stop`.
+    other's answer; unless the error is one of `everyones`, which would come again. Lives in one event loop, from
+    `start` to `stop`.
     """
 
-    def __init__(self, answer: Callable[[Sequence[_Q]], Sequence[_A]], *, most: int, waiting: int) -> None:
-        self._answer, self._most, self._waiting = answer, most, waiting
+    def __init__(
+        self,
+        answer: Callable[[Sequence[_Q]], Sequence[_A]],
+        *,
+        most: int,
+        waiting: int,
+        everyones: tuple[type[Exception], ...] = (),
+    ) -> None:
+        self._answer, self._most, self._waiting, self._everyones = answer, most, waiting, everyones
         self._queue: deque[tuple[_Q, asyncio.Future[_A]]] = deque()
         self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(1)
@@ -88,6 +96,6 @@ class Batcher(Generic[_Q, _A]):
         try:
             return self._answer(questions)
         except Exception as error:
-            if len(questions) == 1:
-                return [error]
+            if len(questions) == 1 or isinstance(error, self._everyones):
+                return [error] * len(questions)
             return [self._each([one])[0] for one in questions]

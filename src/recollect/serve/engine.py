@@ -7,7 +7,10 @@ list is always that of the user's whole history, as `recollect recommend` gives 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import hashlib
+import logging
 import sys
 import threading
 import time
@@ -17,12 +20,13 @@ from typing import Literal, TypeVar
 import numpy as np
 import torch
 
+from recollect import __version__
 from recollect.artifact import Artifact
 from recollect.contracts import State
 from recollect.serve.layout import Layout
 from recollect.serve.memories import Memories
 from recollect.serve.ranker import Answer, Asked, AskedAfter, Ground, Ranker
-from recollect.serve.stores.contract import Arrival, Mark, Past, Profile, Receipt, Saved, Store
+from recollect.serve.stores.contract import Arrival, Mark, Past, Profile, Receipt, Saved, Store, StoreError
 
 ROOM = 256 << 20
 """Bytes of memories at hand."""
@@ -30,7 +34,21 @@ ROOM = 256 << 20
 BATCH = 256
 """Users advanced or scored together at most."""
 
+TOUCH_SECONDS = 86_400.0
+"""A memory that was saved longer ago is saved again when it is loaded, so that it does not count as unused."""
+
+_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Using:
+    """A model at work, and what only it can read."""
+
+    ranker: Ranker
+    layout: Layout
+    memories: Memories
+    maker: str
 
 
 class Engine:
@@ -57,17 +75,27 @@ class Engine:
     @property
     def artifact(self) -> Artifact:
         """The model that answers now."""
-        return self._ranker.artifact
+        return self._using.ranker.artifact
+
+    @property
+    def _most(self) -> int:
+        """Users whose memories can be at hand together."""
+        return min(BATCH, self._using.memories.capacity)
 
     @property
     def at_hand(self) -> int:
         """Users whose memories are in this process."""
-        return len(self._memories)
+        return len(self._using.memories)
 
     @property
     def bytes_per_user(self) -> int:
         """What a saved memory takes."""
-        return self._layout.size
+        return self._using.layout.size
+
+    @property
+    def maker(self) -> str:
+        """What saved memories are marked with, so that none is read by another: model, layout and program."""
+        return self._using.maker
 
     def add(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
         """Take events in; they are durable when this returns. Memories follow when asked for, or by `advance`."""
@@ -76,7 +104,7 @@ class Engine:
     def advance(self, users: Sequence[str]) -> None:
         """Bring the memories of users up to date, so that an answer need not wait for it."""
         with torch.inference_mode():
-            for part in _parts(list(dict.fromkeys(users)), self._batch):
+            for part in _parts(list(dict.fromkeys(users)), self._most):
                 self._current(part)
 
     def recommend(self, questions: Sequence[Asked]) -> list[Answer]:
@@ -88,7 +116,7 @@ class Engine:
         """As `recommend`, but no more than `most` events are read in: None where a memory lacks too many."""
         with torch.inference_mode():
             answers: list[Answer | None] = []
-            for part in _parts(list(questions), self._batch):
+            for part in _parts(list(questions), self._most):
                 ranker, state, pasts = self._current(list(dict.fromkeys(one.user for one in part)), most)
                 rows = {user: row for row, user in enumerate(pasts)}
                 ready = [one for one in part if one.user in pasts]
@@ -100,7 +128,7 @@ class Engine:
 
     def recommend_after(self, questions: Sequence[AskedAfter]) -> list[Answer]:
         """One list for each question; nothing of it is kept. Questions about users need not wait for these."""
-        ranker = self._ranker
+        ranker = self._using.ranker
         with torch.inference_mode():
             answers: list[Answer] = []
             for part in _parts(list(questions), BATCH):
@@ -113,16 +141,16 @@ class Engine:
         """Make all events of a user void, and drop the memory -> whether there were any."""
         with self._mutex:
             self._forgets += 1
-            self._memories.drop(user)
+            self._using.memories.drop(user)
             return self.store.forget(user)
 
     def save(self, limit: int = 1 << 30) -> int:
         """Save memories that have changed -> how many. None need be saved: they can be made again."""
         with self._mutex, torch.inference_mode():
-            done = 0
-            while done < limit and (users := self._memories.changed(min(self._batch, limit - done))):
-                self._save(users, self._memories.take(users), [self._marked(user) for user in users])
-                self._memories.cleaned(users)
+            done, memories = 0, self._using.memories
+            while done < limit and (users := memories.changed(min(self._most, limit - done))):
+                self._save(users, memories.take(users), [self._marked(user) for user in users])
+                memories.cleaned(users)
                 done += len(users)
             return done
 
@@ -149,11 +177,12 @@ class Engine:
 
     def _take_up(self, artifact: Artifact) -> None:
         with torch.inference_mode():
-            one = artifact.model.fresh(1)
-            self._layout = Layout(one, half=self._half)
-            self._memories = Memories(one, self._room, self._save)
-        self._ranker = Ranker(artifact)
-        self._batch = min(BATCH, self._memories.capacity)
+            ranker = Ranker(artifact)
+            one = ranker.fresh(1)
+        layout = Layout(one, half=self._half)
+        name = f"{artifact.digest} {layout.description} {__version__}"
+        maker = hashlib.blake2b(name.encode(), digest_size=6).hexdigest()
+        self._using = _Using(ranker, layout, Memories(one, self._room, self._spill), maker)
 
     def _current(self, users: Sequence[str], most: int = sys.maxsize) -> tuple[Ranker, State, dict[str, Past]]:
         """The memories of different users with all of their events, a row for each; they are at hand afterwards.
@@ -161,70 +190,77 @@ class Engine:
         At most `most` events are read in, and users whose memories lack the most are left out for that.
         """
         with self._mutex:
-            ranker, forgets = self._ranker, self._forgets
-            marks = {user: mark for user in users if (mark := self._memories.mark(user)) is not None}
-            read = self._read([user for user in users if user not in marks])
-            marks |= {user: saved.mark for user, saved in read.items()}
-            pasts = _within(most, {user: self.store.past(user, marks.get(user)) for user in users})
-            state = self._begin(pasts, read)
-        state = ranker.read(state, [past.events for past in pasts.values()])
+            using, forgets = self._using, self._forgets
+            marks = {user: mark for user in users if (mark := using.memories.mark(user)) is not None}
+            held = list(marks)
+            state = using.memories.take(held)
+        saved = self._read(using, [user for user in users if user not in marks])
+        marks |= {user: one.mark for user, one in saved.items()}
+        if most < sys.maxsize:
+            users = self._near(users, marks, most)
+        pasts = {user: self.store.past(user, marks.get(user)) for user in users}
+        state = _begin(using, pasts, held, state, saved)
+        state = using.ranker.read(state, [past.events for past in pasts.values()])
         with self._mutex:
-            if self._ranker is ranker:
-                self._keep(state, pasts, read, check=self._forgets != forgets)
-        return ranker, state, pasts
+            if self._using is using:
+                self._keep(state, pasts, saved, check=self._forgets != forgets)
+        return using.ranker, state, pasts
 
-    def _keep(self, state: State, pasts: Mapping[str, Past], read: Mapping[str, Saved], *, check: bool) -> None:
+    def _keep(self, state: State, pasts: Mapping[str, Past], saved: Mapping[str, Saved], *, check: bool) -> None:
         """Have these memories at hand. `check`: users may have been forgotten since their past was looked up."""
+        old = self._clock() - TOUCH_SECONDS
         grown: dict[str, int] = {}
         found: dict[str, int] = {}
         for row, (user, past) in enumerate(pasts.items()):
-            now = self.store.profile(user) if check else past.profile
-            if past.profile is None or now is None or not now.extends(past.profile.mark):
+            if past.profile is None:  # forgotten by another worker, it may be
+                self._using.memories.drop(user)
                 continue
-            if past.events or past.anew:
+            now = self.store.profile(user) if check else past.profile
+            if now is None or not now.extends(past.profile.mark):
+                continue
+            if past.events or past.anew or (user in saved and saved[user].used < old):
                 grown[user] = row
-            elif user in read:
+            elif user in saved:
                 found[user] = row
         for rows, changed in ((grown, True), (found, False)):
             marks = [_mark(pasts[user]) for user in rows]
-            self._memories.put(list(rows), state.rows(list(rows.values())), marks, changed=changed)
+            self._using.memories.put(list(rows), state.rows(list(rows.values())), marks, changed=changed)
 
-    def _read(self, users: Sequence[str]) -> dict[str, Saved]:
-        """The saved memories of users that this model has made."""
+    def _read(self, using: _Using, users: Sequence[str]) -> dict[str, Saved]:
+        """The saved memories of users that can be read."""
         found = zip(users, self.store.saved(users), strict=True)
-        return {
-            user: saved
-            for user, saved in found
-            if saved is not None and saved.digest == self.artifact.digest and len(saved.data) == self._layout.size
-        }
+        return {user: saved for user, saved in found if saved is not None and saved.digest == using.maker}
 
-    def _begin(self, pasts: Mapping[str, Past], read: Mapping[str, Saved]) -> State:
-        """Where each user's memory stands before what it lacks is read in."""
-        kept = [(row, user) for row, (user, past) in enumerate(pasts.items()) if not past.anew]
-        held = [(row, user) for row, user in kept if user not in read]
-        if len(held) == len(pasts):
-            return self._memories.take(list(pasts))
-        state = self._ranker.fresh(len(pasts))
-        saved = [(row, user) for row, user in kept if user in read]
-        if held:
-            _set(state, [row for row, _ in held], self._memories.take([user for _, user in held]))
-        if saved:
-            _set(state, [row for row, _ in saved], self._layout.unpack([read[user].data for _, user in saved]))
-        return state
+    def _near(self, users: Sequence[str], marks: Mapping[str, Mark], most: int) -> list[str]:
+        """Those whose memories lack the fewest events, as many as lack `most` of them together; in their order."""
+        lacking = np.zeros(len(users), dtype=np.int64)
+        for row, user in enumerate(users):
+            profile, mark = self.store.profile(user), marks.get(user)
+            if profile is not None:
+                lacking[row] = profile.count - (mark.count if mark is not None and profile.extends(mark) else 0)
+        order = np.argsort(lacking, kind="stable")
+        near = np.sort(order[np.cumsum(lacking[order]) <= most])
+        return [users[row] for row in near]
 
     def _ground(self, user: str, profile: Profile | None) -> Ground:
         has_seen = functools.partial(self.store.has_seen, user)
         return Ground("popularity", 0, has_seen) if profile is None else Ground("memory", profile.count, has_seen)
 
     def _marked(self, user: str) -> Mark:
-        mark = self._memories.mark(user)
+        mark = self._using.memories.mark(user)
         assert mark is not None
         return mark
 
     def _save(self, users: Sequence[str], state: State, marks: Sequence[Mark]) -> None:
-        now, digest = self._clock(), self.artifact.digest
-        rows = zip(users, marks, self._layout.pack(state), strict=True)
-        self.store.save((user, Saved(digest, mark, now, data)) for user, mark, data in rows)
+        now, using = self._clock(), self._using
+        rows = zip(users, marks, using.layout.pack(state), strict=True)
+        self.store.save((user, Saved(using.maker, mark, now, data)) for user, mark, data in rows)
+
+    def _spill(self, users: Sequence[str], state: State, marks: Sequence[Mark]) -> None:
+        try:
+            self._save(users, state, marks)
+        except StoreError as error:
+            _log.warning("%s; memories that have to make room are not saved, and will be made again", error)
 
 
 def _ground_of(history: Sequence[str], ranker: Ranker) -> Ground:
@@ -234,13 +270,22 @@ def _ground_of(history: Sequence[str], ranker: Ranker) -> Ground:
     return Ground(source, len(history), lambda items: [one in seen for one in items], unknown)
 
 
-def _within(most: int, pasts: Mapping[str, Past]) -> dict[str, Past]:
-    """Those with the fewest events, as many as have `most` of them together."""
-    lengths = np.array([len(past.events) for past in pasts.values()], dtype=np.int64)
-    order = np.argsort(lengths, kind="stable")
-    fit = np.zeros(len(pasts), dtype=bool)
-    fit[order] = np.cumsum(lengths[order]) <= most
-    return {user: past for (user, past), fits in zip(pasts.items(), fit, strict=True) if fits}
+def _begin(
+    using: _Using, pasts: Mapping[str, Past], held: Sequence[str], state: State, saved: Mapping[str, Saved]
+) -> State:
+    """Where each user's memory stands before what it lacks is read in. `state`: of the users `held` at hand."""
+    kept = [user for user, past in pasts.items() if not past.anew]
+    if kept == held == list(pasts):
+        return state
+    begun = using.ranker.fresh(len(pasts))
+    place = {user: row for row, user in enumerate(pasts)}
+    row = {user: row for row, user in enumerate(held)}
+    at_hand, read = [user for user in kept if user in row], [user for user in kept if user in saved]
+    if at_hand:
+        _set(begun, [place[user] for user in at_hand], state.rows([row[user] for user in at_hand]))
+    if read:
+        _set(begun, [place[user] for user in read], using.layout.unpack([saved[user].data for user in read]))
+    return begun
 
 
 def _set(state: State, rows: Sequence[int], part: State) -> None:

@@ -21,7 +21,10 @@ _LARGEST = 2.0**14
 
 
 class Layout:
-    """How the states of one model are laid out; `one` is any of its states. Sizes in bytes."""
+    """How the states of one model are laid out; `one` is any of its states. Sizes in bytes.
+
+    `description`: two layouts with the same one read each other's memories.
+    """
 
     def __init__(self, one: State, *, half: bool = False) -> None:
         self._parts: list[tuple[str, torch.Size, torch.dtype, bool, int]] = []
@@ -31,6 +34,9 @@ class Layout:
             size = 4 + 2 * cells if halved else tensor.element_size() * cells
             self._parts.append((name, tensor.shape[1:], tensor.dtype, halved, size))
         self.size = sum(size for *_, size in self._parts)
+        self.description = ", ".join(
+            f"{name} {list(shape)} {kind} {half}" for name, shape, kind, half, _ in self._parts
+        )
 
     def pack(self, state: State) -> list[bytes]:
         """One piece of bytes a user."""

@@ -41,9 +41,6 @@ class Memories:
     def __len__(self) -> int:
         return len(self._places)
 
-    def __contains__(self, user: str) -> bool:
-        return user in self._places
-
     def mark(self, user: str) -> Mark | None:
         """How far the user's memory has come, None where it is not at hand."""
         return self._marks.get(user)
@@ -55,20 +52,25 @@ class Memories:
         return self._rows.rows(torch.tensor([self._places[user] for user in users], dtype=torch.int64))
 
     def put(self, users: Sequence[str], state: State, marks: Sequence[Mark], *, changed: bool = True) -> None:
-        """Keep the states of users, each at most once, in the place of older ones. At most `capacity` at a time."""
+        """Keep the states of users, each at most once, in the place of older ones; no more of them than `capacity`."""
+        users, marks, state = users[: self.capacity], marks[: self.capacity], state.rows(slice(0, self.capacity))
         for user in users:
             if user in self._places:
                 self._places.move_to_end(user)
         self._make_room(sum(user not in self._places for user in users))
-        for user, mark in zip(users, marks, strict=True):
-            if user not in self._places:
-                self._places[user] = self._free.pop()
-            self._marks[user] = mark
-            if changed:
-                self._changed[user] = None
-        places = torch.tensor([self._places[user] for user in users], dtype=torch.int64)
+        new = [user for user in users if user not in self._places]
+        taken = dict(zip(new, self._free[len(self._free) - len(new) :], strict=True))
+        places = torch.tensor(
+            [taken[user] if user in taken else self._places[user] for user in users], dtype=torch.int64
+        )
         for name, tensor in self._rows.items():
             tensor[places] = state[name].to(tensor.dtype)
+        # Only now: whoever is named here has their state.
+        del self._free[len(self._free) - len(new) :]
+        self._places |= taken
+        self._marks |= zip(users, marks, strict=True)
+        if changed:
+            self._changed |= dict.fromkeys(users)
 
     def drop(self, user: str) -> None:
         """Let go of a user, whatever has changed."""

@@ -62,13 +62,12 @@ class Service:
     ) -> None:
         self.engine = engine
         self._save_seconds, self._keep_seconds, self._evict_seconds = save_seconds, keep_seconds, evict_seconds
-        self._events: Batcher[Arrival, Receipt] = Batcher(engine.add, most=MOST_EVENTS, waiting=WAITING)
         at_once = functools.partial(engine.recommend_at_once, most=READ_AT_ONCE)
-        self._questions: Batcher[Asked, Answer | None] = Batcher(at_once, most=MOST_QUESTIONS, waiting=WAITING)
-        self._long: Batcher[Asked, Answer] = Batcher(engine.recommend, most=MOST_QUESTIONS, waiting=WAITING)
-        self._histories: Batcher[AskedAfter, Answer] = Batcher(
-            engine.recommend_after, most=MOST_QUESTIONS, waiting=WAITING
-        )
+        limits: Any = {"most": MOST_QUESTIONS, "waiting": WAITING, "everyones": (StoreError,)}
+        self._events: Batcher[Arrival, Receipt] = Batcher(engine.add, **{**limits, "most": MOST_EVENTS})
+        self._questions: Batcher[Asked, Answer | None] = Batcher(at_once, **limits)
+        self._long: Batcher[Asked, Answer] = Batcher(engine.recommend, **limits)
+        self._histories: Batcher[AskedAfter, Answer] = Batcher(engine.recommend_after, **limits)
         self._batchers: tuple[Batcher[Any, Any], ...] = (self._events, self._questions, self._long, self._histories)
         self._behind: dict[str, None] = {}  # users, an ordered set
         self._grown = asyncio.Event()
