@@ -22,7 +22,7 @@ DOORWAYS = {
     "safetensors": r"contracts|artifact(\..+)?|train(\..+)?",
     "lmdb": r"serve\.stores\.(index|embedded)",
     "fastapi": r"serve\.http\..+",
-    "uvicorn": r"cli\.serve",
+    "uvicorn": r"serve\.http\.listening",
     "prometheus_client": r"serve\.http\.meters",
     "triton": r"nn\.kernels(\..+)?",
     "redis": r"serve\.stores\.redis",

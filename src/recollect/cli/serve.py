@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -92,44 +91,27 @@ def _listen(service: Service, run: Path, host: str, port: int, read_keys: Keys, 
     import logging
 
     import torch
-    import uvicorn
 
     from recollect.artifact import ArtifactError, load
     from recollect.serve.http.app import create_app
-    from recollect.serve.http.listening import listening
+    from recollect.serve.http.listening import listen
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     torch.set_num_threads(1)  # batches are small: a second thread costs more than it gives
 
-    reloading = asyncio.Lock()
+    def say(text: str) -> None:
+        typer.echo(text, err=True)
 
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list | None = None) -> None:  # type: ignore[type-arg]
-            await super().startup(sockets)
-            if hasattr(signal, "SIGHUP"):
-                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
-            if self.started:
-                address = self.servers[0].sockets[0].getsockname()
-                shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-                typer.echo(f"listening on http://{shown}:{address[1]}", err=True)
+    async def reload() -> None:
+        try:
+            artifact = await asyncio.to_thread(load, run)
+        except (ArtifactError, OSError) as error:
+            say(f"the model is not changed: {error}")
+            return
+        await service.swap(artifact)
+        say(f"answering with {artifact.name} [{artifact.digest}] now")
 
-        def reload(self) -> None:
-            self.task = asyncio.create_task(self.take_up())
-
-        async def take_up(self) -> None:
-            async with reloading:  # one after the other, so that the newest stays
-                try:
-                    artifact = await asyncio.to_thread(load, run)
-                except (ArtifactError, OSError) as error:
-                    typer.echo(f"the model is not changed: {error}", err=True)
-                    return
-                await service.swap(artifact)
-                typer.echo(f"answering with {artifact.name} [{artifact.digest}] now", err=True)
-
-    app = create_app(service, read_keys=read_keys, write_keys=write_keys)
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, lambda *_: None)  # the server ends in order on both, and hands them on to this afterwards
-    Server(listening(app, host, port)).run()
+    listen(create_app(service, read_keys=read_keys, write_keys=write_keys), host, port, say=say, reload=reload)
 
 
 def _keys(name: str) -> Keys:

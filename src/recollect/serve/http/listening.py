@@ -1,4 +1,4 @@
-"""How the application is listened to: uvicorn, with an end to the patience for requests whose head does not come.
+"""How the application is listened to: uvicorn, with signals, and an end to the patience for a request without a head.
 
 The guard bounds how long a body may take; but until the head of a request is there, no application is asked, and
 uvicorn by itself waits for ever.
@@ -7,6 +7,9 @@ uvicorn by itself waits for ever.
 from __future__ import annotations
 
 import asyncio
+import signal
+import socket
+from collections.abc import Awaitable, Callable
 
 import uvicorn
 from fastapi import FastAPI
@@ -41,6 +44,42 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class Server(uvicorn.Server):
+    """Tells `say` where it listens, once it does, and starts `reload` on SIGHUP."""
+
+    def __init__(
+        self, config: uvicorn.Config, *, say: Callable[[str], None], reload: Callable[[], Awaitable[None]]
+    ) -> None:
+        super().__init__(config)
+        self._say, self._reload = say, reload
+        self._reloading = asyncio.Lock()  # one after the other, so that the newest stays
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if hasattr(signal, "SIGHUP"):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
+        if self.started:
+            address = self.servers[0].sockets[0].getsockname()
+            shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+            self._say(f"listening on http://{shown}:{address[1]}")
+
+    def _hang_up(self) -> None:
+        self._task = asyncio.create_task(self._in_turn())  # kept, or it may be collected while it runs
+
+    async def _in_turn(self) -> None:
+        async with self._reloading:
+            await self._reload()
+
+
+def listen(
+    app: FastAPI, host: str, port: int, *, say: Callable[[str], None], reload: Callable[[], Awaitable[None]]
+) -> None:
+    """Answer until SIGINT or SIGTERM, and then end in order."""
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, lambda *_: None)  # the server ends on both, and hands them on to this afterwards
+    Server(listening(app, host, port), say=say, reload=reload).run()
 
 
 def listening(app: FastAPI, host: str, port: int, log_level: str = "warning") -> uvicorn.Config:
