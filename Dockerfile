@@ -1,11 +1,12 @@
 # The memory service in a container, as a user without rights. Build and run:
 #
 #   docker build -t recollect .
-#   docker run -p 8000:8000 -v ./runs/first:/model:ro -v recollect-store:/store \
-#       -e RECOLLECT_READ_KEY=... -e RECOLLECT_WRITE_KEY=... recollect
+#   docker run -p 8000:8000 -v ./runs:/runs:ro -v recollect-store:/store \
+#       -e RECOLLECT_READ_KEY=... -e RECOLLECT_WRITE_KEY=... recollect /runs/first --store /store --host 0.0.0.0
 #
-# A build of torch without CUDA makes it a few gigabytes smaller: --build-arg PIP_ARGS="--index-url ..." with the index
-# of your choice.
+# The folder above the model is what the container sees, so that a new model in its place is seen too.
+# A build of torch without CUDA makes it a few gigabytes smaller: --build-arg PIP_ARGS="--extra-index-url ..." with an
+# index that has one.
 FROM python:3.12-slim
 
 ARG PIP_ARGS=""
@@ -22,4 +23,4 @@ EXPOSE 8000
 ENV OMP_NUM_THREADS=1
 HEALTHCHECK CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
 ENTRYPOINT ["recollect", "serve"]
-CMD ["/model", "--store", "/store", "--host", "0.0.0.0"]
+CMD ["/runs/first", "--store", "/store", "--host", "0.0.0.0"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from recollect.data.parquet import read_columns
+from recollect.serve.stores.contract import Arrival
 from recollect.serve.stores.embedded import EmbeddedStore
 
 from ..serve.stores.redis_server import Server, server
@@ -59,6 +61,33 @@ def test_a_server_is_a_store_too(
     assert found == rows(log_file)
     said = recollect("replay", trained, "--store", "redis://127.0.0.1:1")
     assert said.code == 1 and "127.0.0.1:1" in said.error
+
+
+def test_an_exported_log_adds_nothing_to_where_it_came_from(
+    recollect: Command, trained: Path, log_file: Path, tmp_path: Path
+) -> None:
+    store, out = tmp_path / "store", tmp_path / "events.parquet"
+    recollect("replay", trained, "--store", store)
+    with EmbeddedStore(store) as kept:  # as the interface takes them in, with ids of their own or none
+        kept.append([Arrival("5", "item 3", 1_900_000_000, own) for own in ("order-1", None)], 0)
+    assert recollect("journal", "export", store, "--out", out).code == 0
+    assert "0 new events" in recollect("replay", trained, "--store", store, "--data", out).out
+    shutil.rmtree(store / "journal")
+    shutil.rmtree(store / "index")
+    said = recollect("replay", trained, "--store", store, "--data", out)
+    assert f"{len(rows(log_file)) + 2} new events" in said.out
+
+
+def test_what_is_left_out_of_a_log_is_said(recollect: Command, trained: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("user,item,time\n" + "".join(f"1,item {n},{n}\n" for n in range(6)) + ",item 2,6\n")
+    run = tmp_path / "run"
+    assert recollect("train", "popularity", "--data", log, "--on-bad", "skip", "--out", run).code == 0
+    said = recollect("replay", run, "--store", tmp_path / "store")
+    assert "6 new events of 6" in said.out and "dropped: 1 x no user id" in said.err
+    log.write_text(f"user,item,time\n1,item 1,5\n1,{'x' * 300},6\n")
+    said = recollect("replay", run, "--store", tmp_path / "another")
+    assert said.code == 1 and "item has 300 bytes, at most 256" in said.err
 
 
 def test_a_longer_log_adds_what_is_new(recollect: Command, trained: Path, log_file: Path, tmp_path: Path) -> None:

@@ -73,6 +73,9 @@ def test_others_are_served_only_with_keys(
     assert said.code == 2 and "set RECOLLECT_READ_KEY and RECOLLECT_WRITE_KEY" in said.error
     monkeypatch.setenv("RECOLLECT_WRITE_KEY", "short")
     assert "it needs 16 or more" in recollect("serve", trained, "--store", tmp_path / "store").error
+    monkeypatch.setenv("RECOLLECT_WRITE_KEY", "long-enough-for-a-key")
+    said = recollect("serve", trained, "--store", tmp_path / "store")
+    assert said.code == 2 and "RECOLLECT_READ_KEY is not, so that half of the server would be open" in said.error
     assert not (tmp_path / "store").exists()
 
 

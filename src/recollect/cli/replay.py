@@ -19,7 +19,8 @@ def replay(
 ) -> None:
     """Load a log into the journal and make every user's memory, before the service starts.
 
-    Interrupted or repeated, it goes on where it was: an event that is there already is not taken in again.
+    Interrupted or repeated, it goes on where it was: an event that is there already, the same user, item and time, is
+    not taken in again.
 
     Examples:
 
@@ -30,11 +31,14 @@ def replay(
     from recollect.serve.engine import Engine
     from recollect.serve.stores.opening import is_url, opened
     from recollect.serve.stores.replay import replay
+    from recollect.study.run import remarks_on_log
     from recollect.study.scoring import data_of
 
     artifact = load(run)
     log = data_of(artifact, data)
     with opened(store) as kept:
+        for remark in remarks_on_log(log):
+            typer.echo(remark, err=True)
         before = kept.events
         with bar("events", len(log.items)) as show:
             for done in replay(kept, log):

@@ -64,7 +64,10 @@ def serve(
     from recollect.config import ConfigError
 
     read_keys, write_keys = _keys(READ_KEY), _keys(WRITE_KEY)
-    if host not in ("127.0.0.1", "localhost", "::1") and not (read_keys and write_keys):
+    if bool(read_keys) != bool(write_keys):
+        here, missing = (READ_KEY, WRITE_KEY) if read_keys else (WRITE_KEY, READ_KEY)
+        raise ConfigError(f"{here} is set and {missing} is not, so that half of the server would be open; set both")
+    if host not in ("127.0.0.1", "localhost", "::1") and not read_keys:
         raise ConfigError(
             f"to listen on {host}, where others can reach it, set {READ_KEY} and {WRITE_KEY} to keys of your own"
         )

@@ -13,6 +13,8 @@ import pytest
 from recollect.recommend import Recommendation
 from recollect.serve.engine import Engine
 from recollect.serve.http import guard, wire
+from recollect.serve.http.app import create_app
+from recollect.serve.service import Service
 from recollect.serve.stores.contract import StoreError
 
 from ...conformance.material import START
@@ -96,6 +98,24 @@ def test_a_user_can_be_looked_at_and_forgotten(client: Client, engine: Engine) -
     assert client.request("DELETE", "/users/secret-bob?compact=true")[1]["compacted"]
     files = [path for path in engine.store.folder.rglob("*") if path.is_file()]  # type: ignore[attr-defined]
     assert files and not any(b"secret-bob" in path.read_bytes() for path in files)
+
+
+def test_who_was_forgotten_before_can_still_be_taken_out_of_the_files(client: Client, engine: Engine) -> None:
+    client.post("/events", {"user": "secret-bob", "item": "item-01"})
+    assert client.request("DELETE", "/users/secret-bob")[0] == 200
+    files = [path for path in engine.store.folder.rglob("*") if path.is_file()]  # type: ignore[attr-defined]
+    assert any(b"secret-bob" in path.read_bytes() for path in files)
+    assert client.request("DELETE", "/users/secret-bob?compact=true")[0] == 404
+    files = [path for path in engine.store.folder.rglob("*") if path.is_file()]  # type: ignore[attr-defined]
+    assert files and not any(b"secret-bob" in path.read_bytes() for path in files)
+
+
+def test_a_body_without_the_type_of_json_is_refused(client: Client, engine: Engine) -> None:
+    """Another site's page can make a browser send such a body without asking first."""
+    for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+        body = b'{"user": "ann", "item": "item-01"}'
+        status, answer, _ = client.request("POST", "/events", body, {"Content-Type": kind})
+        assert status == 422 and answer["error"] and engine.store.users() == []
 
 
 def test_users_are_found_by_how_their_ids_begin(client: Client) -> None:
@@ -197,11 +217,13 @@ def test_keys_for_reading_and_writing(engine: Engine) -> None:
         assert reader.request("DELETE", "/users/ann")[0] == 401
         assert reader.request("GET", "/users/ann")[0] == writer.request("DELETE", "/users/ann")[0] == 200
         _, answer, headers = nobody.request("GET", "/recommendations?user=ann")
-        assert headers["www-authenticate"] == "Bearer" and "key" in answer["error"]
+        assert headers["www-authenticate"] == "Bearer" and "needs a key" in answer["error"]
+        for client, what in ((wrong, "GET"), (reader, "DELETE")):
+            assert "this key is wrong, or one for reading" in client.request(what, "/users/ann")[1]["error"]
         assert nobody.request("GET", "/healthz", headers={"Host": "shop.example"})[0] == 200
-    with serving(engine, write_keys=["writes"]) as nobody:  # reading is open then
-        assert nobody.request("GET", "/recommendations?user=ann")[0] == 200
-        assert nobody.request("POST", "/events", {"user": "ann", "item": "x"})[0] == 401
+    for one in ("read_keys", "write_keys"):  # the other half would be open
+        with pytest.raises(ValueError, match="none at all"):
+            create_app(Service(engine), **{one: ["a key"]})
 
 
 def test_health(client: Client, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

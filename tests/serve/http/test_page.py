@@ -14,7 +14,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from recollect.serve.engine import Engine
+from recollect.serve.stores.volatile import VolatileStore
 
+from ..material import artifact
 from .running import Client, serving
 from .test_app import events
 
@@ -150,13 +152,92 @@ def test_a_key_is_asked_for_where_the_server_has_one(browser: Browser, engine: E
         expect(page.locator("#list li")).to_have_count(10)
         expect(page.locator("#problem")).to_be_hidden()
         page.locator("#list button").first.click()  # adding needs the other key
-        expect(page.locator("#problem")).to_be_visible()  # the words of before are still in it
-        expect(page.locator("#problem")).to_contain_text("needs a key")
+        expect(page.locator("#problem")).to_contain_text("this key is wrong, or one for reading")
         expect(page.locator("#key")).to_be_focused()
         page.keyboard.type("writing")
         page.keyboard.press("Enter")  # and what was refused is done
         expect(page.locator("#events")).to_have_text("13")
         expect(page.locator("#unlock")).to_be_hidden()
+
+
+def test_a_key_with_impossible_signs_does_not_lock_the_page(browser: Browser, engine: Engine) -> None:
+    with serving(engine, read_keys=["reading"], write_keys=["writing"]) as nobody:
+        Client(nobody.port, "writing").post("/events", {"events": events(12)})
+        page = Watched(browser, nobody.port).page
+        for key, then in (("rea\N{EN DASH}ding", "signs that no key has"), ("wrong", "this key is wrong")):
+            expect(page.locator("#key")).to_be_focused()
+            page.keyboard.type(key)
+            page.keyboard.press("Enter")
+            expect(page.locator("#problem")).to_contain_text(then)
+        page.keyboard.type("reading")
+        page.keyboard.press("Enter")
+        expect(page.locator("#some button")).to_have_count(1)
+        expect(page.locator("#user")).to_be_focused()
+
+
+def test_an_item_is_added_to_the_history_of_whose_list_is_shown(browser: Browser, client: Client) -> None:
+    one = Watched(browser, client.port)
+    page = one.page
+    page.locator("#some button", has_text="ann").click()
+    expect(page.locator("#who")).to_have_text("ann")
+    page.route("**/recommendations", lambda route: route.fulfill(status=503, json={"error": "not now"}))
+    page.locator("#user").fill("<b>bob</b>")
+    page.locator("#find button").click()
+    expect(page.locator("#problem")).to_have_text("not now")
+    expect(page.locator("#who")).to_have_text("ann")
+    page.unroute("**/recommendations")
+    page.locator("#list button").first.click()
+    expect(page.locator("#events")).to_have_text("13")
+    assert client.get("/users/ann")["events"] == 13 and client.get("/users/%3Cb%3Ebob%3C%2Fb%3E")["events"] == 3
+
+
+def test_a_double_click_and_a_key_that_is_held_add_one_event(browser: Browser, client: Client) -> None:
+    one = Watched(browser, client.port)
+    page = one.page
+    page.locator("#some button", has_text="ann").click()
+    page.locator("#list button").first.dblclick(delay=80)
+    expect(page.locator("#events")).to_have_text("13")
+    page.locator("#list button").first.focus()
+    for _ in range(10):  # pressed again without being let go is what holding it does
+        page.keyboard.down("Enter")
+        page.wait_for_timeout(30)
+    page.keyboard.up("Enter")
+    expect(page.locator("#events")).to_have_text("14")
+    page.wait_for_timeout(300)
+    assert client.get("/users/ann")["events"] == 14
+    page.locator("#past button").last.click()  # far below the list, on a phone
+    expect(page.locator("#events")).to_have_text("15")
+    expect(page.locator("#list button").first).to_be_in_viewport()
+    assert one.wrong == []
+
+
+def test_strange_names_and_links_are_borne(browser: Browser, client: Client) -> None:
+    long = "a-name-without-end-" * 10
+    client.post("/events", {"user": long, "item": "item-01"})
+    one = Watched(browser, client.port, viewport={"width": 360, "height": 740})
+    page = one.page
+    page.locator("#user").fill(f" {long} ")
+    page.locator("#find button").click()
+    expect(page.locator("#who")).to_have_text(long)
+    expect(page.locator("#events")).to_have_text("1")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.locator("#user").fill("..")
+    page.locator("#find button").click()
+    expect(page.locator("#problem")).to_contain_text("cannot show a user of this name")
+    page.goto("about:blank")
+    page.goto(one.home + "#%")
+    expect(page.locator("#some button")).to_have_count(3)
+    assert one.wrong == []
+
+
+def test_a_model_without_probabilities_has_no_bars(browser: Browser) -> None:
+    store = VolatileStore()
+    with serving(Engine(artifact("markov"), store)) as client:
+        client.post("/events", {"events": events(12)})
+        page = Watched(browser, client.port).page
+        page.locator("#some button", has_text="ann").click()
+        expect(page.locator("#list .logit")).to_have_count(10)
+        expect(page.locator("#list .bar")).to_have_count(0)
 
 
 def test_a_server_that_has_gone_is_said(browser: Browser, engine: Engine) -> None:

@@ -22,8 +22,8 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 def create_app(service: Service, *, read_keys: Sequence[str] = (), write_keys: Sequence[str] = ()) -> FastAPI:
     """The application over a service, which it starts and stops with itself.
 
-    With `read_keys`, reading needs one of them or of the write keys; with `write_keys`, writing needs one of them.
-    Without any key only requests for a name of this machine (`LOOPBACK`) are answered.
+    With keys, which are needed of both kinds then, reading needs one of either and writing one of `write_keys`.
+    Without, only requests for a name of this machine (`LOOPBACK`) are answered.
     """
 
     @contextlib.asynccontextmanager

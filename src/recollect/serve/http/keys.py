@@ -13,14 +13,18 @@ _bearer = HTTPBearer(auto_error=False, description="A key for reading or for wri
 
 
 class Keys:
-    """The keys of a server. With `read`, reading needs one of them or of `write`; with `write`, writing needs one.
+    """The keys of a server: of both kinds, or none at all. With keys, reading needs one of either kind, writing one of
+    `write`; without, anybody may do both.
 
-    `reading` and `writing` are what a route depends on, so that only those may use it who have such a key.
+    `reading` and `writing` are what a route depends on, so that only those may use it who have such a key. Raises
+    ValueError where there are keys of one kind only: what the other is for would be open to all.
     """
 
     def __init__(self, read: Sequence[str] = (), write: Sequence[str] = ()) -> None:
-        self.none = not read and not write
-        self.reading = _demanding([*read, *write] if read else [])
+        if bool(read) != bool(write):
+            raise ValueError("keys for reading and for writing are needed, or none at all")
+        self.none = not read
+        self.reading = _demanding([*read, *write])
         self.writing = _demanding(write)
 
 
@@ -28,8 +32,11 @@ def _demanding(accepted: Sequence[str]) -> list[Any]:
     keys = [key.encode() for key in accepted]
 
     def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
-        offered = b"" if given is None else given.credentials.encode()
-        if not any(hmac.compare_digest(offered, key) for key in keys):
+        if given is None:
             raise HTTPException(401, "this needs a key: Authorization: Bearer KEY", {"WWW-Authenticate": "Bearer"})
+        offered = given.credentials.encode()
+        if not any(hmac.compare_digest(offered, key) for key in keys):
+            why = "this key is wrong, or one for reading where writing is asked for"
+            raise HTTPException(401, why, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
     return [Depends(check)] if keys else []

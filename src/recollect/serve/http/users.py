@@ -42,11 +42,14 @@ def routes(service: Service, keys: Keys) -> APIRouter:
 
     @router.delete("/users/{user:path}", dependencies=keys.writing, responses=problems(404))
     async def forget_user(user: UserInPath, compact: bool = False) -> wire.Forgotten:
-        """Forget a user: journal, memory and seen items. With `compact` they are gone from the files at once."""
-        if not await service.forget(user):
-            raise HTTPException(404, "nobody with this id has events")
+        """Forget a user: journal, memory and seen items. With `compact`, all who were forgotten are gone from the files
+        when this answers, whether there was anything left to forget or not.
+        """
+        known = await service.forget(user)
         if compact:
             await asyncio.to_thread(service.engine.store.compact)
+        if not known:
+            raise HTTPException(404, "nobody with this id has events")
         return wire.Forgotten(user=user, compacted=compact)
 
     return router

@@ -146,7 +146,7 @@ class ItemOut(_Strict):
 
 class ListOut(_Strict):
     """A ranked list. `source`: what it rests on; `popularity` where there are no events. `long_weight`: the share of
-    long-term memory, from 0 to 1. `unknown`: ids of the history that the model does not know, and skipped."""
+    long-term memory, from 0 to 1. `unknown`: ids of a history in the question that the model does not know."""
 
     model: str
     digest: str

@@ -1,11 +1,13 @@
 """A whole log into a store, and out of it again.
 
-An event of a log has no id, so it is given one by what it is: its time, its item, and how many like it the user had
-before. Replaying a log again, or a longer one that begins with it, takes in only what is new.
+An event of a log has no id. It is taken for one that the store has already where user, item and time are the same, as
+many times as the store has it; so a log that was replayed before, in part or wholly, or exported from the store, adds
+only what is new. The others get an id by what they are, so that an interrupted replay can be repeated.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from itertools import islice
@@ -14,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from recollect.data.log import EventLog
+from recollect.data.log import DataError, EventLog
 from recollect.serve.stores.contract import Arrival, Store
 from recollect.serve.stores.journal import valid
 
@@ -23,15 +25,18 @@ CHUNK = 4096
 
 
 def replay(store: Store, log: EventLog) -> Iterator[int]:
-    """Take in every event of a log, user by user -> after each chunk, how many events are done.
+    """Take in every event of a log that is not there yet, user by user -> after each chunk, how many are looked at.
 
-    Raises ValueError where an id is longer than a store takes.
+    Raises DataError where an id is one that no store takes.
     """
-    done, arrivals = 0, _arrivals(log)
+    looked, arrivals = 0, _arrivals(log, store)
     while chunk := list(islice(arrivals, CHUNK)):
-        store.append(chunk, 0)
-        done += len(chunk)
-        yield done
+        try:
+            store.append([one for one in chunk if one is not None], 0)
+        except ValueError as error:
+            raise DataError(f"{log.name}: {error}; nothing of the last {len(chunk):,} events was taken in") from None
+        looked += len(chunk)
+        yield looked
 
 
 def export_journal(journal: Path, rows: int = 1 << 18) -> Iterator[dict[str, np.ndarray]]:
@@ -49,14 +54,20 @@ def export_store(store: Store, rows: int = 1 << 18) -> Iterator[dict[str, np.nda
     return _blocks(("user", "item", "time"), found, rows)
 
 
-def _arrivals(log: EventLog) -> Iterator[Arrival]:
+def _arrivals(log: EventLog, store: Store) -> Iterator[Arrival | None]:
+    """Each event of a log, None where the store has it already."""
     users, items = log.user_ids.ids, log.item_ids.ids
     first = log.item_ids.first
     for code, (begin, end) in enumerate(zip(log.offsets[:-1].tolist(), log.offsets[1:].tolist(), strict=True)):
-        user, before = str(users[code]), dict[tuple[int, str], int]()
+        user, before = str(users[code]), Counter[tuple[str, int]]()
+        there = Counter(store.past(user).events)
         for item_code, time in zip(log.items[begin:end].tolist(), log.times[begin:end].tolist(), strict=True):
             item = str(items[item_code - first])
-            count = before[time, item] = before.get((time, item), 0) + 1
+            before[item, time] += 1
+            count = before[item, time]
+            if count <= there[item, time]:
+                yield None
+                continue
             own = blake2b(f"{time} {count} {item}".encode(), digest_size=12).hexdigest()
             yield Arrival(user, item, time, own)
 

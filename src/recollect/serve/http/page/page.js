@@ -8,9 +8,10 @@ const $ = (id) => document.getElementById(id);
 const number = (value, digits = 0) =>
   value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-let user = null;
-let before = null; // item -> rank in the list shown last for this user
+let user = null; // whose list is shown
+let before = null; // item -> rank in that list
 let turn = 0; // an answer to an older question is not shown
+let adding = false; // one event at a time
 let refused = null; // what is done again when there is a key
 
 class Problem extends Error {
@@ -29,9 +30,15 @@ async function ask(path, body) {
     headers["Content-Type"] = "application/json";
     Object.assign(options, { method: "POST", body: JSON.stringify(body) });
   }
-  let response;
+  let request, response;
   try {
-    response = await fetch(path, options);
+    request = new Request(path, options);
+  } catch {
+    sessionStorage.removeItem("key");
+    throw new Problem(401, "This key has signs that no key has.");
+  }
+  try {
+    response = await fetch(request);
   } catch {
     throw new Problem(0, "The server does not answer.");
   }
@@ -51,6 +58,7 @@ async function trying(work) {
   $("problem").hidden = true;
   try {
     await work();
+    if ($("unlock").contains(document.activeElement)) $("user").focus();
     $("unlock").hidden = true;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
@@ -61,21 +69,23 @@ async function trying(work) {
     }
     $("problem").textContent = error.message;
     $("problem").hidden = false;
+    $("problem").scrollIntoView({ block: "nearest" });
   }
 }
 
 async function show(name) {
-  if (name !== user) before = null;
-  user = name;
+  if (name === "." || name === "..") throw new Problem(0, "The page cannot show a user of this name: browsers fold it away.");
   const mine = ++turn;
   const begun = performance.now();
   const seen = $("seen").checked ? "allowed" : "hidden";
-  const answer = await ask("recommendations", { user, k: SHOWN, seen });
+  const answer = await ask("recommendations", { user: name, k: SHOWN, seen });
   const took = performance.now() - begun;
   const about = answer.events
     ? await ask(`users/${encodeURIComponent(name)}?limit=${PAST}`)
     : { events: 0, memory_bytes: 0, history: [] };
   if (mine !== turn) return;
+  if (name !== user) before = null;
+  user = name;
   $("start").hidden = true;
   $("shown").hidden = false;
   $("user").value = user;
@@ -100,12 +110,15 @@ function list(answer) {
     button.append(made("span", "rank", one.rank), made("span", "title", one.title));
     button.append(made("span", "share", one.probability === null ? "" : `${number(100 * one.probability, 2)} %`));
     button.append(moved(one));
-    const bar = made("span", "bar");
-    const filled = made("span");
-    filled.style.width = `${most ? (100 * (one.probability ?? 0)) / most : 0}%`;
-    bar.append(filled);
-    button.append(bar, made("span", "logit", `logit ${number(one.logit, 2)}`));
-    button.addEventListener("click", () => trying(() => add(one.item, one.title)));
+    if (one.probability !== null) {
+      const bar = made("span", "bar");
+      const filled = made("span");
+      filled.style.width = `${most ? (100 * one.probability) / most : 0}%`;
+      bar.append(filled);
+      button.append(bar);
+    }
+    button.append(made("span", "logit", `logit ${number(one.logit, 2)}`));
+    addsOnClick(button, one.item, one.title);
     const row = made("li");
     row.dataset.item = one.item;
     row.append(button);
@@ -151,7 +164,6 @@ function memory(answer, about, took) {
   if (weight === null) return;
   $("gauge").firstElementChild.style.left = `${100 * weight}%`;
   $("gauge").setAttribute("aria-valuenow", weight.toFixed(2));
-  $("gauge").setAttribute("aria-label", "Weight of long-term memory");
   $("weight").textContent = `${number(100 * weight)} % from long-term memory`;
 }
 
@@ -165,7 +177,7 @@ function past(about) {
     const when = made("time", "", new Date(1000 * one.time).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" }));
     when.dateTime = new Date(1000 * one.time).toISOString();
     button.append(made("span", "title", title), when);
-    button.addEventListener("click", () => trying(() => add(one.item, title)));
+    addsOnClick(button, one.item, title);
     const row = made("li");
     row.append(button);
     return row;
@@ -173,14 +185,28 @@ function past(about) {
   $("past").replaceChildren(...rows);
 }
 
-async function add(item, title) {
+// To the history of whose list is shown now, whoever is asked for next. A second click of a double one would hit what
+// stands there by then, and so would a key that is held.
+function addsOnClick(button, item, title) {
   const name = user;
-  const event = { user: name, item, id: crypto.randomUUID?.() ?? `page-${Date.now()}-${Math.random()}` };
-  await ask("events", event);
-  await show(name);
-  const first = $("list").querySelector(".title")?.textContent;
-  $("said").textContent = `Added ${title}. First in the list now: ${first ?? "nothing"}.`;
-  if (!$("list").contains(document.activeElement)) $("list").querySelector("button")?.focus({ preventScroll: true });
+  button.addEventListener("click", (event) => event.detail < 2 && trying(() => add(name, item, title)));
+  button.addEventListener("keydown", (event) => event.repeat && event.key === "Enter" && event.preventDefault());
+}
+
+async function add(name, item, title) {
+  if (adding) return;
+  adding = true;
+  try {
+    const fromList = $("list").contains(document.activeElement);
+    const event = { user: name, item, id: crypto.randomUUID?.() ?? `page-${Date.now()}-${Math.random()}` };
+    await ask("events", event);
+    await show(name);
+    const first = $("list").querySelector(".title")?.textContent;
+    $("said").textContent = `Added ${title}. First in the list now: ${first ?? "nothing"}.`;
+    if (!$("list").contains(document.activeElement)) $("list").querySelector("button")?.focus({ preventScroll: fromList });
+  } finally {
+    adding = false;
+  }
 }
 
 async function suggest() {
@@ -189,8 +215,15 @@ async function suggest() {
   return users;
 }
 
+function linked() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return null; // it was not this page that made the link
+  }
+}
+
 async function begin() {
-  const chosen = decodeURIComponent(location.hash.slice(1));
   const users = await suggest();
   $("some").replaceChildren(
     ...users.map((name) => {
@@ -202,12 +235,14 @@ async function begin() {
       return row;
     }),
   );
+  const chosen = linked();
   if (chosen) await show(chosen);
 }
 
 $("find").addEventListener("submit", (event) => {
   event.preventDefault();
-  trying(() => show($("user").value));
+  const typed = $("user").value;
+  trying(() => show(typed.trim() || typed)); // the keyboards of phones leave a space behind
 });
 $("user").addEventListener("input", () => trying(suggest));
 $("seen").addEventListener("change", () => user !== null && trying(() => ((before = null), show(user))));
