@@ -93,8 +93,8 @@ def test_events_come_in_while_it_is_compacted(folder: Path, monkeypatch: pytest.
 
         monkeypatch.setattr(journal, "_rewrite", slowly)
         assert journal.compact() == 1
-        assert journal.last > 4
-    assert list(numbered(folder)) == [1, *range(4, journal.last + 1)]
+        assert journal.last == 4
+    assert list(numbered(folder)) == [1, 4]
 
 
 def test_many_records_cost_one_sync(folder: Path) -> None:

@@ -116,14 +116,10 @@ class Journal:
                         raise JournalError(f"{self.folder}: {self._trouble}")
                     self._begin()
                     *closed, _ = segments(self.folder)  # nobody appends to these
-                forgotten = {record.user: number for number, record in _walk(closed, 0) if isinstance(record, Forget)}
-                if not forgotten:
-                    return 0
-                taken = sum(self._rewrite(one, lambda n, r: _void(n, r, forgotten)) for one in closed)
-                # Only when no event is left that they make void may they go themselves.
-                for one in closed:
-                    self._rewrite(one, lambda n, r: isinstance(r, Forget))
-                return taken
+                forgotten, concerned = _forgotten(closed)
+                # A request to forget makes void what stands before it. So it may go together with the events of its own
+                # file once all files before that are done.
+                return sum(self._rewrite(one, forgotten) for one in concerned)
             except OSError as error:
                 raise JournalError(f"{self.folder}: cannot be compacted ({_reason(error)})") from None
 
@@ -152,8 +148,9 @@ class Journal:
             self._next = 1
             self._begin()
             return 0
-        for number, record, end in _lines(found[-1], last=True):
-            self._next, self._size = following(number, record), end
+        self._size = 0
+        for number, record, line in _lines(found[-1], last=True):
+            self._next, self._size = following(number, record), self._size + len(line)
         self._file = os.open(found[-1].path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         cut = os.fstat(self._file).st_size - self._size
         if cut:
@@ -191,31 +188,31 @@ class Journal:
             self._trouble = "a failed write could not be undone; free some space, then start again"
         raise JournalError(f"{self.folder}: nothing was written ({_reason(error)})") from None
 
-    def _rewrite(self, segment: Segment, drop: Callable[[int, Record], bool]) -> int:
-        """Put a gap where `drop` says so -> how many records went. The file is replaced whole or not at all."""
-        dropped = sum(drop(number, record) for number, record, _ in _lines(segment))
-        if not dropped:
-            return 0
+    def _rewrite(self, segment: Segment, forgotten: Mapping[str, int]) -> int:
+        """Put a gap where events are void or users forgotten -> how many events went. The file changes as a whole."""
         waiting = segment.path.with_suffix(".new")
+        events = 0
         with waiting.open("wb") as file:
             os.fchmod(file.fileno(), 0o600)
-            gap: tuple[int, int] | None = None  # number, count
-            for number, record, _ in _lines(segment):
-                missing = record.count if isinstance(record, Gone) else int(drop(number, record))
-                if missing:
-                    gap = (number, missing) if gap is None else (gap[0], gap[1] + missing)
+            begin, missing = 0, 0  # of a gap
+            for number, record, line in _lines(segment):
+                void = _void(number, record, forgotten)
+                events += void
+                gone = record.count if isinstance(record, Gone) else int(void or isinstance(record, Forget))
+                if gone:
+                    begin, missing = begin if missing else number, missing + gone
                     continue
-                if gap is not None:
-                    file.write(to_line(gap[0], Gone(gap[1])))
-                    gap = None
-                file.write(to_line(number, record))
-            if gap is not None:
-                file.write(to_line(gap[0], Gone(gap[1])))
+                if missing:
+                    file.write(to_line(begin, Gone(missing)))
+                    missing = 0
+                file.write(line)
+            if missing:
+                file.write(to_line(begin, Gone(missing)))
             file.flush()
             os.fsync(file.fileno())
         os.replace(waiting, segment.path)
         _sync_folder(self.folder)
-        return dropped
+        return events
 
 
 def read(folder: Path, after: int = 0) -> Iterator[tuple[int, Event | Forget]]:
@@ -244,6 +241,21 @@ def segments(folder: Path) -> list[Segment]:
     return [Segment(path) for path in sorted(folder.glob("[0-9]*.log"))]
 
 
+def _forgotten(found: Sequence[Segment]) -> tuple[dict[str, int], list[Segment]]:
+    """Users with the number of the last record that forgets them, and the files which hold anything of theirs."""
+    forgotten: dict[str, int] = {}
+    users: list[set[str]] = [set() for _ in found]
+    place = 0
+    for number, record in _walk(found, 0):
+        while place + 1 < len(found) and number >= found[place + 1].first:
+            place += 1
+        if isinstance(record, Forget):
+            forgotten[record.user] = number
+        if isinstance(record, Event | Forget):
+            users[place].add(record.user)
+    return forgotten, [one for one, own in zip(found, users, strict=True) if not own.isdisjoint(forgotten)]
+
+
 def _walk(found: Sequence[Segment], after: int) -> Iterator[tuple[int, Record]]:
     """Every record of those files that may hold one after `after`; their numbers follow one another."""
     begin = max((place for place, one in enumerate(found) if one.first <= after + 1), default=0)
@@ -263,8 +275,8 @@ def _walk(found: Sequence[Segment], after: int) -> Iterator[tuple[int, Record]]:
             yield number, record
 
 
-def _lines(segment: Segment, last: bool = False) -> Iterator[tuple[int, Record, int]]:
-    """number, record, where its line ends. In the `last` file an unfinished end is left out."""
+def _lines(segment: Segment, last: bool = False) -> Iterator[tuple[int, Record, bytes]]:
+    """number, record, line. In the `last` file an unfinished end is left out."""
     expected, end = segment.first, 0
     with segment.path.open("rb") as file:
         for line in file:
@@ -280,7 +292,7 @@ def _lines(segment: Segment, last: bool = False) -> Iterator[tuple[int, Record, 
                 raise JournalError(f"{segment.path}: written in format {record.format}; update recollect")
             expected = following(number, record)
             end += len(line)
-            yield number, record, end
+            yield number, record, line
 
 
 def _unfinished(line: bytes, rest: bytes) -> bool:
