@@ -1,9 +1,9 @@
 """How many durable events a second does the service take, and how long does a list take, over HTTP on one machine?
 
 The server is a process of its own on the loopback address; this one is the client, with eight connections. First the
-events of a log as fast as they are taken, in batches of 32, each user's in order; when the memories have caught up,
-lists at a steady rate; then lists at that rate while events come too. Each list is timed from the moment when it was
-due, so that a slow answer is charged with those that waited behind it. See benchmarks/README.md.
+events of a log as fast as they are taken, in batches of 32, each user's in order. Then lists at a steady rate: at once,
+again when the memories have caught up, and while events come too. Each list is timed from the moment when it was due, so
+that a slow answer is charged with those that waited behind it. See benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -57,8 +57,9 @@ def main() -> None:
             most = len(events) * 9 // 10  # the others come while lists are asked for
             rate, answers = send(port, events[:most])
             print(f"  events: {rate:,.0f} a second; batch of {BATCH}: {spread(answers)}")
-            print(f"  memories caught up {caught_up(port):.1f} s later")
             everyone = sorted(set(users))
+            print(f"  lists at {args.rate} a second, at once: {spread(ask(port, everyone, args.rate, 3))}")
+            print(f"  memories caught up {caught_up(port):.1f} s later")
             asked = ask(port, everyone, args.rate, args.seconds)
             print(f"  lists at {args.rate} a second: {spread(asked)}")
             more = threading.Thread(target=send, args=(port, events[most:], MIXED))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from recollect.recommend import Recommendation, recommend
 from recollect.serve import engine as module
 from recollect.serve.engine import Engine
 from recollect.serve.ranker import Asked, AskedAfter
-from recollect.serve.stores.contract import Arrival, Store, StoreError
+from recollect.serve.stores.contract import Arrival, Saved, Store, StoreError
 from recollect.serve.stores.embedded import EmbeddedStore
 from recollect.serve.stores.volatile import VolatileStore
 
@@ -324,6 +324,30 @@ def test_nobody_waits_while_a_long_history_is_read(monkeypatch: pytest.MonkeyPat
     (answer,) = one.recommend([Asked("ann")])
     assert answer.events == 201
     alike(answer.items, offline(one.artifact, one.store.past("ann").events, 10))
+
+
+def test_nobody_waits_while_memories_are_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = engine("gru4rec")
+    begun, go, save = threading.Event(), threading.Event(), one.store.save
+
+    def slow(memories: Iterable[tuple[str, Saved]]) -> None:
+        begun.set()
+        assert go.wait(20)
+        save(memories)
+
+    monkeypatch.setattr(one.store, "save", slow)
+    one.add([*some(5, "ann"), *some(5, "bob")])
+    one.advance(["ann", "bob"])
+    with ThreadPoolExecutor(1) as thread:
+        saving = thread.submit(one.save)
+        assert begun.wait(20)
+        one.add(some(6, "ann")[5:])
+        one.recommend([Asked("ann"), Asked("bob")])
+        assert one.forget("bob") and not saving.done()
+        go.set()
+        assert saving.result() == 2 + 1  # ann has changed meanwhile
+    ann, bob = one.store.saved(["ann", "bob"])
+    assert ann is not None and ann.mark.count == 6 and bob is None
 
 
 @pytest.mark.parametrize("comes_back", [False, True])

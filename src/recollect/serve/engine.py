@@ -146,13 +146,20 @@ class Engine:
 
     def save(self, limit: int = 1 << 30) -> int:
         """Save memories that have changed -> how many. None need be saved: they can be made again."""
-        with self._mutex, torch.inference_mode():
-            done, memories = 0, self._using.memories
-            while done < limit and (users := memories.changed(min(self._most, limit - done))):
-                self._save(users, memories.take(users), [self._marked(user) for user in users])
-                memories.cleaned(users)
+        done = 0
+        with torch.inference_mode():
+            while done < limit:
+                with self._mutex:
+                    using = self._using
+                    users = using.memories.changed(min(self._most, limit - done))
+                    state, marks = using.memories.take(users), [_held(using, user) for user in users]
+                if not users:
+                    break
+                self._save(using, users, state, marks)
+                with self._mutex:
+                    using.memories.cleaned(users, marks)
                 done += len(users)
-            return done
+        return done
 
     def evict(self, seconds: float) -> int:
         """Drop saved memories that were not used for so long -> how many."""
@@ -246,19 +253,14 @@ class Engine:
         has_seen = functools.partial(self.store.has_seen, user)
         return Ground("popularity", 0, has_seen) if profile is None else Ground("memory", profile.count, has_seen)
 
-    def _marked(self, user: str) -> Mark:
-        mark = self._using.memories.mark(user)
-        assert mark is not None
-        return mark
-
-    def _save(self, users: Sequence[str], state: State, marks: Sequence[Mark]) -> None:
-        now, using = self._clock(), self._using
+    def _save(self, using: _Using, users: Sequence[str], state: State, marks: Sequence[Mark]) -> None:
+        now = self._clock()
         rows = zip(users, marks, using.layout.pack(state), strict=True)
         self.store.save((user, Saved(using.maker, mark, now, data)) for user, mark, data in rows)
 
     def _spill(self, users: Sequence[str], state: State, marks: Sequence[Mark]) -> None:
         try:
-            self._save(users, state, marks)
+            self._save(self._using, users, state, marks)
         except StoreError as error:
             _log.warning("%s; memories that have to make room are not saved, and will be made again", error)
 
@@ -291,6 +293,12 @@ def _begin(
 def _set(state: State, rows: Sequence[int], part: State) -> None:
     for name, tensor in state.items():
         tensor[rows] = part[name].to(tensor.device)
+
+
+def _held(using: _Using, user: str) -> Mark:
+    mark = using.memories.mark(user)
+    assert mark is not None
+    return mark
 
 
 def _mark(past: Past) -> Mark:

@@ -84,10 +84,11 @@ class Memories:
         """Users whose memories have changed since they were saved, those that have waited longest first."""
         return [user for user, _ in zip(self._changed, range(limit), strict=False)]
 
-    def cleaned(self, users: Sequence[str]) -> None:
-        """These have been saved as they are."""
-        for user in users:
-            self._changed.pop(user, None)
+    def cleaned(self, users: Sequence[str], marks: Sequence[Mark]) -> None:
+        """These have been saved as they were with these marks; who has another by now has changed again."""
+        for user, mark in zip(users, marks, strict=True):
+            if self._marks.get(user) == mark:
+                self._changed.pop(user, None)
 
     def _make_room(self, wanted: int) -> None:
         while len(self._free) < wanted and self._rows.users < self.capacity:

@@ -25,6 +25,7 @@ import lmdb
 
 from recollect.serve.stores.contract import Mark, Past, Profile, Saved
 from recollect.serve.stores.records import ID_BYTES, Event, Forget
+from recollect.serve.stores.sharing import SharedLock
 
 MAP_BYTES = 1 << 40
 """Addresses, not bytes on disk: the file grows as it is filled."""
@@ -64,8 +65,8 @@ class Index:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._changing = threading.RLock()  # taken before the other
-        self._mutex = threading.RLock()
+        self._changing = threading.Lock()  # taken before the other
+        self._open_file = SharedLock()  # reading and changing share it; alone, the file is closed or replaced
         if (folder / DAMAGED).exists():
             raise IndexDamagedError(f"{folder}: found damaged before")
         folder.mkdir(parents=True, exist_ok=True)
@@ -212,7 +213,7 @@ class Index:
         # Views instead of copies: only the first bytes of each memory are looked at.
         with (
             self._changing,
-            self._mutex,
+            self._open_file.shared(),
             self._guarded(),
             self._environment.begin(write=True, buffers=True) as change,
             change.cursor(self._memories) as cursor,
@@ -236,10 +237,10 @@ class Index:
         with self._changing:
             shutil.rmtree(beside, ignore_errors=True)
             beside.mkdir(mode=0o700)
-            with self._guarded():
+            with self._open_file.shared(), self._guarded():
                 self._environment.copy(str(beside), compact=True)
             (beside / DATA).chmod(0o600)
-            with self._mutex, self._guarded():
+            with self._open_file.alone(), self._guarded():
                 self._environment.close()
                 try:
                     (beside / DATA).replace(self.folder / DATA)
@@ -251,19 +252,18 @@ class Index:
 
     def abandon(self) -> None:
         """Let go of the file as it is."""
-        with self._mutex:
+        with self._open_file.alone():
             self._environment.close()
 
     def close(self) -> None:
-        with self._mutex:
-            try:
-                with self._writing() as change:
-                    self._environment.sync(True)
-                    change.put(b"boot", _CLOSED)
+        try:
+            with self._writing() as change:
                 self._environment.sync(True)
-            finally:
-                self._environment.close()
-            (self.folder / SEAL).write_bytes(self._digest())
+                change.put(b"boot", _CLOSED)
+            self._environment.sync(True)
+        finally:
+            self.abandon()
+        (self.folder / SEAL).write_bytes(self._digest())
 
     def _unseal(self) -> None:
         """See that the file is what was closed. The library would follow a changed page wherever it leads."""
@@ -333,12 +333,17 @@ class Index:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[lmdb.Transaction]:
-        with self._mutex, self._guarded(), self._environment.begin() as view:
+        with self._open_file.shared(), self._guarded(), self._environment.begin() as view:
             yield view
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[lmdb.Transaction]:
-        with self._changing, self._mutex, self._guarded(), self._environment.begin(write=True) as change:
+        with (
+            self._changing,
+            self._open_file.shared(),
+            self._guarded(),
+            self._environment.begin(write=True) as change,
+        ):
             yield change
 
     @contextlib.contextmanager
