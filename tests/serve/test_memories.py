@@ -82,6 +82,7 @@ def test_it_is_a_dictionary_that_forgets_what_was_used_longest_ago(
         assert len(one) == len(expected)
         assert {user: one.mark(user) for user in expected} == {user: mark(value) for user, value in expected.items()}
         assert one.mark("stranger") is None
+        assert one.unsaved == len(changed)
         assert set(one.changed(99)) == set(changed) and one.changed(2) == one.changed(99)[:2]
         assert spilt == gone
 

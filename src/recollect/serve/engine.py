@@ -88,6 +88,11 @@ class Engine:
         return len(self._using.memories)
 
     @property
+    def unsaved(self) -> int:
+        """Users whose memories have changed since they were saved."""
+        return self._using.memories.unsaved
+
+    @property
     def bytes_per_user(self) -> int:
         """What a saved memory takes."""
         return self._using.layout.size

@@ -41,6 +41,11 @@ class Memories:
     def __len__(self) -> int:
         return len(self._places)
 
+    @property
+    def unsaved(self) -> int:
+        """How many have changed since they were saved."""
+        return len(self._changed)
+
     def mark(self, user: str) -> Mark | None:
         """How far the user's memory has come, None where it is not at hand."""
         return self._marks.get(user)

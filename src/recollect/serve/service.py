@@ -157,8 +157,9 @@ class Service:
         while True:
             await asyncio.sleep(self._save_seconds)
             try:
-                while await asyncio.to_thread(self.engine.save, STEP):
-                    await asyncio.sleep(0)
+                left = self.engine.unsaved  # who changes meanwhile is saved in the next round
+                while left > 0 and (done := await asyncio.to_thread(self.engine.save, min(STEP, left))):
+                    left -= done
             except Exception:
                 _log.exception("memories could not be saved; they can be made again")
 
