@@ -2,8 +2,8 @@
 
 The server is a process of its own on the loopback address; this one is the client, with eight connections. First the
 events of a log as fast as they are taken, in batches of 32, each user's in order. Then lists at a steady rate: at once,
-again when the memories have caught up, and while events come too. Each list is timed from the moment when it was due, so
-that a slow answer is charged with those that waited behind it. See benchmarks/README.md.
+again when the memories have caught up, and while events come too. Each list is timed from the moment when it was due,
+so that a slow answer is charged with those that waited behind it. See benchmarks/README.md.
 """
 
 from __future__ import annotations
