@@ -219,6 +219,20 @@ def test_weights_of_another_shape_are_named(copy: Path) -> None:
         load(copy)
 
 
+@pytest.mark.parametrize("name", names())
+def test_weights_of_another_type_are_refused(name: str, tmp_path: Path) -> None:
+    if name == "hf":
+        pytest.importorskip("transformers", reason="the extra hf is not installed")
+    keep(tmp_path / "model", name)
+    weights = load_file(tmp_path / "model" / WEIGHTS)
+    for key in (max(weights, key=lambda one: weights[one].numel()), "catalog.counts"):
+        other = torch.float16 if weights[key].is_floating_point() else torch.int32
+        save_file({**weights, key: weights[key].to(other)}, tmp_path / "model" / WEIGHTS)
+        forge(tmp_path / "model")
+        with pytest.raises(ArtifactError, match=f"{key.removeprefix('model.').removeprefix('catalog.')} (is|are) "):
+            load(tmp_path / "model")
+
+
 @pytest.mark.parametrize(
     "items",
     [

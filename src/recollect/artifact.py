@@ -124,6 +124,8 @@ def load(folder: str | Path, *, device: torch.device | str | None = None) -> Art
         items, titles = _read_items(parts[ITEMS])
         tensors = _load_tensors(parts[WEIGHTS])
         counts = tensors.pop(_COUNTS).numpy()
+        if counts.dtype != np.int64:
+            raise ValueError(f"counts are {counts.dtype}, not int64")
         if counts.shape != (items.size,):
             raise ValueError(f"counts of {len(counts)} items instead of {items.size}")
         weights = {key.removeprefix(_MODEL): tensor for key, tensor in tensors.items()}
@@ -131,6 +133,7 @@ def load(folder: str | Path, *, device: torch.device | str | None = None) -> Art
         if issubclass(kind, Network):
             _check_shapes(kind, config, catalog, weights)
         model: Recommender = kind(config, catalog)  # type: ignore[call-arg]
+        _check_types(model, weights)
         model.restore(weights)
     except ConfigError as error:
         raise ArtifactError(f"{folder}: its settings do not fit this version of recollect: {error}") from None
@@ -268,6 +271,13 @@ def _check_shapes(kind: type[Network], config: Any, catalog: Catalog, weights: M
             raise ValueError(
                 f"weights: {name} has shape {list(weights[name].shape)}, the settings say {list(wanted[name].shape)}"
             )
+
+
+def _check_types(model: Recommender, weights: Mapping[str, Tensor]) -> None:
+    """Numbers of another type than the model's own would be taken over, rounded, without a word."""
+    for name, wanted in model.tensors().items():
+        if name in weights and weights[name].dtype != wanted.dtype:
+            raise ValueError(f"weights: {name} is {weights[name].dtype}, where the model has {wanted.dtype}")
 
 
 def _damaged(folder: Path, what: str) -> ArtifactError:
