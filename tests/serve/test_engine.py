@@ -21,7 +21,7 @@ from recollect.contracts import Events, State
 from recollect.data.log import DataError
 from recollect.recommend import Recommendation, recommend
 from recollect.serve import engine as module
-from recollect.serve.engine import Engine
+from recollect.serve.engine import Engine, Unread
 from recollect.serve.ranker import Asked, AskedAfter
 from recollect.serve.stores.contract import Arrival, Saved, Store, StoreError
 from recollect.serve.stores.embedded import EmbeddedStore
@@ -294,10 +294,15 @@ def test_many_users_are_advanced_in_parts(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_those_whose_memories_lack_too_much_can_be_left_for_later() -> None:
     one = engine("gru4rec")
-    one.add([*some(3, "ann"), *some(50, "bob"), *some(10, "cleo"), *some(50, "dan")])
+    one.add([*some(3, "ann"), *some(50, "bob"), *some(18, "cleo"), *some(50, "dan")])
     asked = [Asked(user, k=5) for user in ("bob", "ann", "dan", "nobody", "cleo", "ann")]
-    assert [answer is not None for answer in one.recommend_at_once(asked, 20)] == [0, 1, 0, 1, 1, 1]
-    assert [answer is not None for answer in one.recommend_at_once(asked, 50)] == [1, 1, 0, 1, 1, 1]
+
+    def lacking(limit: int) -> list[Unread | None]:
+        return [answer if isinstance(answer, Unread) else None for answer in one.recommend_at_once(asked, limit)]
+
+    assert lacking(20) == [Unread.LONG, None, Unread.LONG, None, Unread.NEXT, None]
+    assert lacking(20) == [Unread.LONG, None, Unread.LONG, None, None, None]  # whoever was first is current now
+    assert lacking(50) == [None, None, Unread.NEXT, None, None, None]
     assert one.recommend_at_once(asked, 50) == one.recommend(asked)
 
 

@@ -40,11 +40,7 @@ def test_it_is_a_dictionary_that_forgets_what_was_used_longest_ago(
 ) -> None:
     spilt: dict[str, int] = {}
 
-    def spill(users: Sequence[str], rows: State, marks: Sequence[Mark]) -> None:
-        assert [one.last for one in marks] == values(rows)
-        spilt.update(zip(users, values(rows), strict=True))
-
-    one = Memories(state([0]), capacity * state([0]).bytes_per_user, spill)
+    one = Memories(state([0]), capacity * state([0]).bytes_per_user)
     assert one.capacity == capacity
     expected: dict[str, int] = {}  # the one used longest ago first
     changed: dict[str, int] = {}
@@ -53,7 +49,10 @@ def test_it_is_a_dictionary_that_forgets_what_was_used_longest_ago(
         users = [f"user-{user}" for user in sorted(chosen)]
         there = [user for user in users if user in expected]
         if what in ("put", "read"):
-            one.put(users, state([number] * len(users)), [mark(number)] * len(users), changed=what == "put")
+            left = one.put(users, state([number] * len(users)), [mark(number)] * len(users), changed=what == "put")
+            if left is not None:
+                assert [one.last for one in left[2]] == values(left[1])
+                spilt.update(zip(left[0], values(left[1]), strict=True))
             for user in there:
                 expected[user] = expected.pop(user)
             while len(expected) + len(users) - len(there) > capacity:

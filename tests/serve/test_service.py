@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
@@ -11,7 +12,7 @@ from recollect.serve import service as service_module
 from recollect.serve.engine import Engine
 from recollect.serve.ranker import Asked
 from recollect.serve.service import Service
-from recollect.serve.stores.contract import Arrival
+from recollect.serve.stores.contract import Arrival, Receipt, StoreError
 from recollect.serve.stores.volatile import VolatileStore
 
 from .material import artifact
@@ -42,7 +43,7 @@ def served(work: Callable[[Service], Awaitable[None]], **options: float) -> None
 def current(service: Service) -> set[bool | None]:
     """Whether saved memories are of the model in use; None where there is none."""
     return {
-        None if saved is None else saved.digest == service.engine.maker for saved in service.engine.store.saved(USERS)
+        None if saved is None else saved.maker == service.engine.maker for saved in service.engine.store.saved(USERS)
     }
 
 
@@ -100,18 +101,67 @@ def test_an_event_without_an_id_is_given_one_before_it_can_be_tried_again(monkey
 def test_who_lacks_many_events_is_answered_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_module, "READ_AT_ONCE", 20)
     store = VolatileStore()
-    store.append([*some(21, "far"), *some(20, "near")], 0)
+    store.append([*some(21, "far"), *(one for number in range(5) for one in some(15, f"near-{number}"))], 0)
 
     async def run() -> None:
         service = Service(Engine(artifact("gru4rec"), store))
         await service.start()
-        asked = [Asked("far"), Asked("near"), Asked("far", k=3)]
+        asked = [Asked("far"), *(Asked(f"near-{number}") for number in range(5)), Asked("far", k=3)]
         answers = await asyncio.gather(*map(service.recommend, asked))
-        assert [(one.source, one.events, len(one.items)) for one in answers] == [
-            ("memory", 21, 10),
-            ("memory", 20, 10),
-            ("memory", 21, 3),
-        ]
+        lengths = [(one.events, len(one.items)) for one in answers]
+        assert lengths == [(21, 10), *[(15, 10)] * 5, (21, 3)] and {one.source for one in answers} == {"memory"}
         await service.stop()
 
     asyncio.run(run())
+
+
+def test_events_without_ids_are_not_doubled_by_a_store_that_fails_once() -> None:
+    class Lost(VolatileStore):
+        """The answer to the first call is lost, as with a connection that breaks."""
+
+        calls = 0
+
+        def append(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
+            receipts = super().append(arrivals, now)
+            self.calls += 1
+            if self.calls == 1:
+                raise StoreError("the connection is lost")
+            return receipts
+
+    async def run() -> None:
+        service = Service(Engine(artifact("gru4rec"), store := Lost()))
+        await service.start()
+        several = [service.add([Arrival(user, "item-01", 5), Arrival(user, "item-02", 6)]) for user in ("ann", "bob")]
+        receipts = await asyncio.gather(*several)
+        assert {one.outcome for some in receipts for one in some} == {"repeated"} and store.calls == 2
+        assert store.past("ann").events == [("item-01", 5), ("item-02", 6)]
+        await service.stop()
+
+    asyncio.run(run())
+
+
+def test_those_who_ask_for_a_compaction_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, begun, go = [0], threading.Event(), threading.Event()
+
+    def compact() -> int:
+        calls[0] += 1
+        begun.set()
+        assert go.wait(20)
+        return 0
+
+    store = VolatileStore()
+    monkeypatch.setattr(store, "compact", compact)
+
+    async def run() -> None:
+        service = Service(Engine(artifact("gru4rec"), store))
+        await service.start()
+        first = asyncio.create_task(service.compact())
+        await asyncio.to_thread(begun.wait)
+        others = [asyncio.create_task(service.compact()) for _ in range(5)]
+        await asyncio.sleep(0)
+        go.set()
+        await asyncio.gather(first, *others)
+        await service.stop()
+
+    asyncio.run(run())
+    assert calls == [2]  # those who came while one was under way cannot know whether it saw what they forgot

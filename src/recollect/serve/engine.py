@@ -8,6 +8,7 @@ list is always that of the user's whole history, as `recollect recommend` gives 
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 import hashlib
 import logging
@@ -17,14 +18,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, TypeVar
 
-import numpy as np
 import torch
 
 from recollect import __version__
 from recollect.artifact import Artifact
 from recollect.contracts import State
 from recollect.serve.layout import Layout
-from recollect.serve.memories import Memories
+from recollect.serve.memories import Memories, Unsaved
 from recollect.serve.ranker import Answer, Asked, AskedAfter, Ground, Ranker
 from recollect.serve.stores.contract import Arrival, Mark, Past, Profile, Receipt, Saved, Store, StoreError
 
@@ -39,6 +39,13 @@ TOUCH_SECONDS = 86_400.0
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+
+
+class Unread(enum.Enum):
+    """Why a user has no answer yet."""
+
+    NEXT = "others were first; ask again"
+    LONG = "their memory lacks more events than are read in at once"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,8 +85,8 @@ class Engine:
         return self._using.ranker.artifact
 
     @property
-    def _most(self) -> int:
-        """Users whose memories can be at hand together."""
+    def _together(self) -> int:
+        """Users who are advanced or answered together, at most."""
         return min(BATCH, self._using.memories.capacity)
 
     @property
@@ -109,26 +116,28 @@ class Engine:
     def advance(self, users: Sequence[str]) -> None:
         """Bring the memories of users up to date, so that an answer need not wait for it."""
         with torch.inference_mode():
-            for part in _parts(list(dict.fromkeys(users)), self._most):
+            for part in _parts(list(dict.fromkeys(users)), self._together):
                 self._current(part)
 
     def recommend(self, questions: Sequence[Asked]) -> list[Answer]:
         """One list for each question. Raises DataError where the model scores NaN."""
         answers = self.recommend_at_once(questions, sys.maxsize)
-        return [answer for answer in answers if answer is not None]  # all of them
+        return [answer for answer in answers if isinstance(answer, Answer)]  # all of them
 
-    def recommend_at_once(self, questions: Sequence[Asked], most: int) -> list[Answer | None]:
-        """As `recommend`, but no more than `most` events are read in: None where a memory lacks too many."""
+    def recommend_at_once(self, questions: Sequence[Asked], limit: int) -> list[Answer | Unread]:
+        """As `recommend`, but no more than `limit` events are read in. Who lacks more, or comes after others who lack
+        as many, gets no answer but is told why.
+        """
         with torch.inference_mode():
-            answers: list[Answer | None] = []
-            for part in _parts(list(questions), self._most):
-                ranker, state, pasts = self._current(list(dict.fromkeys(one.user for one in part)), most)
+            answers: list[Answer | Unread] = []
+            for part in _parts(list(questions), self._together):
+                ranker, state, pasts, unread = self._current(list(dict.fromkeys(one.user for one in part)), limit)
                 rows = {user: row for row, user in enumerate(pasts)}
                 ready = [one for one in part if one.user in pasts]
                 grounds = [self._ground(one.user, pasts[one.user].profile) for one in ready]
                 chosen = state.rows([rows[one.user] for one in ready])
                 told = iter(ranker.answer(ready, chosen, grounds, int(self._clock())))
-                answers += [next(told) if one.user in pasts else None for one in part]
+                answers += [next(told) if one.user in pasts else unread[one.user] for one in part]
             return answers
 
     def recommend_after(self, questions: Sequence[AskedAfter]) -> list[Answer]:
@@ -144,10 +153,11 @@ class Engine:
 
     def forget(self, user: str) -> bool:
         """Make all events of a user void, and drop the memory -> whether there were any."""
-        with self._mutex:
+        known = self.store.forget(user)
+        with self._mutex:  # after it, so that whoever looked before it finds the count changed
             self._forgets += 1
             self._using.memories.drop(user)
-            return self.store.forget(user)
+        return known
 
     def save(self, limit: int = 1 << 30) -> int:
         """Save memories that have changed -> how many. None need be saved: they can be made again."""
@@ -156,7 +166,7 @@ class Engine:
             while done < limit:
                 with self._mutex:
                     using = self._using
-                    users = using.memories.changed(min(self._most, limit - done))
+                    users = using.memories.changed(min(self._together, limit - done))
                     state, marks = using.memories.take(users), [_held(using, user) for user in users]
                 if not users:
                     break
@@ -176,10 +186,7 @@ class Engine:
             self._take_up(artifact)
 
     def rebuild(self, batch: int = BATCH) -> Iterator[int]:
-        """Bring every user's memory up to date and save it, `batch` users at a time -> how many are done.
-
-        Questions are answered between two batches.
-        """
+        """Bring every user's memory up to date and save it, `batch` users at a time -> how many are done."""
         done, after = 0, ""
         while users := self.store.users(after, batch):
             self.advance(users)
@@ -194,12 +201,14 @@ class Engine:
         layout = Layout(one, half=self._half)
         name = f"{artifact.digest} {layout.description} {__version__}"
         maker = hashlib.blake2b(name.encode(), digest_size=6).hexdigest()
-        self._using = _Using(ranker, layout, Memories(one, self._room, self._spill), maker)
+        self._using = _Using(ranker, layout, Memories(one, self._room), maker)
 
-    def _current(self, users: Sequence[str], most: int = sys.maxsize) -> tuple[Ranker, State, dict[str, Past]]:
+    def _current(
+        self, users: Sequence[str], limit: int = sys.maxsize
+    ) -> tuple[Ranker, State, dict[str, Past], dict[str, Unread]]:
         """The memories of different users with all of their events, a row for each; they are at hand afterwards.
 
-        At most `most` events are read in, and users whose memories lack the most are left out for that.
+        At most `limit` events are read in; the last are users who are left out for that, and why.
         """
         with self._mutex:
             using, forgets = self._using, self._forgets
@@ -208,18 +217,23 @@ class Engine:
             state = using.memories.take(held)
         saved = self._read(using, [user for user in users if user not in marks])
         marks |= {user: one.mark for user, one in saved.items()}
-        if most < sys.maxsize:
-            users = self._near(users, marks, most)
-        pasts = {user: self.store.past(user, marks.get(user)) for user in users}
+        unread = self._unread(users, marks, limit) if limit < sys.maxsize else {}
+        pasts = {user: self.store.past(user, marks.get(user)) for user in users if user not in unread}
         state = _begin(using, pasts, held, state, saved)
         state = using.ranker.read(state, [past.events for past in pasts.values()])
         with self._mutex:
-            if self._using is using:
-                self._keep(state, pasts, saved, check=self._forgets != forgets)
-        return using.ranker, state, pasts
+            left = self._keep(state, pasts, saved, check=self._forgets != forgets) if self._using is using else []
+        for unsaved in left:
+            self._spill(using, *unsaved)
+        return using.ranker, state, pasts, unread
 
-    def _keep(self, state: State, pasts: Mapping[str, Past], saved: Mapping[str, Saved], *, check: bool) -> None:
-        """Have these memories at hand. `check`: users may have been forgotten since their past was looked up."""
+    def _keep(
+        self, state: State, pasts: Mapping[str, Past], saved: Mapping[str, Saved], *, check: bool
+    ) -> list[Unsaved]:
+        """Have these memories at hand -> those that had to make room for them.
+
+        `check`: users may have been forgotten since their past was looked up.
+        """
         old = self._clock() - TOUCH_SECONDS
         grown: dict[str, int] = {}
         found: dict[str, int] = {}
@@ -234,25 +248,33 @@ class Engine:
                 grown[user] = row
             elif user in saved:
                 found[user] = row
+        left = []
         for rows, changed in ((grown, True), (found, False)):
             marks = [_mark(pasts[user]) for user in rows]
-            self._using.memories.put(list(rows), state.rows(list(rows.values())), marks, changed=changed)
+            left.append(self._using.memories.put(list(rows), state.rows(list(rows.values())), marks, changed=changed))
+        return [unsaved for unsaved in left if unsaved is not None]
 
     def _read(self, using: _Using, users: Sequence[str]) -> dict[str, Saved]:
         """The saved memories of users that can be read."""
         found = zip(users, self.store.saved(users), strict=True)
-        return {user: saved for user, saved in found if saved is not None and saved.digest == using.maker}
+        return {user: saved for user, saved in found if saved is not None and saved.maker == using.maker}
 
-    def _near(self, users: Sequence[str], marks: Mapping[str, Mark], most: int) -> list[str]:
-        """Those whose memories lack the fewest events, as many as lack `most` of them together; in their order."""
-        lacking = np.zeros(len(users), dtype=np.int64)
-        for row, user in enumerate(users):
+    def _unread(self, users: Sequence[str], marks: Mapping[str, Mark], limit: int) -> dict[str, Unread]:
+        """Users who are left out, so that no more than `limit` events need be read in for all others together."""
+        unread: dict[str, Unread] = {}
+        left = limit
+        for user in users:
             profile, mark = self.store.profile(user), marks.get(user)
+            lacking = 0
             if profile is not None:
-                lacking[row] = profile.count - (mark.count if mark is not None and profile.extends(mark) else 0)
-        order = np.argsort(lacking, kind="stable")
-        near = np.sort(order[np.cumsum(lacking[order]) <= most])
-        return [users[row] for row in near]
+                lacking = profile.count - (mark.count if mark is not None and profile.extends(mark) else 0)
+            if lacking > limit:
+                unread[user] = Unread.LONG
+            elif lacking > left:
+                unread[user] = Unread.NEXT
+            else:
+                left -= lacking
+        return unread
 
     def _ground(self, user: str, profile: Profile | None) -> Ground:
         has_seen = functools.partial(self.store.has_seen, user)
@@ -263,9 +285,9 @@ class Engine:
         rows = zip(users, marks, using.layout.pack(state), strict=True)
         self.store.save((user, Saved(using.maker, mark, now, data)) for user, mark, data in rows)
 
-    def _spill(self, users: Sequence[str], state: State, marks: Sequence[Mark]) -> None:
+    def _spill(self, using: _Using, users: Sequence[str], state: State, marks: Sequence[Mark]) -> None:
         try:
-            self._save(self._using, users, state, marks)
+            self._save(using, users, state, marks)
         except StoreError as error:
             _log.warning("%s; memories that have to make room are not saved, and will be made again", error)
 

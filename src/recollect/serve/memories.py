@@ -1,13 +1,13 @@
 """The memories at hand: as many users' states as there is room for, side by side, so that a batch is one gather.
 
-The one used longest ago makes room. What has changed since it was saved is handed out before it goes, and can be asked
+The one used longest ago makes room. What has changed since it was saved is handed out when it goes, and can be asked
 for at any time; losing it loses nothing but the time to make it again.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 
@@ -21,17 +21,15 @@ MOST_ROWS = 1 << 20
 """Users at hand, however small their memories are."""
 
 
+Unsaved = tuple[Sequence[str], State, Sequence[Mark]]
+"""Users, their states, their marks."""
+
+
 class Memories:
-    """States of users by id. `one`: any state of the model, for its shapes. `room`: bytes that the states may take.
+    """States of users by id. `one`: any state of the model, for its shapes. `room`: bytes that the states may take."""
 
-    `spill`: called with users, their states and marks that have to make room and have changed since `cleaned`.
-    """
-
-    def __init__(
-        self, one: State, room: int, spill: Callable[[Sequence[str], State, Sequence[Mark]], None] = lambda *_: None
-    ) -> None:
+    def __init__(self, one: State, room: int) -> None:
         self.capacity = max(1, min(MOST_ROWS, room // max(1, one.bytes_per_user)))
-        self._spill = spill
         self._rows = one.map(lambda tensor: tensor.new_zeros(min(FIRST_ROWS, self.capacity), *tensor.shape[1:]))
         self._places: OrderedDict[str, int] = OrderedDict()  # the one used longest ago first
         self._free = list(range(self._rows.users))
@@ -56,13 +54,16 @@ class Memories:
             self._places.move_to_end(user)
         return self._rows.rows(torch.tensor([self._places[user] for user in users], dtype=torch.int64))
 
-    def put(self, users: Sequence[str], state: State, marks: Sequence[Mark], *, changed: bool = True) -> None:
-        """Keep the states of users, each at most once, in the place of older ones; no more of them than `capacity`."""
+    def put(self, users: Sequence[str], state: State, marks: Sequence[Mark], *, changed: bool = True) -> Unsaved | None:
+        """Keep the states of users, each at most once, in the place of older ones; no more of them than `capacity`.
+
+        -> those that had to make room for them and were not saved.
+        """
         users, marks, state = users[: self.capacity], marks[: self.capacity], state.rows(slice(0, self.capacity))
         for user in users:
             if user in self._places:
                 self._places.move_to_end(user)
-        self._make_room(sum(user not in self._places for user in users))
+        left = self._make_room(sum(user not in self._places for user in users))
         new = [user for user in users if user not in self._places]
         taken = dict(zip(new, self._free[len(self._free) - len(new) :], strict=True))
         places = torch.tensor(
@@ -76,6 +77,7 @@ class Memories:
         self._marks |= zip(users, marks, strict=True)
         if changed:
             self._changed |= dict.fromkeys(users)
+        return left
 
     def drop(self, user: str) -> None:
         """Let go of a user, whatever has changed."""
@@ -95,18 +97,15 @@ class Memories:
             if self._marks.get(user) == mark:
                 self._changed.pop(user, None)
 
-    def _make_room(self, wanted: int) -> None:
+    def _make_room(self, wanted: int) -> Unsaved | None:
         while len(self._free) < wanted and self._rows.users < self.capacity:
             old = self._rows.users
             more = self._rows.rows(slice(0, self.capacity - old)).map(torch.zeros_like)
             self._rows = State.stack([self._rows, more])
             self._free += range(old, self._rows.users)
-        short = wanted - len(self._free)
-        if short > 0:
-            leaving = [user for user, _ in zip(self._places, range(short), strict=False)]
-            unsaved = [user for user in leaving if user in self._changed]
-            if unsaved:
-                places = torch.tensor([self._places[user] for user in unsaved], dtype=torch.int64)
-                self._spill(unsaved, self._rows.rows(places), [self._marks[user] for user in unsaved])
-            for user in leaving:
-                self.drop(user)
+        leaving = [user for user, _ in zip(self._places, range(wanted - len(self._free)), strict=False)]
+        unsaved = [user for user in leaving if user in self._changed]
+        left = (unsaved, self.take(unsaved), [self._marks[user] for user in unsaved]) if unsaved else None
+        for user in leaving:
+            self.drop(user)
+        return left

@@ -12,12 +12,12 @@ import functools
 import logging
 import time
 import uuid
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from recollect.artifact import Artifact
 from recollect.serve.batcher import Batcher
-from recollect.serve.engine import Engine
+from recollect.serve.engine import Engine, Unread
 from recollect.serve.ranker import Answer, Asked, AskedAfter
 from recollect.serve.stores.contract import Arrival, Receipt, StoreError
 
@@ -28,7 +28,7 @@ STEP = 32
 """Users advanced, saved or made anew in the background at a time, at most."""
 
 STEP_SECONDS = 0.008
-"""How long a step in the background should take: what a question may have to wait for. Longer ones get fewer users."""
+"""How long a step in the background should take, which a question may run beside. Longer ones get fewer users."""
 
 EVICT_SECONDS = 600.0
 """How often memories that were not used for long are dropped."""
@@ -37,12 +37,17 @@ MOST_EVENTS, MOST_QUESTIONS = 4096, 64
 """In one batch."""
 
 READ_AT_ONCE = 1024
-"""Events that a batch of questions may lack; users who lack more wait among themselves, and nobody waits for them."""
+"""Events that a batch of questions may lack. A user who lacks more waits among their like, and nobody for them."""
+
+MOST_LONG = 8
+"""Of those, in one batch."""
 
 WAITING = 20_000
 """Events, or questions, that may wait."""
 
 _log = logging.getLogger(__name__)
+_Q = TypeVar("_Q")
+_A = TypeVar("_A")
 
 
 class Service:
@@ -62,13 +67,19 @@ class Service:
     ) -> None:
         self.engine = engine
         self._save_seconds, self._keep_seconds, self._evict_seconds = save_seconds, keep_seconds, evict_seconds
-        at_once = functools.partial(engine.recommend_at_once, most=READ_AT_ONCE)
-        limits: Any = {"most": MOST_QUESTIONS, "waiting": WAITING, "everyones": (StoreError,)}
-        self._events: Batcher[Arrival, Receipt] = Batcher(engine.add, **{**limits, "most": MOST_EVENTS})
-        self._questions: Batcher[Asked, Answer | None] = Batcher(at_once, **limits)
-        self._long: Batcher[Asked, Answer] = Batcher(engine.recommend, **limits)
-        self._histories: Batcher[AskedAfter, Answer] = Batcher(engine.recommend_after, **limits)
-        self._batchers: tuple[Batcher[Any, Any], ...] = (self._events, self._questions, self._long, self._histories)
+        at_once = functools.partial(engine.recommend_at_once, limit=READ_AT_ONCE)
+        self._events: Batcher[Arrival, Receipt] = self._gathered(self._add, MOST_EVENTS)
+        self._questions: Batcher[Asked, Answer | Unread] = self._gathered(at_once)
+        self._long: Batcher[Asked, Answer] = self._gathered(engine.recommend, MOST_LONG)
+        self._histories: Batcher[AskedAfter, Answer] = self._gathered(engine.recommend_after)
+        self._compactions: Batcher[None, None] = self._gathered(self._compact)
+        self._batchers: tuple[Batcher[Any, Any], ...] = (
+            self._events,
+            self._questions,
+            self._long,
+            self._histories,
+            self._compactions,
+        )
         self._behind: dict[str, None] = {}  # users, an ordered set
         self._grown = asyncio.Event()
         self._background: list[asyncio.Task[None]] = []
@@ -101,7 +112,7 @@ class Service:
 
     async def add(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
         """As `Engine.add`. Raises BusyError where too many wait."""
-        # Their ids are given here, so that a batch which failed half way can be tried again.
+        # Their ids are given here, so that what failed half way can be tried again.
         named = [
             one if one.id is not None else Arrival(one.user, one.item, one.time, uuid.uuid4().hex) for one in arrivals
         ]
@@ -113,8 +124,11 @@ class Service:
     async def recommend(self, question: Asked) -> Answer:
         """As `Engine.recommend`. Raises BusyError where too many wait."""
         (answer,) = await self._questions.ask(question)
-        if answer is None:
-            (answer,) = await self._long.ask(question)
+        while answer is Unread.NEXT:
+            (answer,) = await self._questions.ask(question)
+        if isinstance(answer, Answer):
+            return answer
+        (answer,) = await self._long.ask(question)
         return answer
 
     async def recommend_after(self, question: AskedAfter) -> Answer:
@@ -127,6 +141,10 @@ class Service:
         self._behind.pop(user, None)
         return await asyncio.to_thread(self.engine.forget, user)
 
+    async def compact(self) -> None:
+        """Take what was forgotten out of the files. Those who ask while one is under way share the next."""
+        await self._compactions.ask(None)
+
     async def swap(self, artifact: Artifact) -> None:
         """Answer with another model from the next batch on, and make everybody's memory anew in the background."""
         await asyncio.to_thread(self.engine.swap, artifact)
@@ -135,6 +153,20 @@ class Service:
             self._background.remove(self._rebuilding)
         self._rebuilding = asyncio.create_task(self._rebuild())
         self._background.append(self._rebuilding)
+
+    def _gathered(self, answer: Callable[[Sequence[_Q]], Sequence[_A]], most: int = MOST_QUESTIONS) -> Batcher[_Q, _A]:
+        return Batcher(answer, most=most, waiting=WAITING, everyones=(StoreError,))
+
+    def _add(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
+        try:
+            return self.engine.add(arrivals)
+        except StoreError:
+            # They may be there all the same, and senders who gave no ids could not send them again without doubling.
+            return self.engine.add(arrivals)
+
+    def _compact(self, asked: Sequence[None]) -> Sequence[None]:
+        self.engine.store.compact()
+        return asked
 
     async def _advance(self) -> None:
         size = STEP

@@ -142,6 +142,20 @@ def test_a_head_that_does_not_come_is_given_up_however_it_trickles(
         assert client.get("/readyz")["status"] == "ready"
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="whether a connection stands is asked of Linux")
+def test_whoever_reads_no_answers_is_given_up(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "READ_SECONDS", 0.5)
+    with serving(engine) as client, socket.create_connection(("127.0.0.1", client.port)) as one:
+        one.setblocking(False)
+        established, deadline = 1, time.monotonic() + 20
+        while one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == established:
+            assert time.monotonic() < deadline
+            with contextlib.suppress(OSError):
+                one.send(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
+            time.sleep(0.05)
+        assert client.get("/readyz")["status"] == "ready"
+
+
 def test_wrong_keys_are_all_refused(engine: Engine) -> None:
     chance = random.Random(3)
     with serving(engine, read_keys=["reads-reads-reads"], write_keys=["writes-writes-writes"]) as nobody:

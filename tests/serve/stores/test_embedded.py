@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import rule
 
-from recollect.serve.stores import embedded, index
+from recollect.serve.stores import embedded, index, journal
 from recollect.serve.stores.contract import Arrival, Mark, Saved, StoreError
 from recollect.serve.stores.embedded import INDEX, JOURNAL, EmbeddedStore
 from recollect.serve.stores.index import Index
@@ -62,6 +64,13 @@ TestInAFolder.settings = settings(max_examples=20, stateful_step_count=25, deadl
 
 def arrivals(count: int, user: str = "ann", first: int = 0) -> list[Arrival]:
     return [Arrival(user, f"item-{n}", 1000 + n, f"id-{n}") for n in range(first, first + count)]
+
+
+def lose(store: EmbeddedStore) -> None:
+    """Find the index damaged, so that it has to be made anew."""
+    assert store._index is not None
+    (store.folder / INDEX / index.DAMAGED).touch()
+    store._lose(store._index, index.IndexDamagedError("by hand"))
 
 
 @pytest.fixture
@@ -130,17 +139,89 @@ def test_what_a_failed_sync_left_behind_is_not_taken_for_acknowledged(
         monkeypatch.setattr(store._journal, "_sync", broken)
         with pytest.raises(StoreError, match="a sync to disk failed"):
             store.append(arrivals(1, first=3), 0)
-        index_ = store._index
-        assert index_ is not None
-        store._lose(index_, index.IndexDamagedError("by hand"))  # and is made anew from the journal
+        lose(store)
         assert len(store.past("ann").events) == 3
         with pytest.raises(StoreError, match="a sync to disk failed"):
             store.append(arrivals(1, first=3), 0)
         with pytest.raises(StoreError, match="a sync to disk failed"):
             store.compact()
-        assert len(list(read(folder / JOURNAL))) == 4  # still whole
-    with EmbeddedStore(folder) as store:  # found by whoever opens it next, and durable then
-        assert store.append(arrivals(1, first=3), 0)[0].outcome == "repeated"
+        assert len(list(read(folder / JOURNAL))) == 3
+    with EmbeddedStore(folder) as store:
+        assert store.append(arrivals(1, first=3), 0)[0].outcome == "new"
+
+
+def test_an_index_that_fails_once_costs_nobody_anything(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def once(*given: object) -> None:
+        monkeypatch.undo()
+        raise OSError(28, "No space left on device")
+
+    with EmbeddedStore(folder) as store:
+        monkeypatch.setattr(Index, "apply", once)
+        assert [one.outcome for one in store.append(arrivals(3), 0)] == ["new"] * 3
+        assert len(store.past("ann").events) == 3
+
+
+def test_whoever_is_forgotten_stays_so_when_the_index_is_made_anew_during_a_compaction(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compacted, apply = threading.Event(), Index.apply
+
+    def slowly(*given: object) -> None:
+        compacted.wait(2)  # the compaction overtakes whoever has read a part of the journal
+        apply(*given)  # type: ignore[arg-type]
+
+    def make_anew() -> None:
+        lose(store)
+        store.profile("ann")
+
+    monkeypatch.setattr(embedded, "CHUNK", 5)
+    with EmbeddedStore(folder, segment_bytes=500) as store, ThreadPoolExecutor(1) as pool:
+        store.append(arrivals(20, "gone"), 0)
+        store.append(arrivals(20, "ann"), 0)
+        assert store.forget("gone")
+        monkeypatch.setattr(Index, "apply", slowly)
+        rewrite, making = store._journal._rewrite, []
+
+        def meanwhile(*given: object) -> int:
+            if not making:
+                making.append(pool.submit(make_anew))
+                time.sleep(0.2)
+            return rewrite(*given)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(store._journal, "_rewrite", meanwhile)
+        assert store._journal.compact() == 20
+        compacted.set()
+        making[0].result(timeout=60)
+        assert store.users() == ["ann"] and store.profile("gone") is None
+
+
+def test_an_index_that_could_not_be_filled_is_let_go_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with EmbeddedStore(folder) as store:
+        store.append(arrivals(3), 0)
+        lose(store)
+        with monkeypatch.context() as patch, pytest.raises(StoreError, match="No space left") as kept:
+            patch.setattr(Index, "apply", full)
+            store.past("ann")
+        assert len(store.past("ann").events) == 3 and kept.value.__traceback__ is not None
+
+
+def test_a_compaction_that_fails_leaves_nothing_behind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with EmbeddedStore(folder) as store:
+        store.append([*arrivals(20, "secret"), *arrivals(20)], 0)
+        store.forget("secret")
+        for place, name in ((journal.os, "replace"), (index.Path, "chmod")):
+            with monkeypatch.context() as patch, pytest.raises(StoreError, match="No space left"):
+                patch.setattr(place, name, full)
+                store.compact()
+            assert not list(folder.rglob("*.new"))
+        store.compact()
+        assert not any(b"secret" in path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 def test_an_index_that_cannot_be_made_anew_now_is_later(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,8 +232,7 @@ def test_an_index_that_cannot_be_made_anew_now_is_later(folder: Path, monkeypatc
         store.append(arrivals(3), 0)
         with monkeypatch.context() as patch:
             patch.setattr(index.lmdb, "open", full)
-            assert store._index is not None
-            store._lose(store._index, index.IndexDamagedError("by hand"))
+            lose(store)
             for _ in range(2):
                 with pytest.raises(StoreError, match="No space left"):
                     store.past("ann")

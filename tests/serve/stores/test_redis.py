@@ -174,6 +174,19 @@ def test_a_compaction_that_failed_is_said(tmp_path: Path) -> None:
         server.kill()
 
 
+def test_a_snapshot_that_failed_before_is_no_failure_of_a_compaction(tmp_path: Path) -> None:
+    server = Server(tmp_path, *DURABLE)
+    try:
+        with RedisStore(server.url) as store:
+            store.append([Arrival("ann", "item")], 0)
+            (tmp_path / "dump.rdb").mkdir()
+            store._redis.bgsave()
+            assert store._until_written()["rdb_last_bgsave_status"] == "err"
+            store.compact()
+    finally:
+        server.kill()
+
+
 def test_the_rest_of_an_address_is_used(server: Server, store: RedisStore) -> None:
     store.append([Arrival("ann", "item")], 0)
     with RedisStore(f"{server.url}?db=3&durability=trusted") as other:

@@ -19,14 +19,21 @@ HEAD_SECONDS = 10.0
 """The longest time that all of a request's head may take to come, and a new connection may be silent."""
 
 
+READ_SECONDS = 30.0
+"""The longest time that a client may leave an answer unread."""
+
+
 class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """One connection; it is closed when a head takes longer than `HEAD_SECONDS`, however steadily it trickles."""
+    """One connection; it is ended when a head takes longer than `HEAD_SECONDS`, however steadily it trickles, and when
+    nobody reads what is answered.
+    """
 
     _timer: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
-        self._timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, transport.close)
+        self._timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, transport.abort)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -34,16 +41,30 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         if self.cycle is not None and not self.cycle.response_complete:
             self._stop()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self.transport.close)
+            self._timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self.transport.abort)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = asyncio.get_running_loop().call_later(READ_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._read()
+        super().resume_writing()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._stop()
+        self._read()
         super().connection_lost(error)
 
     def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
 
 class Server(uvicorn.Server):

@@ -47,7 +47,7 @@ def routes(service: Service, keys: Keys) -> APIRouter:
         """
         known = await service.forget(user)
         if compact:
-            await asyncio.to_thread(service.engine.store.compact)
+            await service.compact()
         if not known:
             raise HTTPException(404, "nobody with this id has events")
         return wire.Forgotten(user=user, compacted=compact)

@@ -91,8 +91,8 @@ class Past:
 class Saved:
     """A memory as bytes, with what is needed to know whether it is still good."""
 
-    digest: str
-    """Of the model that made it."""
+    maker: str
+    """Names the model and the program that made it, in at most 12 letters; nobody else can read it."""
     mark: Mark
     used: float
     """When it was last advanced or loaded, in seconds."""

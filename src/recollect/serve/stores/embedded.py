@@ -105,6 +105,7 @@ class EmbeddedStore:
 
     def compact(self) -> int:
         with self._compacting:
+            self._catch_up()
             try:
                 gone = self._journal.compact()
             except JournalError as error:
@@ -175,11 +176,14 @@ class EmbeddedStore:
         self._behind = True
         try:
             self._index.apply(enumerate(records, first), self._journal.last)
+            self._behind = False
         except (lmdb.Error, IndexDamagedError, OSError) as error:
             # Durable, but sent again it would not be known: nothing is acknowledged until the index has it. All that
             # was acknowledged is there, so reading goes on.
-            raise StoreError(f"{self._why(error)}; send it again, with the same ids") from None
-        self._behind = False
+            try:
+                self._catch_up()
+            except StoreError:
+                raise StoreError(f"{self._why(error)}; send it again, with the same ids") from None
 
     def _ask(self, question: Callable[Concatenate[Index, _P], _T], *given: _P.args, **named: _P.kwargs) -> _T:
         """Ask the index, which has all that was acknowledged. A damaged one is made anew and asked again."""
@@ -223,21 +227,30 @@ class EmbeddedStore:
             return
         with self._writing:
             try:
-                for last in (False, True):
-                    index = self._open_index() if self._index is None else self._index
-                    try:
-                        self._follow(index)
-                        break
-                    except IndexDamagedError as error:
-                        self._lose(index, error)
-                        if last:
-                            raise
+                index = self._filled()
             except JournalError as error:
                 raise StoreError(str(error)) from None
             except (lmdb.Error, IndexDamagedError, OSError) as error:
                 raise StoreError(self._why(error)) from None
             self._index = index
             self._behind = self._partial = False
+
+    def _filled(self) -> Index:
+        """The index with all of the journal in it; a new one where there is none, or none that is whole."""
+        for last in (False, True):
+            index = self._open_index() if self._index is None else self._index
+            try:
+                self._follow(index)
+                return index
+            except IndexDamagedError as error:
+                self._lose(index, error)
+                if last:
+                    raise
+            except BaseException:
+                if self._index is None:  # nobody else has it, and it could not be opened a second time
+                    index.abandon()
+                raise
+        raise AssertionError("it ends above")
 
     def _follow(self, index: Index) -> None:
         there, last = index.applied, self._journal.last
@@ -247,9 +260,10 @@ class EmbeddedStore:
                 f"restore the journal from a backup, or delete {self.folder / INDEX} to accept the loss"
             )
         if there < last:
-            # What stands after the last record was not acknowledged: its sync has failed.
-            for chunk in _chunks(takewhile(lambda one: one[0] <= last, read(self._journal.folder, there))):
-                index.apply(chunk, chunk[-1][0])
+            with self._journal.settled():
+                # What stands after the last record was not acknowledged: its sync has failed.
+                for chunk in _chunks(takewhile(lambda one: one[0] <= last, read(self._journal.folder, there))):
+                    index.apply(chunk, chunk[-1][0])
             index.apply([], last)  # the journal may end with a gap
 
     def _lose(self, index: Index, error: IndexDamagedError) -> None:

@@ -191,7 +191,7 @@ class Index:
             for user, one in memories:
                 profile = self._profile(change, user)
                 if profile is not None and one.mark.last >= profile.number:
-                    about = one.digest.encode().ljust(12) + _MARK.pack(
+                    about = one.maker.encode().ljust(12) + _MARK.pack(
                         one.mark.last, one.mark.count, one.mark.newest, one.used
                     )
                     key = _NUMBER.pack(profile.number)
@@ -236,19 +236,24 @@ class Index:
         beside = self.folder.with_name(self.folder.name + ".new")
         with self._changing:
             shutil.rmtree(beside, ignore_errors=True)
-            beside.mkdir(mode=0o700)
-            with self._open_file.shared(), self._guarded():
-                self._environment.copy(str(beside), compact=True)
-            (beside / DATA).chmod(0o600)
-            with self._open_file.alone(), self._guarded():
-                self._environment.close()
-                try:
-                    (beside / DATA).replace(self.folder / DATA)
-                    self._environment = self._open()
-                    self._environment.sync(True)
-                except (lmdb.Error, OSError) as error:  # there is none that could be asked now
-                    raise IndexDamagedError(f"{self.folder}: {error}") from None
-            shutil.rmtree(beside, ignore_errors=True)
+            try:
+                beside.mkdir(mode=0o700)
+                with self._open_file.shared(), self._guarded():
+                    self._environment.copy(str(beside), compact=True)
+                (beside / DATA).chmod(0o600)
+                with self._open_file.alone(), self._guarded():
+                    self._replace(beside / DATA)
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
+
+    def _replace(self, file: Path) -> None:
+        self._environment.close()
+        try:
+            file.replace(self.folder / DATA)
+            self._environment = self._open()
+            self._environment.sync(True)
+        except (lmdb.Error, OSError) as error:  # there is none that could be asked now
+            raise IndexDamagedError(f"{self.folder}: {error}") from None
 
     def abandon(self) -> None:
         """Let go of the file as it is."""

@@ -8,6 +8,7 @@ never acknowledged and is cut off when the journal is opened; damage anywhere el
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import os
@@ -77,8 +78,7 @@ class Journal:
     def append(self, records: Sequence[Record]) -> int:
         """Write records and sync -> the number of the first. When this returns they are durable.
 
-        Raises JournalError where that failed; none of them counts then, though after a failed sync they may still be
-        found by whoever opens the journal next.
+        Raises JournalError where that failed; none of them counts then.
         """
         with self._mutex:
             first = self._next
@@ -98,6 +98,8 @@ class Journal:
             except OSError as error:
                 # What the disk holds is not known now, and a second sync that succeeds would not say.
                 self._trouble = f"a sync to disk failed ({_reason(error)}); check the disk, then start again"
+                with contextlib.suppress(OSError):  # so that whoever opens it next does not find them whole
+                    os.ftruncate(self._file, self._size)
                 raise JournalError(f"{self.folder}: {self._trouble}") from None
             self._size += len(data)
             self._next += len(records)
@@ -122,6 +124,12 @@ class Journal:
                 return sum(self._rewrite(one, forgotten) for one in concerned)
             except OSError as error:
                 raise JournalError(f"{self.folder}: cannot be compacted ({_reason(error)})") from None
+
+    @contextlib.contextmanager
+    def settled(self) -> Iterator[None]:
+        """No compaction meanwhile: a reader could get events of an old file, and miss what voids them in a new one."""
+        with self._compacting:
+            yield
 
     def close(self) -> None:
         with self._mutex:
@@ -191,26 +199,11 @@ class Journal:
     def _rewrite(self, segment: Segment, forgotten: Mapping[str, int]) -> int:
         """Put a gap where events are void or users forgotten -> how many events went. The file changes as a whole."""
         waiting = segment.path.with_suffix(".new")
-        events = 0
-        with waiting.open("wb") as file:
-            os.fchmod(file.fileno(), 0o600)
-            begin, missing = 0, 0  # of a gap
-            for number, record, line in _lines(segment):
-                void = _void(number, record, forgotten)
-                events += void
-                gone = record.count if isinstance(record, Gone) else int(void or isinstance(record, Forget))
-                if gone:
-                    begin, missing = begin if missing else number, missing + gone
-                    continue
-                if missing:
-                    file.write(to_line(begin, Gone(missing)))
-                    missing = 0
-                file.write(line)
-            if missing:
-                file.write(to_line(begin, Gone(missing)))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(waiting, segment.path)
+        try:
+            events = _write_without(waiting, segment, forgotten)
+            os.replace(waiting, segment.path)
+        finally:
+            waiting.unlink(missing_ok=True)
         _sync_folder(self.folder)
         return events
 
@@ -244,16 +237,50 @@ def segments(folder: Path) -> list[Segment]:
 def _forgotten(found: Sequence[Segment]) -> tuple[dict[str, int], list[Segment]]:
     """Users with the number of the last record that forgets them, and the files which hold anything of theirs."""
     forgotten: dict[str, int] = {}
-    users: list[set[str]] = [set() for _ in found]
-    place = 0
-    for number, record in _walk(found, 0):
-        while place + 1 < len(found) and number >= found[place + 1].first:
-            place += 1
-        if isinstance(record, Forget):
-            forgotten[record.user] = number
-        if isinstance(record, Event | Forget):
-            users[place].add(record.user)
-    return forgotten, [one for one, own in zip(found, users, strict=True) if not own.isdisjoint(forgotten)]
+    concerned: list[Segment] = []
+    after: Segment | None = None
+    # The newest first: what is forgotten in a file or later ones decides on it.
+    for segment in reversed(found):
+        users: set[str] = set()
+        forgets: dict[str, int] = {}
+        end = segment.first
+        for number, record, _ in _lines(segment):
+            end = following(number, record)
+            if isinstance(record, Forget):
+                forgets[record.user] = number
+            if isinstance(record, Event | Forget):
+                users.add(record.user)
+        if after is not None and end != after.first:
+            raise _missing(after, end)
+        forgotten = forgets | forgotten
+        if not users.isdisjoint(forgotten):
+            concerned.append(segment)
+        after = segment
+    return forgotten, concerned[::-1]
+
+
+def _write_without(path: Path, segment: Segment, forgotten: Mapping[str, int]) -> int:
+    """Write a file with a gap where events are void or users forgotten -> how many events went."""
+    events = 0
+    with path.open("wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        begin, missing = 0, 0  # of a gap
+        for number, record, line in _lines(segment):
+            void = _void(number, record, forgotten)
+            events += void
+            gone = record.count if isinstance(record, Gone) else int(void or isinstance(record, Forget))
+            if gone:
+                begin, missing = begin if missing else number, missing + gone
+                continue
+            if missing:
+                file.write(to_line(begin, Gone(missing)))
+                missing = 0
+            file.write(line)
+        if missing:
+            file.write(to_line(begin, Gone(missing)))
+        file.flush()
+        os.fsync(file.fileno())
+    return events
 
 
 def _walk(found: Sequence[Segment], after: int) -> Iterator[tuple[int, Record]]:
@@ -264,11 +291,8 @@ def _walk(found: Sequence[Segment], after: int) -> Iterator[tuple[int, Record]]:
         folder = found[0].path.parent
         raise JournalError(f"{folder}: the first file of the journal is missing; restore it from a backup")
     for place, segment in enumerate(found[begin:], begin):
-        if expected not in (None, segment.first):
-            raise JournalError(
-                f"{segment.path}: records {expected} to {segment.first - 1} are missing before it; "
-                "a file of the journal is lost, restore it from a backup"
-            )
+        if expected is not None and expected != segment.first:
+            raise _missing(segment, expected)
         expected = segment.first
         for number, record, _ in _lines(segment, last=place == len(found) - 1):
             expected = following(number, record)
@@ -356,6 +380,13 @@ def _locked(folder: Path) -> int:
         os.close(handle)
         raise JournalError(f"{folder}: another process writes this journal; stop it first") from None
     return handle
+
+
+def _missing(segment: Segment, expected: int) -> JournalError:
+    return JournalError(
+        f"{segment.path}: records {expected} to {segment.first - 1} are missing before it; "
+        "a file of the journal is lost, restore it from a backup"
+    )
 
 
 def _damaged(segment: Segment, where: int, what: str, last: bool = False) -> JournalError:

@@ -180,7 +180,7 @@ class RedisStore:
     def save(self, memories: Iterable[tuple[str, Saved]]) -> None:
         with self._asking(), self._redis.pipeline(transaction=False) as several:
             for user, one in memories:
-                about = _ABOUT.pack(one.digest.encode(), one.mark.last, one.mark.count, one.mark.newest, one.used)
+                about = _ABOUT.pack(one.maker.encode(), one.mark.last, one.mark.count, one.mark.newest, one.used)
                 keys = [_key("p", user), _key("m", user), _USED]
                 self._save(keys, [user, about + one.data, one.used, one.mark.last], client=several)
             several.execute()
@@ -207,10 +207,11 @@ class RedisStore:
             self._until_written()  # one under way may have begun before
             self._redis.bgrewriteaof()
             self._until_written()
-            if self._snapshots():
+            snapshots = self._snapshots()
+            if snapshots:
                 self._redis.bgsave()
             said = self._until_written()
-        if said["aof_last_bgrewrite_status"] != "ok" or said["rdb_last_bgsave_status"] != "ok":
+        if said["aof_last_bgrewrite_status"] != "ok" or (snapshots and said["rdb_last_bgsave_status"] != "ok"):
             raise StoreError(f"{self._where}: the server could not write its files anew; its own log says why")
         return 0
 
@@ -290,5 +291,5 @@ def _ordered(rows: Iterable[bytes]) -> list[tuple[str, int]]:
 def _memory(value: bytes | None) -> Saved | None:
     if value is None:
         return None
-    digest, last, count, newest, used = _ABOUT.unpack_from(value)
-    return Saved(digest.rstrip(b"\0").decode(), Mark(last, count, newest), used, value[_ABOUT.size :])
+    maker, last, count, newest, used = _ABOUT.unpack_from(value)
+    return Saved(maker.rstrip(b"\0").decode(), Mark(last, count, newest), used, value[_ABOUT.size :])
