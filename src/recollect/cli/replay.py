@@ -31,13 +31,12 @@ def replay(
     from recollect.serve.engine import Engine
     from recollect.serve.stores.opening import is_url, opened
     from recollect.serve.stores.replay import replay
-    from recollect.study.run import remarks_on_log
     from recollect.study.scoring import data_of
 
     artifact = load(run)
     log = data_of(artifact, data)
     with opened(store) as kept:
-        for remark in remarks_on_log(log):
+        for remark in log.remarks():
             typer.echo(remark, err=True)
         before = kept.events
         with bar("events", len(log.items)) as show:

@@ -7,7 +7,7 @@ given in the order of the sorted ids, so the same events give the same codes wha
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -142,6 +142,14 @@ class EventLog:
             known = np.array([title is not None and title != "" for title in given], dtype=bool)
             names[1:][known] = given[known]
         return names
+
+    def remarks(self) -> Iterator[str]:
+        """What was read, and what was left out, a line each."""
+        users, items = len(self.user_ids), len(self.item_ids)
+        yield f"{self.name} [{self.digest}]: {users:,} users, {items:,} items, {len(self):,} events"
+        yield from self.notes
+        for entry in self.dropped:
+            yield f"dropped: {entry.events:,} x {entry.reason}" + (f" ({entry.detail})" if entry.detail else "")
 
 
 def build_log(

@@ -134,7 +134,7 @@ class Engine:
                 ranker, state, pasts, unread = self._current(list(dict.fromkeys(one.user for one in part)), limit)
                 rows = {user: row for row, user in enumerate(pasts)}
                 ready = [one for one in part if one.user in pasts]
-                grounds = [self._ground(one.user, pasts[one.user].profile) for one in ready]
+                grounds = [self._ground_of_user(one.user, pasts[one.user].profile) for one in ready]
                 chosen = state.rows([rows[one.user] for one in ready])
                 told = iter(ranker.answer(ready, chosen, grounds, int(self._clock())))
                 answers += [next(told) if one.user in pasts else unread[one.user] for one in part]
@@ -148,7 +148,7 @@ class Engine:
             for part in _parts(list(questions), BATCH):
                 events = [[(item, 0) for item in one.history] for one in part]
                 state = ranker.read(ranker.fresh(len(part)), events, timed=False)
-                answers += ranker.answer(part, state, [_ground_of(one.history, ranker) for one in part])
+                answers += ranker.answer(part, state, [_ground_of_history(one.history, ranker) for one in part])
             return answers
 
     def forget(self, user: str) -> bool:
@@ -276,7 +276,7 @@ class Engine:
                 left -= lacking
         return unread
 
-    def _ground(self, user: str, profile: Profile | None) -> Ground:
+    def _ground_of_user(self, user: str, profile: Profile | None) -> Ground:
         has_seen = functools.partial(self.store.has_seen, user)
         return Ground("popularity", 0, has_seen) if profile is None else Ground("memory", profile.count, has_seen)
 
@@ -292,7 +292,7 @@ class Engine:
             _log.warning("%s; memories that have to make room are not saved, and will be made again", error)
 
 
-def _ground_of(history: Sequence[str], ranker: Ranker) -> Ground:
+def _ground_of_history(history: Sequence[str], ranker: Ranker) -> Ground:
     seen = set(history)
     unknown = tuple(one for one in history if not ranker.knows(one))
     source: Literal["history", "popularity"] = "history" if history else "popularity"

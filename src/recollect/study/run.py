@@ -224,16 +224,8 @@ def _cost(trained: Trained) -> dict[str, Any]:
 
 def remarks(split: Split) -> Iterator[str]:
     """What was made of the data and what was left out, before anything is learnt from it."""
-    yield from remarks_on_log(split.log)
+    yield from split.log.remarks()
     yield from (f"{what}: {count:,}" for what, count in split.notes.items() if count)
-
-
-def remarks_on_log(log: EventLog) -> Iterator[str]:
-    """What was read, and what was left out."""
-    yield f"{log.name} [{log.digest}]: {len(log.user_ids):,} users, {len(log.item_ids):,} items, {len(log):,} events"
-    yield from log.notes
-    for entry in log.dropped:
-        yield f"dropped: {entry.events:,} x {entry.reason}" + (f" ({entry.detail})" if entry.detail else "")
 
 
 def placed(settings: RunSettings) -> RunSettings:

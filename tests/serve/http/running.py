@@ -14,7 +14,7 @@ import uvicorn
 
 from recollect.serve.engine import Engine
 from recollect.serve.http.app import create_app
-from recollect.serve.http.listening import listening
+from recollect.serve.http.listening import configuration
 from recollect.serve.service import Service
 
 
@@ -61,7 +61,7 @@ class Client:
 def serving(engine: Engine, **keys: Sequence[str]) -> Iterator[Client]:
     """The server as `recollect serve` starts it, in a thread."""
     app = create_app(Service(engine, save_seconds=0.2), **keys)
-    server = uvicorn.Server(listening(app, "127.0.0.1", 0, log_level="error"))
+    server = uvicorn.Server(configuration(app, "127.0.0.1", 0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -267,7 +267,7 @@ def test_a_broken_index_is_made_anew_when_opened(
         case "seal":
             (folder / INDEX / index.SEAL).write_bytes(b"\xff\xfe")
         case "another version":
-            monkeypatch.setattr(index, "_VERSION", b"2")
+            monkeypatch.setattr(index, "_VERSION", b"another")
         case "another boot":
             monkeypatch.setattr(index, "_boot", lambda: b"another")
     with EmbeddedStore(folder) as store:

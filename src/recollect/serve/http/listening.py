@@ -100,10 +100,10 @@ def listen(
     """Answer until SIGINT or SIGTERM, and then end in order."""
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: None)  # the server ends on both, and hands them on to this afterwards
-    Server(listening(app, host, port), say=say, reload=reload).run()
+    Server(configuration(app, host, port), say=say, reload=reload).run()
 
 
-def listening(app: FastAPI, host: str, port: int, log_level: str = "warning") -> uvicorn.Config:
+def configuration(app: FastAPI, host: str, port: int, log_level: str = "warning") -> uvicorn.Config:
     """What a `uvicorn.Server` needs to listen on an address; port 0 takes a free one."""
     return uvicorn.Config(
         app,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from fastapi import APIRouter
 
@@ -30,14 +29,14 @@ def routes(service: Service, meters: Meters, keys: Keys) -> APIRouter:
         return await (after_history(body) if isinstance(body, wire.HistoryQuestion) else for_user(body))
 
     async def for_user(question: wire.UserQuestion) -> wire.ListOut:
-        return listed(await service.recommend(Asked(question.user, **wish(question))))
+        allow, deny = among(question)
+        asked = Asked(question.user, k=question.k, seen=question.seen, allow=allow, deny=deny)
+        return listed(await service.recommend(asked))
 
     async def after_history(question: wire.HistoryQuestion) -> wire.ListOut:
-        return listed(await service.recommend_after(AskedAfter(tuple(question.history), **wish(question))))
-
-    def wish(question: wire.Wish) -> Any:
-        allow = None if question.allow is None else frozenset(question.allow)
-        return {"k": question.k, "seen": question.seen, "allow": allow, "deny": frozenset(question.deny)}
+        allow, deny = among(question)
+        asked = AskedAfter(tuple(question.history), k=question.k, seen=question.seen, allow=allow, deny=deny)
+        return listed(await service.recommend_after(asked))
 
     def listed(answer: Answer) -> wire.ListOut:
         meters.list_given(answer.source)
@@ -52,6 +51,11 @@ def routes(service: Service, meters: Meters, keys: Keys) -> APIRouter:
         )
 
     return router
+
+
+def among(question: wire.Wish) -> tuple[frozenset[str] | None, frozenset[str]]:
+    """Which items may be answers (None: all), and which may not."""
+    return None if question.allow is None else frozenset(question.allow), frozenset(question.deny)
 
 
 def rows(items: Sequence[Recommendation]) -> list[wire.ItemOut]:

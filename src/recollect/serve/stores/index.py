@@ -11,21 +11,34 @@ Keys begin with the user's number, which is the journal's number of their first 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import os
 import shutil
-import struct
 import threading
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import lmdb
 
+from recollect.serve.stores.cells import (
+    Bytes,
+    CellError,
+    checked,
+    checking,
+    id_key,
+    last_used,
+    memory_value,
+    number_key,
+    place_key,
+    profile_value,
+    to_memory,
+    to_number,
+    to_place,
+    to_profile,
+)
 from recollect.serve.stores.contract import Mark, Past, Profile, Saved
+from recollect.serve.stores.many_or_one import ManyOrOne
 from recollect.serve.stores.records import ID_BYTES, Event, Forget
-from recollect.serve.stores.sharing import SharedLock
 
 MAP_BYTES = 1 << 40
 """Addresses, not bytes on disk: the file grows as it is filled."""
@@ -36,13 +49,8 @@ DATA, SEAL = "data.mdb", "seal"
 DAMAGED = "damaged"
 """A file of this name in the folder: throw the index away when it is opened."""
 
-_VERSION, _CLOSED = b"1", b"closed"
+_VERSION, _CLOSED = b"2", b"closed"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
-_NUMBER = struct.Struct(">Q")
-_PROFILE = struct.Struct("<QQQqQ")
-_PLACE = struct.Struct(">QQQ")
-_MARK = struct.Struct("<QQqd")
-_SIGN = 1 << 63
 _DAMAGE = (
     lmdb.CorruptedError,
     lmdb.PageNotFoundError,
@@ -50,6 +58,7 @@ _DAMAGE = (
     lmdb.VersionMismatchError,
     lmdb.BadTxnError,  # how a damaged root of one of the databases shows
     lmdb.PanicError,
+    CellError,
 )
 
 
@@ -66,7 +75,7 @@ class Index:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._changing = threading.Lock()  # taken before the other
-        self._open_file = SharedLock()  # reading and changing share it; alone, the file is closed or replaced
+        self._open_file = ManyOrOne()  # reading and changing share it; alone, the file is closed or replaced
         if (folder / DAMAGED).exists():
             raise IndexDamagedError(f"{folder}: found damaged before")
         folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +110,7 @@ class Index:
                     self._add(change, number, record)
                 else:
                     self._remove(change, record.user)
-            change.put(b"applied", _NUMBER.pack(upto))
+            change.put(b"applied", number_key(upto))
         self._applied = upto
 
     def profile(self, user: str) -> Profile | None:
@@ -133,14 +142,14 @@ class Index:
                 return [None] * len(ids)
             found: list[tuple[int, str] | None] = []
             for own in ids:
-                place = view.get(_id_key(profile.number, own), db=self._ids)
+                place = view.get(id_key(profile.number, own), db=self._ids)
                 if place is None:
                     found.append(None)
                     continue
                 value = view.get(place, db=self._events)
                 if value is None:
                     raise IndexDamagedError(f"{self.folder}: an event of user {user!r} is missing")
-                found.append((_PLACE.unpack(place)[2], _checked(place, value).decode()))
+                found.append((to_place(place)[2], checked(place, value).decode()))
             return found
 
     def past(self, user: str, held: Mark | None = None) -> Past:
@@ -150,9 +159,9 @@ class Index:
             if profile is None:
                 return Past(None, [], anew=True)
             anew = held is None or not profile.extends(held)
-            begin = _NUMBER.pack(profile.number)
+            begin = number_key(profile.number)
             if held is not None and held.count and not anew:
-                begin = _place(profile.number, held.newest, held.last + 1)
+                begin = place_key(profile.number, held.newest, held.last + 1)
             with view.cursor(self._events) as cursor:
                 found: list[tuple[str, int]] = []
                 there = cursor.set_range(begin)
@@ -167,7 +176,7 @@ class Index:
             profile = self._profile(view, user)
             if profile is None:
                 return []
-            prefix, after = _NUMBER.pack(profile.number), _NUMBER.pack(profile.number + 1)
+            prefix, after = number_key(profile.number), number_key(profile.number + 1)
             with view.cursor(self._events) as cursor:
                 found: list[tuple[str, int]] = []
                 there = cursor.prev() if cursor.set_range(after) else cursor.last()
@@ -182,7 +191,7 @@ class Index:
             profile = self._profile(view, user)
             if profile is None:
                 return [False] * len(items)
-            prefix, keys = _NUMBER.pack(profile.number), (item.encode() for item in items)
+            prefix, keys = number_key(profile.number), (item.encode() for item in items)
             return [len(key) <= ID_BYTES and view.get(prefix + key, db=self._seen) is not None for key in keys]
 
     def save(self, memories: Iterable[tuple[str, Saved]]) -> None:
@@ -191,11 +200,8 @@ class Index:
             for user, one in memories:
                 profile = self._profile(change, user)
                 if profile is not None and one.mark.last >= profile.number:
-                    about = one.maker.encode().ljust(12) + _MARK.pack(
-                        one.mark.last, one.mark.count, one.mark.newest, one.used
-                    )
-                    key = _NUMBER.pack(profile.number)
-                    change.put(key, _checking(key, about + one.data), db=self._memories)
+                    key = number_key(profile.number)
+                    change.put(key, checking(key, memory_value(one)), db=self._memories)
 
     def saved(self, users: Sequence[str]) -> list[Saved | None]:
         """The memory of each user, None where there is none. Whether it is still good is for the caller to see."""
@@ -203,9 +209,9 @@ class Index:
             found: list[Saved | None] = []
             for user in users:
                 profile = self._profile(view, user)
-                key = None if profile is None else _NUMBER.pack(profile.number)
+                key = None if profile is None else number_key(profile.number)
                 value = None if key is None else view.get(key, db=self._memories)
-                found.append(None if key is None or value is None else _memory(_checked(key, value)))
+                found.append(None if key is None or value is None else to_memory(checked(key, value)))
             return found
 
     def evict(self, before: float) -> int:
@@ -221,7 +227,7 @@ class Index:
             count = 0
             cursor.first()
             while cursor.key():  # empty past the end
-                if _MARK.unpack(cursor.value()[16 : 16 + _MARK.size])[3] < before:
+                if last_used(cursor.value()) < before:
                     cursor.delete()  # and stand at the next one
                     count += 1
                 else:
@@ -294,7 +300,7 @@ class Index:
             change.put(b"version", _VERSION)
             change.put(b"boot", _boot())
         self._environment.sync(True)
-        return 0 if applied is None else int(_NUMBER.unpack(applied)[0])
+        return 0 if applied is None else to_number(applied)
 
     def _open(self) -> lmdb.Environment:
         environment = lmdb.open(str(self.folder), map_size=MAP_BYTES, max_dbs=8, sync=False, mode=0o600)
@@ -309,7 +315,7 @@ class Index:
     def _profile(self, view: lmdb.Transaction, user: str) -> Profile | None:
         key = user.encode()
         value = view.get(key, db=self._users) if 0 < len(key) <= ID_BYTES else None
-        return None if value is None else Profile(*_PROFILE.unpack(_checked(key, value)))
+        return None if value is None else to_profile(checked(key, value))
 
     def _add(self, change: lmdb.Transaction, number: int, event: Event) -> None:
         old = self._profile(change, event.user)
@@ -318,17 +324,17 @@ class Index:
         else:
             late = number if event.time < old.newest else old.late
             new = Profile(old.number, old.count + 1, number, max(old.newest, event.time), late)
-        key, place = event.user.encode(), _place(new.number, event.time, number)
-        change.put(key, _checking(key, _PROFILE.pack(*dataclasses.astuple(new))), db=self._users)
-        change.put(place, _checking(place, event.item.encode()), db=self._events)
-        change.put(_id_key(new.number, event.id), place, db=self._ids)
+        key, place = event.user.encode(), place_key(new.number, event.time, number)
+        change.put(key, checking(key, profile_value(new)), db=self._users)
+        change.put(place, checking(place, event.item.encode()), db=self._events)
+        change.put(id_key(new.number, event.id), place, db=self._ids)
         change.put(place[:8] + event.item.encode(), b"", db=self._seen)
 
     def _remove(self, change: lmdb.Transaction, user: str) -> None:
         profile = self._profile(change, user)
         if profile is None:
             return
-        prefix = _NUMBER.pack(profile.number)
+        prefix = number_key(profile.number)
         for database in (self._events, self._ids, self._seen, self._memories):
             with change.cursor(database) as cursor:
                 cursor.set_range(prefix)
@@ -368,34 +374,9 @@ class Index:
             (self.folder / DAMAGED).touch()
 
 
-def _place(number: int, time: int, record: int) -> bytes:
-    return _PLACE.pack(number, time + _SIGN, record)
-
-
-def _id_key(number: int, own: str) -> bytes:
-    return _NUMBER.pack(number) + hashlib.blake2b(own.encode(), digest_size=16).digest()
-
-
-def _checking(key: bytes, value: bytes) -> bytes:
-    """The value with four bytes before it, a checksum of key and value."""
-    return zlib.crc32(value, zlib.crc32(key)).to_bytes(4, "little") + value
-
-
-def _checked(key: bytes | memoryview, value: bytes | memoryview) -> bytes:
-    """The reverse of `_checking`."""
-    whole = bytes(value)
-    if zlib.crc32(whole[4:], zlib.crc32(key)) != int.from_bytes(whole[:4], "little"):
-        raise IndexDamagedError("a checksum of the index does not agree")
-    return whole[4:]
-
-
-def _memory(value: bytes) -> Saved:
-    last, count, newest, used = _MARK.unpack(value[12 : 12 + _MARK.size])
-    return Saved(value[:12].decode().rstrip(), Mark(last, count, newest), used, value[12 + _MARK.size :])
-
-
-def _event(place: bytes | memoryview, value: bytes | memoryview) -> tuple[str, int]:
-    return _checked(place, value).decode(), _PLACE.unpack(place)[1] - _SIGN
+def _event(place: Bytes, value: Bytes) -> tuple[str, int]:
+    """item, time."""
+    return checked(place, value).decode(), to_place(place)[1]
 
 
 def _boot() -> bytes:

@@ -7,7 +7,6 @@ write what it acknowledges to its disk first: it is asked whether it does, and r
 from __future__ import annotations
 
 import contextlib
-import struct
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,13 +14,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from recollect.config import ConfigError
+from recollect.serve.stores.cells import memory_value, to_memory
 from recollect.serve.stores.contract import Arrival, Mark, Past, Profile, Receipt, Saved, StoreError
 from recollect.serve.stores.records import Event
 
 SECONDS = 10.0
 """How long an answer of the server may take."""
-
-_ABOUT = struct.Struct("<12sQQqd")
 
 # Keys of a user: p (profile), e (events as they came: "number|time|item"), i (event id -> "number|item"), s (items
 # seen), m (memory). Of all: the last number, users in the order of their ids, users by when a memory was last used.
@@ -180,9 +178,8 @@ class RedisStore:
     def save(self, memories: Iterable[tuple[str, Saved]]) -> None:
         with self._asking(), self._redis.pipeline(transaction=False) as several:
             for user, one in memories:
-                about = _ABOUT.pack(one.maker.encode(), one.mark.last, one.mark.count, one.mark.newest, one.used)
                 keys = [_key("p", user), _key("m", user), _USED]
-                self._save(keys, [user, about + one.data, one.used, one.mark.last], client=several)
+                self._save(keys, [user, memory_value(one), one.used, one.mark.last], client=several)
             several.execute()
 
     def evict(self, before: float) -> int:
@@ -289,7 +286,4 @@ def _ordered(rows: Iterable[bytes]) -> list[tuple[str, int]]:
 
 
 def _memory(value: bytes | None) -> Saved | None:
-    if value is None:
-        return None
-    maker, last, count, newest, used = _ABOUT.unpack_from(value)
-    return Saved(maker.rstrip(b"\0").decode(), Mark(last, count, newest), used, value[_ABOUT.size :])
+    return None if value is None else to_memory(value)

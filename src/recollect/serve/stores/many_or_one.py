@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class SharedLock:
+class ManyOrOne:
     """Whoever wants it alone waits until the others have let go, and those who come later wait for them.
 
     A thread must not ask for it again while it holds it.

@@ -6,11 +6,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from recollect.serve.stores.sharing import SharedLock
+from recollect.serve.stores.many_or_one import ManyOrOne
 
 
 def test_several_share_it_at_once() -> None:
-    lock, met = SharedLock(), threading.Barrier(3)
+    lock, met = ManyOrOne(), threading.Barrier(3)
 
     def work() -> None:
         with lock.shared():
@@ -22,7 +22,7 @@ def test_several_share_it_at_once() -> None:
 
 
 def test_alone_is_alone_and_comes_to_its_turn() -> None:
-    lock, stop = SharedLock(), threading.Event()
+    lock, stop = ManyOrOne(), threading.Event()
     inside: list[str] = []
     seen: list[tuple[str, ...]] = []
 
