@@ -53,6 +53,12 @@ class Server:
         self._process.kill()
         self._process.wait()
 
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
@@ -66,6 +72,5 @@ def needed() -> None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     needed()
-    one = Server(tmp_path_factory.mktemp("redis"), *DURABLE)
-    yield one
-    one.kill()
+    with Server(tmp_path_factory.mktemp("redis"), *DURABLE) as one:
+        yield one

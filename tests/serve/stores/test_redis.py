@@ -112,8 +112,7 @@ def test_a_killed_server_has_what_was_acknowledged(tmp_path: Path) -> None:
 
 
 def test_a_server_that_acknowledges_too_early_is_refused(tmp_path: Path) -> None:
-    server = Server(tmp_path, "--requirepass", "secret-secret")
-    try:
+    with Server(tmp_path, "--requirepass", "secret-secret") as server:
         address = server.url.replace("redis://", "redis://:secret-secret@")
         with pytest.raises(StoreError, match="appendfsync always") as refused:
             RedisStore(address)
@@ -121,8 +120,6 @@ def test_a_server_that_acknowledges_too_early_is_refused(tmp_path: Path) -> None
         RedisStore(f"{address}?durability=trusted").close()
         with pytest.raises(StoreError, match="127.0.0.1"):
             RedisStore(server.url)  # without the password
-    finally:
-        server.kill()
     with pytest.raises(StoreError, match="127.0.0.1"):
         RedisStore(address)
 
@@ -135,56 +132,40 @@ def test_a_server_that_acknowledges_too_early_is_refused(tmp_path: Path) -> None
     ],
 )
 def test_a_server_that_loses_what_it_acknowledged_is_refused(tmp_path: Path, options: list[str], why: str) -> None:
-    server = Server(tmp_path, *DURABLE, *options)
-    try:
-        with pytest.raises(StoreError, match=why):
-            RedisStore(server.url)
-    finally:
-        server.kill()
+    with Server(tmp_path, *DURABLE, *options) as server, pytest.raises(StoreError, match=why):
+        RedisStore(server.url)
 
 
 @pytest.mark.parametrize("snapshots", ["", "3600 1"])
 def test_what_was_forgotten_is_gone_from_the_files_after_compaction(tmp_path: Path, snapshots: str) -> None:
-    server = Server(tmp_path, *DURABLE, "--save", snapshots)
-    try:
-        with RedisStore(server.url) as store:
-            store.append([Arrival("secret-user", "secret-item"), Arrival("ann", "item")], 0)
-            store.save([("secret-user", Saved("abc", Mark(1, 1, 1), 0, b"secret-memory"))])
-            if snapshots:
-                store._redis.save()
-            assert store.forget("secret-user")
-            store.compact()
-            files = [path for path in tmp_path.rglob("*") if path.is_file()]
-            assert files and not any(b"secret" in path.read_bytes() for path in files)
-            assert store.users() == ["ann"]
-    finally:
-        server.kill()
+    with Server(tmp_path, *DURABLE, "--save", snapshots) as server, RedisStore(server.url) as store:
+        store.append([Arrival("secret-user", "secret-item"), Arrival("ann", "item")], 0)
+        store.save([("secret-user", Saved("abc", Mark(1, 1, 1), 0, b"secret-memory"))])
+        if snapshots:
+            store._redis.save()
+        assert store.forget("secret-user")
+        store.compact()
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert files and not any(b"secret" in path.read_bytes() for path in files)
+        assert store.users() == ["ann"]
 
 
 def test_a_compaction_that_failed_is_said(tmp_path: Path) -> None:
-    server = Server(tmp_path, *DURABLE)
-    try:
-        with RedisStore(server.url) as store:
-            store.append([Arrival("ann", "item")], 0)
-            in_the_way = tmp_path / "appendonlydir" / "appendonly.aof.2.base.rdb"
-            in_the_way.mkdir(parents=True)
-            with pytest.raises(StoreError, match="could not write its files anew"):
-                store.compact()
-    finally:
-        server.kill()
+    with Server(tmp_path, *DURABLE) as server, RedisStore(server.url) as store:
+        store.append([Arrival("ann", "item")], 0)
+        in_the_way = tmp_path / "appendonlydir" / "appendonly.aof.2.base.rdb"
+        in_the_way.mkdir(parents=True)
+        with pytest.raises(StoreError, match="could not write its files anew"):
+            store.compact()
 
 
 def test_a_snapshot_that_failed_before_is_no_failure_of_a_compaction(tmp_path: Path) -> None:
-    server = Server(tmp_path, *DURABLE)
-    try:
-        with RedisStore(server.url) as store:
-            store.append([Arrival("ann", "item")], 0)
-            (tmp_path / "dump.rdb").mkdir()
-            store._redis.bgsave()
-            assert store._until_written()["rdb_last_bgsave_status"] == "err"
-            store.compact()
-    finally:
-        server.kill()
+    with Server(tmp_path, *DURABLE) as server, RedisStore(server.url) as store:
+        store.append([Arrival("ann", "item")], 0)
+        (tmp_path / "dump.rdb").mkdir()
+        store._redis.bgsave()
+        assert store._until_written()["rdb_last_bgsave_status"] == "err"
+        store.compact()
 
 
 def test_the_rest_of_an_address_is_used(server: Server, store: RedisStore) -> None:
@@ -195,14 +176,10 @@ def test_the_rest_of_an_address_is_used(server: Server, store: RedisStore) -> No
 
 def test_a_server_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_module, "SECONDS", 0.5)
-    server = Server(tmp_path, *DURABLE)
-    try:
-        with RedisStore(server.url) as store:
-            server._process.send_signal(signal.SIGSTOP)
-            with pytest.raises(StoreError, match=r"127\.0\.0\.1.*[Tt]ime"):
-                store.append([Arrival("ann", "item")], 0)
-    finally:
-        server.kill()
+    with Server(tmp_path, *DURABLE) as server, RedisStore(server.url) as store:
+        server._process.send_signal(signal.SIGSTOP)
+        with pytest.raises(StoreError, match=r"127\.0\.0\.1.*[Tt]ime"):
+            store.append([Arrival("ann", "item")], 0)
 
 
 def test_a_refused_event_takes_the_others_along(store: RedisStore) -> None:
