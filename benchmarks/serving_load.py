@@ -33,7 +33,7 @@ EVENTS_WANTED, P99_WANTED = 1500, 0.025
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="ml-1m", help="a source that `recollect data inspect` reads")
-    parser.add_argument("--events", type=int, default=100_000, help="how many of the log are sent, in order of time")
+    parser.add_argument("--events", type=int, help="how many of the log are sent, the earliest; else all")
     parser.add_argument("--seconds", type=int, default=30, help="how long lists are asked for")
     parser.add_argument("--rate", type=int, default=100, help="lists a second")
     parser.add_argument("--items", type=int, nargs="+", default=[3706, 100_000], help="sizes of the catalogue")
@@ -54,17 +54,17 @@ def main() -> None:
     for size in args.items:
         with tempfile.TemporaryDirectory() as folder, serving(Path(folder), size) as port:
             print(f"\nxlstm-lsr (width 64) over {size:,} items")
-            most = len(events) * 9 // 10  # the others come while lists are asked for
-            rate, answers = send(port, events[:most])
+            later = min(len(events) // 10, MIXED * args.seconds)  # come while lists are asked for
+            rate, answers = send(port, events[:-later])
             print(f"  events: {rate:,.0f} a second; batch of {BATCH}: {spread(answers)}")
             everyone = sorted(set(users))
             print(f"  lists at {args.rate} a second, at once: {spread(ask(port, everyone, args.rate, 3))}")
             print(f"  memories caught up {caught_up(port):.1f} s later")
             asked = ask(port, everyone, args.rate, args.seconds)
             print(f"  lists at {args.rate} a second: {spread(asked)}")
-            more = threading.Thread(target=send, args=(port, events[most:], MIXED))
+            more = threading.Thread(target=send, args=(port, events[-later:], MIXED))
             more.start()
-            mixed = ask(port, everyone, args.rate, min(args.seconds, (len(events) - most) // MIXED))
+            mixed = ask(port, everyone, args.rate, later // MIXED)
             more.join()
             print(f"  lists at {args.rate} a second, while {MIXED} events a second come: {spread(mixed)}")
             fine &= rate >= EVENTS_WANTED and float(np.percentile(asked, 99)) <= P99_WANTED
