@@ -16,15 +16,17 @@ from recollect.losses.sampled import (
 )
 
 
+@pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("kind", ["full", "sampled", "bce", "gbce", "bpr"])
-def test_each_kind(kind: str) -> None:
+def test_each_kind(kind: str, shared: bool) -> None:
     torch.manual_seed(0)
     hidden, table, targets, bias = torch.randn(6, 4), torch.randn(9, 4), torch.randint(1, 9, (6,)), torch.randn(9)
-    settings = decode(LossSettings, {"kind": kind, "negatives": 5, "calibration": 0.5}, where="loss")
+    asked = {"kind": kind, "negatives": 5, "calibration": 0.5, "shared_negatives": shared}
+    settings = decode(LossSettings, asked, where="loss")
     torch.manual_seed(1)
     got = loss_of(settings, hidden, table, targets, bias)
     torch.manual_seed(1)
-    negatives = draw_negatives(5, 9, hidden.device)
+    negatives = draw_negatives((5,) if shared else (6, 5), 9, hidden.device)
     wanted = {
         "full": lambda: full_cross_entropy(hidden, table, targets, bias),
         "sampled": lambda: sampled_softmax(hidden, table, targets, negatives, bias),

@@ -35,10 +35,12 @@ def naive(
     hidden: Tensor, table: Tensor, targets: Tensor, negatives: Tensor, bias: Tensor, kind: str, t: float = 0.0
 ) -> float:
     """One target, one negative at a time; a negative that is the target is left out."""
-    V, K, losses, pairs = len(table), len(negatives), [], []
+    V, K, losses, pairs = len(table), negatives.shape[-1], [], []
     for n, y in enumerate(targets.tolist()):
         own = float(hidden[n] @ table[y] + bias[y])
-        others = [float(hidden[n] @ table[j] + bias[j]) for j in negatives.tolist() if j != y]
+        others = [
+            float(hidden[n] @ table[j] + bias[j]) for j in negatives.expand(len(targets), -1)[n].tolist() if j != y
+        ]
         if kind == "softmax":
             total = math.exp(own) + sum((V - 1) / K * math.exp(s) for s in others)
             losses.append(math.log(total) - own)
@@ -67,6 +69,16 @@ def test_each_loss_is_its_formula(N: int, V: int, K: int, t: float, s: int) -> N
     assert bayesian_personalised_ranking(*parts).item() == pytest.approx(naive(*parts, "bpr"), rel=1e-4, abs=1e-6)
 
 
+@given(N=st.integers(1, 6), V=st.integers(2, 12), K=st.integers(1, 9), s=st.integers(0, 999))
+def test_each_target_may_have_negatives_of_its_own(N: int, V: int, K: int, s: int) -> None:
+    hidden, table, targets, _, bias = draw(N, V, K, s)
+    negatives = torch.randint(1, V, (N, K), generator=torch.Generator().manual_seed(s))
+    parts = hidden, table, targets, negatives, bias
+    assert sampled_softmax(*parts).item() == pytest.approx(naive(*parts, "softmax"), rel=1e-4, abs=1e-6)
+    assert binary_cross_entropy(*parts, 0.75).item() == pytest.approx(naive(*parts, "bce", 0.75), rel=1e-4, abs=1e-6)
+    assert bayesian_personalised_ranking(*parts).item() == pytest.approx(naive(*parts, "bpr"), rel=1e-4, abs=1e-6)
+
+
 def test_a_missing_bias_is_a_bias_of_zero() -> None:
     hidden, table, targets, negatives, bias = draw(5, 9, 4, seed=1)
     for loss in (sampled_softmax, binary_cross_entropy, bayesian_personalised_ranking):
@@ -84,7 +96,7 @@ def test_the_correction_makes_a_sample_estimate_the_full_loss() -> None:
     """Mean over draws; without (V - 1) / K the loss would be too low by log(V / K), about 2."""
     hidden, table, targets, _, bias = draw(10, 400, 1, seed=3)
     torch.manual_seed(0)
-    few = [sampled_softmax(hidden, table, targets, draw_negatives(60, 400, table.device), bias) for _ in range(300)]
+    few = [sampled_softmax(hidden, table, targets, draw_negatives((60,), 400, table.device), bias) for _ in range(300)]
     full = full_cross_entropy(hidden, table, targets, bias)
     assert torch.stack(few).mean().item() == pytest.approx(full.item(), abs=0.1)
 
@@ -107,7 +119,7 @@ def test_full_calibration_of_gbce_scales_the_positive_by_the_sampling_rate() -> 
 
 def test_negatives_are_uniform_over_items_and_never_padding() -> None:
     torch.manual_seed(0)
-    drawn = draw_negatives(90_000, 10, torch.device("cpu"))
+    drawn = draw_negatives((90_000,), 10, torch.device("cpu"))
     counts = torch.bincount(drawn, minlength=10)
     assert counts[0] == 0 and len(counts) == 10
     assert (counts[1:] - 10_000).abs().max() < 5 * 10_000**0.5

@@ -22,7 +22,7 @@ def made(architecture: str, **changes: int) -> HF:
 
 @pytest.mark.parametrize(
     ("architecture", "causal"),
-    [("gpt2", True), ("llama", True), ("mistral", True), ("bert", False), ("electra", False)],
+    [("gpt2", True), ("llama", True), ("mistral", True), ("bert", False), ("electra", False), ("xlnet", False)],
 )
 def test_decoders_are_causal_and_encoders_look_ahead(architecture: str, causal: bool) -> None:
     model = made(architecture)
@@ -42,6 +42,22 @@ def test_it_is_the_architecture_on_the_items_vectors(architecture: str) -> None:
 def test_the_sizes_are_those_asked_for() -> None:
     small, large = (sum(p.numel() for p in made("gpt2", blocks=blocks).mixer.parameters()) for blocks in (1, 3))
     assert small < large < 20_000
+
+
+@pytest.mark.parametrize(
+    "architecture", ["gpt2", "llama", "opt", "gpt_neox", "falcon", "bert", "distilbert", "electra", "xlnet"]
+)
+def test_the_feed_forward_is_as_wide_as_asked_for(architecture: str) -> None:
+    narrow, wide = (made(architecture, heads=2, feedforward=factor) for factor in (1, 3))
+    # Two products of width x inner width in each of two blocks; some have a third, and some biases.
+    more = sum(p.numel() for p in wide.mixer.parameters()) - sum(p.numel() for p in narrow.mixer.parameters())
+    assert 2 * 2 * 8 * 16 <= more <= 2 * (3 * 8 * 16 + 2 * 16)
+
+
+def test_a_feed_forward_that_cannot_be_changed_is_said() -> None:
+    made("bloom")
+    with pytest.raises(ConfigError, match=r"leave model\.feedforward at 4"):
+        made("bloom", feedforward=2)
 
 
 @pytest.mark.parametrize("architecture", ["no-such-architecture", "t5", "vit"])

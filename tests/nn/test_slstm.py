@@ -34,7 +34,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def published(
-    gates: Tensor, mixing: Tensor, memory: slstm.Memory, valid: Tensor, bounded: bool
+    gates: Tensor, mixing: Tensor, memory: slstm.Memory, valid: Tensor, bounded: bool, growing: bool
 ) -> tuple[np.ndarray, slstm.Memory]:
     """Eq. 15-21, one user, one head, one event at a time; an absent event is simply not read."""
     G, R = gates.numpy(), mixing.numpy()
@@ -45,7 +45,7 @@ def published(
         for b in range(B):
             for a in range(H) if valid[t, b] else ():
                 z, i, f, o = (G[t, a, gate, :, b] + R[a, gate] @ h[a, :, b] for gate in range(4))
-                log_f = -np.logaddexp(0, -f)
+                log_f = f if growing else -np.logaddexp(0, -f)
                 log_i = -np.logaddexp(0, -i) if bounded else i
                 new = np.maximum(log_f + m[a, :, b], log_i)
                 keep, take = np.exp(log_f + m[a, :, b] - new), np.exp(log_i - new)
@@ -65,15 +65,16 @@ def published(
     B=st.integers(1, 4),
     spread=st.sampled_from([0.1, 2.0, 40.0]),
     bounded=st.booleans(),
+    growing=st.booleans(),
     seed=st.integers(0, 10_000),
 )
 def test_both_forms_are_the_published_recurrence(
-    form: object, T: int, H: int, d: int, B: int, spread: float, bounded: bool, seed: int
+    form: object, T: int, H: int, d: int, B: int, spread: float, bounded: bool, growing: bool, seed: int
 ) -> None:
     gates, mixing, valid = draw(T, H, d, B, seed, spread)
     memory = some_memory(H, d, B, seed)
-    h, after = form(gates, mixing, memory, valid, bounded=bounded)  # type: ignore[operator]
-    wanted, end = published(gates, mixing, memory, valid, bounded)
+    h, after = form(gates, mixing, memory, valid, bounded=bounded, growing=growing)  # type: ignore[operator]
+    wanted, end = published(gates, mixing, memory, valid, bounded, growing)
     np.testing.assert_allclose(h.numpy(), wanted, rtol=1e-8, atol=1e-10)
     for part, oracle in zip(after, end, strict=True):
         torch.testing.assert_close(part, oracle, rtol=1e-8, atol=1e-10)
@@ -82,7 +83,8 @@ def test_both_forms_are_the_published_recurrence(
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64])
 @pytest.mark.parametrize("log_i", [-200.0, -40.0, 40.0, 200.0])
 @pytest.mark.parametrize("f", [-40.0, 40.0])
-def test_extreme_gates_stay_finite(kind: torch.dtype, log_i: float, f: float) -> None:
+@pytest.mark.parametrize("growing", [False, True])
+def test_extreme_gates_stay_finite(kind: torch.dtype, log_i: float, f: float, growing: bool) -> None:
     """log i = -200 as a first event divided 0 by 0 where the stabiliser starts at zero."""
     gates, mixing, valid = (x.to(kind) if x.is_floating_point() else x for x in draw(9, 2, 3, 4, seed=2))
     gates[:, :, 1] += log_i
@@ -90,17 +92,18 @@ def test_extreme_gates_stay_finite(kind: torch.dtype, log_i: float, f: float) ->
     gates.requires_grad_()
     start = slstm.Memory.zeros(2, 3, 4, dtype=kind)
     for form in (slstm.scan, slstm.fused_scan):
-        h, memory = form(gates, mixing, start, valid)
+        h, memory = form(gates, mixing, start, valid, growing=growing)
         (slope,) = torch.autograd.grad(h.square().sum(), gates)
         assert all(part.isfinite().all() for part in (h, slope, *memory)), form.__name__
         assert (h.abs() <= 1).all(), "h is a mean of tanh values, times a sigmoid"
 
 
-def test_an_event_that_is_not_there_changes_nothing() -> None:
+@pytest.mark.parametrize("growing", [False, True])
+def test_an_event_that_is_not_there_changes_nothing(growing: bool) -> None:
     gates, mixing, _ = draw(5, 2, 3, 4, seed=3)
     memory = some_memory(2, 3, 4, seed=3)
     for form in (slstm.scan, slstm.fused_scan):
-        h, after = form(gates, mixing, memory, torch.zeros(5, 4, dtype=torch.bool))
+        h, after = form(gates, mixing, memory, torch.zeros(5, 4, dtype=torch.bool), growing=growing)
         assert all(torch.equal(a, b) for a, b in zip(after, memory, strict=True)), form.__name__
         assert all(torch.equal(at, memory.hidden) for at in h)
 
@@ -111,27 +114,31 @@ def test_an_event_that_is_not_there_changes_nothing() -> None:
     B=st.integers(1, 3),
     masked=st.booleans(),
     bounded=st.booleans(),
+    growing=st.booleans(),
     seed=st.integers(0, 500),
 )
-def test_the_written_out_gradient_is_autograds(T: int, d: int, B: int, masked: bool, bounded: bool, seed: int) -> None:
+def test_the_written_out_gradient_is_autograds(
+    T: int, d: int, B: int, masked: bool, bounded: bool, growing: bool, seed: int
+) -> None:
     gates, mixing, valid = draw(T, 2, d, B, seed)
     memory = some_memory(2, d, B, seed)
     gates.requires_grad_(), mixing.requires_grad_()
     weight = torch.randn(T, 2, d, B, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     slopes = []
     for form in (slstm.scan, slstm.fused_scan):
-        h, _ = form(gates, mixing, memory, valid if masked else None, bounded=bounded)
+        h, _ = form(gates, mixing, memory, valid if masked else None, bounded=bounded, growing=growing)
         slopes.append(torch.autograd.grad((h * weight).sum(), (gates, mixing), allow_unused=T == 1))
     for one, two in zip(*slopes, strict=True):
         torch.testing.assert_close(torch.zeros_like(two) if one is None else one, two, rtol=1e-7, atol=1e-10)
 
 
 @pytest.mark.parametrize("bounded", [False, True])
-def test_the_written_out_gradient_is_that_of_finite_differences(bounded: bool) -> None:
+@pytest.mark.parametrize("growing", [False, True])
+def test_the_written_out_gradient_is_that_of_finite_differences(bounded: bool, growing: bool) -> None:
     gates, mixing, valid = draw(4, 2, 2, 3, seed=5)
     memory = some_memory(2, 2, 3, seed=5)
     assert torch.autograd.gradcheck(
-        lambda g, r: slstm.fused_scan(g, r, memory, valid, bounded=bounded)[0],
+        lambda g, r: slstm.fused_scan(g, r, memory, valid, bounded=bounded, growing=growing)[0],
         (gates.requires_grad_(), mixing.requires_grad_()),
     )
 

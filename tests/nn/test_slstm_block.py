@@ -23,9 +23,11 @@ def made(**settings: object) -> SLSTMBlock:
     return block
 
 
-@given(left=st.integers(0, 5), right=st.integers(0, 5), real=st.integers(1, 7))
-def test_padding_is_as_if_it_were_not_there(left: int, right: int, real: int) -> None:
-    block = made()
+@given(
+    left=st.integers(0, 5), right=st.integers(0, 5), real=st.integers(1, 7), forget=st.sampled_from(["exp", "sigmoid"])
+)
+def test_padding_is_as_if_it_were_not_there(left: int, right: int, real: int, forget: str) -> None:
+    block = made(forget_gate=forget)
     x = torch.randn(1, left + real + right, 8)
     valid = torch.zeros(1, x.shape[1], dtype=torch.bool)
     valid[0, left : left + real] = True
@@ -34,8 +36,9 @@ def test_padding_is_as_if_it_were_not_there(left: int, right: int, real: int) ->
 
 
 @pytest.mark.parametrize("input_gate", ["exp", "sigmoid"])
-def test_it_is_norm_convolution_gates_cell_norm_residual(input_gate: str) -> None:
-    block, x = made(input_gate=input_gate, feedforward=0.0), torch.randn(2, 5, 8)
+@pytest.mark.parametrize("forget_gate", ["exp", "sigmoid"])
+def test_it_is_norm_convolution_gates_cell_norm_residual(input_gate: str, forget_gate: str) -> None:
+    block, x = made(input_gate=input_gate, forget_gate=forget_gate, feedforward=0.0), torch.randn(2, 5, 8)
     inner = F.layer_norm(x, (8,), block.norm.weight, block.norm.bias)
     conv = F.conv1d(F.pad(inner.mT, (3, 0)), block.conv.weight.T[:, None], block.conv.bias, groups=8).mT
     mixed = conv * torch.sigmoid(conv)
@@ -45,13 +48,22 @@ def test_it_is_norm_convolution_gates_cell_norm_residual(input_gate: str) -> Non
         product = source @ getattr(block, name).weight[0].T
         gates[:, :, place] = product.view(2, 5, 2, 4).permute(1, 2, 3, 0) + block.bias[:, place, :, None]
     start = slstm.Memory.zeros(2, 4, 2)
-    h, _ = slstm.scan(gates, block.mixing, start, bounded=input_gate == "sigmoid")
+    kind = {"bounded": input_gate == "sigmoid", "growing": forget_gate == "exp"}
+    h, _ = slstm.scan(gates, block.mixing, start, **kind)
     wanted = x + block.head_norm(h.permute(3, 0, 1, 2))
     torch.testing.assert_close(block.encode(x, torch.ones(2, 5, dtype=torch.bool)), wanted, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    "settings", [{"input_gate": "sigmoid"}, {"block": 4}, {"convolution": 2}, {"feedforward": 0.0}, {"heads": 4}]
+    "settings",
+    [
+        {"input_gate": "sigmoid"},
+        {"forget_gate": "exp"},
+        {"block": 4},
+        {"convolution": 2},
+        {"feedforward": 0.0},
+        {"heads": 4},
+    ],
 )
 def test_every_switch_is_felt(settings: dict[str, object]) -> None:
     x, valid = torch.randn(2, 6, 8), torch.ones(2, 6, dtype=torch.bool)
@@ -62,7 +74,7 @@ def history(*lengths: int, width: int | None = None) -> Events:
     return Events(torch.ones(len(lengths), width or max(lengths), dtype=torch.int64), torch.tensor(lengths))
 
 
-@pytest.mark.parametrize("settings", [{}, {"input_gate": "sigmoid"}, {"convolution": 2}])
+@pytest.mark.parametrize("settings", [{}, {"input_gate": "sigmoid"}, {"forget_gate": "exp"}, {"convolution": 2}])
 def test_with_a_state_one_event_at_a_time_is_all_at_once_and_a_window_is_a_fresh_history(
     settings: dict[str, object],
 ) -> None:
@@ -77,8 +89,9 @@ def test_with_a_state_one_event_at_a_time_is_all_at_once_and_a_window_is_a_fresh
         torch.testing.assert_close(state[name], end[name], rtol=1e-4, atol=1e-5)
 
 
-def test_the_state_stops_at_a_rows_last_event() -> None:
-    block, x = made(), torch.randn(3, 7, 8)
+@pytest.mark.parametrize("forget_gate", ["exp", "sigmoid"])
+def test_the_state_stops_at_a_rows_last_event(forget_gate: str) -> None:
+    block, x = made(forget_gate=forget_gate), torch.randn(3, 7, 8)
     _, used = block(torch.randn(3, 4, 8), history(4, 2, 3), block.fresh(3))
     _, padded = block(x, history(7, 2, 0, width=7), used)
     for row, length in ((0, 7), (1, 2)):

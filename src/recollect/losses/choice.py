@@ -23,7 +23,9 @@ class LossSettings(Settings):
     kind: Literal["full", "sampled", "bce", "gbce", "bpr"] = "full"
     """full: softmax over all items; sampled: softmax over negatives, logQ-corrected; the others need negatives too."""
     negatives: int = Field(256, ge=1)
-    """Negatives a batch, shared by its targets (all kinds but full)."""
+    """How many a target is set against (all kinds but full)."""
+    shared_negatives: bool = True
+    """One draw for all targets of a batch; False draws for each its own, as SASRec (bce, 1) and gBCE are published."""
     calibration: float = Field(0.75, ge=0, le=1)
     """t of gBCE."""
 
@@ -32,7 +34,8 @@ def loss_of(settings: LossSettings, hidden: Tensor, table: Tensor, targets: Tens
     """hidden [N D], table [V D], targets [N] -> the mean loss of the chosen kind."""
     if settings.kind == "full":
         return full_cross_entropy(hidden, table, targets, bias)
-    negatives = draw_negatives(settings.negatives, len(table), hidden.device)
+    shape = (settings.negatives,) if settings.shared_negatives else (len(targets), settings.negatives)
+    negatives = draw_negatives(shape, len(table), hidden.device)
     if settings.kind == "sampled":
         return sampled_softmax(hidden, table, targets, negatives, bias)
     if settings.kind == "bpr":

@@ -2,8 +2,9 @@
 
 Sources: BCE as in SASRec (Kang & McAuley 2018); gBCE (Petrov & Macdonald 2023); BPR (Rendle et al. 2009); sampled
 softmax with the logQ correction (Bengio & Senecal 2008; Yi et al. 2019), without which frequent items are pushed down
-and in-batch negatives collapse. One set of negatives is shared by all targets of a batch: 3,000 shared uniform
-negatives are as good as the full softmax on ML-1M.
+and in-batch negatives collapse. `negatives` is one set [K] that all targets share, which takes a single product (3,000
+are as good as the full softmax on ML-1M), or one set a target [N K], as most of these losses were published, which
+takes N x K gathered vectors.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def draw_negatives(count: int, size: int, device: torch.device) -> Tensor:
-    """[count] item codes, uniform over 1 .. size - 1, with replacement."""
-    return torch.randint(1, size, (count,), device=device)
+def draw_negatives(shape: tuple[int, ...], size: int, device: torch.device) -> Tensor:
+    """Item codes, uniform over 1 .. size - 1, with replacement."""
+    return torch.randint(1, size, shape, device=device)
 
 
 def _scores(
@@ -25,7 +26,8 @@ def _scores(
 ) -> tuple[Tensor, Tensor]:
     """Scores of the targets [N] and of the negatives [N K], fp32; a negative that is the target scores -inf."""
     positive = (hidden * table[targets].to(hidden.dtype)).sum(-1).float()
-    negative = (hidden @ table[negatives].to(hidden.dtype).T).float()
+    against = table[negatives].to(hidden.dtype)
+    negative = (hidden @ against.T if negatives.dim() == 1 else torch.einsum("nd,nkd->nk", hidden, against)).float()
     if bias is not None:
         positive, negative = positive + bias[targets].float(), negative + bias[negatives].float()
     return positive, negative.masked_fill(negatives == targets[:, None], -torch.inf)
@@ -34,13 +36,13 @@ def _scores(
 def sampled_softmax(
     hidden: Tensor, table: Tensor, targets: Tensor, negatives: Tensor, bias: Tensor | None = None
 ) -> Tensor:
-    """hidden [N D], table [V D], targets [N], negatives [K] drawn uniformly -> mean loss.
+    """hidden [N D], table [V D], targets [N], negatives [K] or [N K] drawn uniformly -> mean loss.
 
     logQ of a uniform draw is the same for every negative: each counts for (V - 1) / K items of the full sum, the
     target for itself.
     """
     positive, negative = _scores(hidden, table, targets, negatives, bias)
-    negative = negative + math.log((len(table) - 1) / len(negatives))
+    negative = negative + math.log((len(table) - 1) / negatives.shape[-1])
     total = torch.logaddexp(positive, negative.logsumexp(-1))
     return (total - positive).mean()
 
@@ -58,7 +60,7 @@ def binary_cross_entropy(
     With sampling rate a = K / (V - 2), the positive's log-likelihood is scaled by b = a (t (1 - 1/a) + 1/a).
     """
     positive, negative = _scores(hidden, table, targets, negatives, bias)
-    rate = min(1.0, len(negatives) / max(1, len(table) - 2))
+    rate = min(1.0, negatives.shape[-1] / max(1, len(table) - 2))
     power = rate * (calibration * (1 - 1 / rate) + 1 / rate)
     finite = negative.isfinite()
     against = torch.where(finite, F.softplus(negative.masked_fill(~finite, 0.0)), 0.0)

@@ -1,7 +1,8 @@
 """HF: any Hugging Face decoder or encoder, built from its configuration, as what mixes a window of events.
 
 Source: Transformers4Rec (de Souza Pereira Moreira et al. 2021), which the second seed names. No weights are downloaded.
-Needs the extra `hf`. Whether an architecture looks ahead is tried out on it, since its configuration does not say.
+Needs the extra `hf`. Whether an architecture looks ahead is tried out on it, since its configuration does not say; one
+that does learns from the ends of prefixes (Transformers4Rec hides events from those instead, as `bert4rec` does here).
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ _DROPOUTS = (
     "attention_probs_dropout_prob",
 )
 """What architectures call their dropout rates."""
+_INNER_WIDTHS = ("intermediate_size", "n_inner", "hidden_dim", "ffn_dim", "d_inner", "ffn_hidden_size")
+"""What they call the width of their feed-forward part."""
 
 
 class HF(Window):
     class Config(Settings):
         architecture: str = Field("gpt2", min_length=1)
-        """The model type as Hugging Face names it: gpt2, llama, mistral, qwen2, bert, roberta, ..."""
+        """The model type as Hugging Face names it: gpt2, llama, mistral, qwen2, bert, roberta, xlnet, ..."""
         width: int = Field(64, ge=1)
         """Width of the item table and of the blocks."""
         blocks: int = Field(2, ge=1)
@@ -43,7 +46,7 @@ class HF(Window):
         window: int = Field(200, ge=1)
         """How many of the last events are looked at."""
         feedforward: float = Field(4.0, gt=0)
-        """Width factor of the feed-forward part."""
+        """Width factor of the feed-forward part; a few architectures know 4 only."""
         dropout: float = Field(0.2, ge=0, lt=1)
         """Dropout wherever the architecture has it."""
 
@@ -83,28 +86,44 @@ def _built(config: HF.Config) -> Any:
         raise ConfigError(f"attention of width {config.width} does not divide into {config.heads} heads")
     sizes: dict[str, Any] = {
         "vocab_size": 1,
+        "d_model": config.width,  # what XLNet divides into heads before it hears of the names below
+        "n_head": config.heads,
         "hidden_size": config.width,
         "embedding_size": config.width,
         "num_hidden_layers": config.blocks,
         "num_attention_heads": config.heads,
         "num_key_value_heads": config.heads,
         "head_dim": config.width // config.heads,
-        "intermediate_size": max(1, round(config.width * config.feedforward)),
         "max_position_embeddings": config.window + 2,  # some count positions from the padding token's id
         "pad_token_id": 0,
         "bos_token_id": None,
         "eos_token_id": None,
         "use_cache": False,
         **dict.fromkeys(_DROPOUTS, config.dropout),
+        **dict.fromkeys(_INNER_WIDTHS, max(1, round(config.width * config.feedforward))),
     }
     try:
         known = AutoConfig.for_model(config.architecture)
-        chosen = type(known)(**{name: value for name, value in sizes.items() if hasattr(known, name)})
+        taken = {name: value for name, value in sizes.items() if _takes(known, name, value)}
+        if config.feedforward != 4 and not taken.keys() & set(_INNER_WIDTHS):
+            raise ConfigError("its feed-forward part is four times as wide as it is: leave model.feedforward at 4")
+        chosen = type(known)(**taken)
         mixer: Any = AutoModel.from_config(chosen, attn_implementation="eager")  # type: ignore[no-untyped-call, unused-ignore]
         mixer.get_input_embeddings().requires_grad_(False)  # never read: items come as vectors
     except Exception as error:  # each architecture has refusals of its own
         raise _refused(config, str(error)) from None
     return mixer.train()
+
+
+def _takes(known: Any, name: str, value: Any) -> bool:
+    """Whether an architecture's configuration has this setting and lets it be set."""
+    try:
+        if not hasattr(known, name):
+            return False
+        setattr(known, name, value)
+    except (AttributeError, NotImplementedError, ValueError):  # told from others: XLNet's length, Falcon's head_dim
+        return False
+    return True
 
 
 def _mixed(mixer: Any, x: Tensor, real: Tensor) -> Tensor:

@@ -4,8 +4,9 @@ Source: Beck et al. 2024 (xLSTM), eq. 8-18; xLSTM-LSR eq. 15-21. With W x (and b
 
     (z, log i, f, o)_t = (W x)_t + R h_{t-1}       R block-diagonal: heads do not mix with each other
     m_t = max(log f_t + m_{t-1}, log i_t),          i' = exp(log i_t - m_t),  f' = exp(log f_t + m_{t-1} - m_t)
-    c_t = f' c_{t-1} + i' tanh(z_t),  n_t = f' n_{t-1} + i',  h_t = sigmoid(o_t) c_t / n_t,  log f = logsigmoid(f)
+    c_t = f' c_{t-1} + i' tanh(z_t),  n_t = f' n_{t-1} + i',  h_t = sigmoid(o_t) c_t / n_t
 
+log f is logsigmoid(f), as in every working implementation, or f itself, as the xLSTM-LSR paper prints it (eq. 20).
 m starts at `UNSEEN`, row by row, so that the first event alone sets it: new and returning users may share a batch.
 Tensors are feature-major, users last: a step is then H small products and a few contiguous passes. `scan` is the
 readable reference; `fused_scan` is the same function with its gradient written out, several times faster to train.
@@ -43,19 +44,28 @@ class Memory(NamedTuple):
 
 
 def mask_gates(gates: Tensor, valid: Tensor) -> Tensor:
-    """gates [T H 4 d B] with those of padded events (`valid` [T B] False) set to write nothing and keep all."""
+    """gates [T H 4 d B] with those of padded events (`valid` [T B] False) set to write nothing and keep all.
+
+    An exponential forget gate keeps all at 0, to which the mixing would add: `scan` and `fused_scan` see to that.
+    """
     z, log_i, f, o = gates.unbind(2)
     real = valid[:, None, None, :]
     return torch.stack([z, torch.where(real, log_i, NEVER), torch.where(real, f, ALWAYS), o], dim=2)
 
 
 def scan(
-    gates: Tensor, mixing: Tensor, memory: Memory, valid: Tensor | None = None, *, bounded: bool = False
+    gates: Tensor,
+    mixing: Tensor,
+    memory: Memory,
+    valid: Tensor | None = None,
+    *,
+    bounded: bool = False,
+    growing: bool = False,
 ) -> tuple[Tensor, Memory]:
     """gates [T H 4 d B] in the order z, log i, f, o; mixing [H 4 d d'] -> h [T H d B] and the memory at the end.
 
     `valid` [T B] marks real events; a padded one leaves the memory as it is. `bounded` makes the input gate the
-    sigmoid of what stands in its place, instead of the exponential.
+    sigmoid of what stands in its place, instead of the exponential; `growing` the forget gate the exponential.
     """
     if valid is not None:
         gates = mask_gates(gates, valid)
@@ -63,7 +73,9 @@ def scan(
     out = []
     for t in range(gates.shape[0]):
         z, log_i, f, o = (gates[t] + torch.einsum("hgde,heb->hgdb", mixing, hidden)).unbind(1)
-        log_f = logsigmoid(f)
+        log_f = f if growing else logsigmoid(f)
+        if growing and valid is not None:
+            log_f = torch.where(valid[t], log_f, 0.0)
         if bounded:
             log_i = logsigmoid(log_i)
         new_peak = torch.maximum(log_f + peak, log_i)
@@ -78,7 +90,13 @@ def scan(
 
 
 def fused_scan(
-    gates: Tensor, mixing: Tensor, memory: Memory, valid: Tensor | None = None, *, bounded: bool = False
+    gates: Tensor,
+    mixing: Tensor,
+    memory: Memory,
+    valid: Tensor | None = None,
+    *,
+    bounded: bool = False,
+    growing: bool = False,
 ) -> tuple[Tensor, Memory]:
     """As `scan`; gradients reach `gates` and `mixing` through h, never the memory (truncated back-propagation).
 
@@ -88,7 +106,7 @@ def fused_scan(
         gates = mask_gates(gates, valid)
     start = (part.detach() for part in memory)
     with torch.autocast(gates.device.type, enabled=False):
-        hidden, *rest = _FusedScan.apply(gates, mixing, valid, bounded, *start)  # type: ignore[no-untyped-call]
+        hidden, *rest = _FusedScan.apply(gates, mixing, valid, bounded, growing, *start)  # type: ignore[no-untyped-call]
     return hidden, Memory(*rest)
 
 
@@ -97,13 +115,13 @@ class _FusedScan(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, gates: Tensor, mixing: Tensor, valid: Tensor | None, bounded: bool, *memory: Tensor
+        ctx: Any, gates: Tensor, mixing: Tensor, valid: Tensor | None, bounded: bool, growing: bool, *memory: Tensor
     ) -> tuple[Tensor, ...]:
         T, H, _, d, B = gates.shape
         cell, norm, hidden, peak = memory
         weight = mixing.reshape(H, 4 * d, d)
         acts = torch.empty_like(gates)  # tanh z, i', f', sigmoid o
-        slack = gates.new_empty(T, H, d, B)  # sigmoid(-f): what logsigmoid hands back
+        slack = gates.new_empty(T, H, d, B)  # d log f / d f; sigmoid(-f) of a logsigmoid
         room = gates.new_empty(T, H, d, B) if bounded else None  # sigmoid(-i), likewise
         cells, norms, hiddens = (gates.new_empty(T + 1, H, d, B) for _ in range(3))
         cells[0], norms[0], hiddens[0] = cell, norm, hidden
@@ -112,8 +130,12 @@ class _FusedScan(torch.autograd.Function):
             z, log_i, f, o = torch.baddbmm(flat[t], weight, hiddens[t]).view(H, 4, d, B).unbind(1)
             torch.tanh(z, out=acts[t, :, 0])
             torch.sigmoid(o, out=acts[t, :, 3])
-            torch.sigmoid(-f, out=slack[t])
-            held = logsigmoid(f).add_(peak)
+            if growing:
+                slack[t] = 1.0 if valid is None else valid[t]
+                held = f * slack[t] + peak
+            else:
+                torch.sigmoid(-f, out=slack[t])
+                held = logsigmoid(f).add_(peak)
             if room is not None:
                 torch.sigmoid(-log_i, out=room[t])
                 log_i = logsigmoid(log_i)
@@ -162,4 +184,4 @@ class _FusedScan(torch.autograd.Function):
         columns = grad_gates.permute(1, 2, 3, 0, 4).reshape(H, 4 * d, T * B)
         before = hiddens[:-1].permute(1, 2, 0, 3).reshape(H, d, T * B)
         grad_mixing = (columns @ before.transpose(1, 2)).reshape(mixing.shape)
-        return grad_gates, grad_mixing, None, None, None, None, None, None
+        return grad_gates, grad_mixing, None, None, None, None, None, None, None

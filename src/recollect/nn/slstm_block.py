@@ -5,8 +5,6 @@ Source: xLSTM-LSR sec. 4.4; Beck et al. 2024, fig. 9. The convolution feeds the 
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -18,6 +16,7 @@ from recollect.nn import slstm
 from recollect.nn.conv import CausalConv
 from recollect.nn.dropout import Dropout
 from recollect.nn.feedforward import GatedFeedForward
+from recollect.nn.matrix_memory import Gate
 from recollect.nn.norm import HeadNorm
 from recollect.nn.projection import BlockLinear
 
@@ -31,10 +30,12 @@ class SLSTMSettings(Settings):
     """Width of the causal convolution that feeds the input and forget gates."""
     block: int = Field(0, ge=0)
     """Block size of the gate projections (the paper: 4); 0 is dense."""
-    input_gate: Literal["exp", "sigmoid"] = "exp"
+    input_gate: Gate = "exp"
     """sigmoid is the paper's ablation `w/o MIXE`."""
+    forget_gate: Gate = "sigmoid"
+    """The paper prints an exponential one (eq. 20); every working implementation takes the sigmoid."""
     forget_range: tuple[float, float] = (3.0, 6.0)
-    """Bias of the forget gate, spread over the heads."""
+    """Start of the forget gate's input, spread over the heads: it keeps sigmoid(low) to sigmoid(high)."""
     feedforward: float = Field(4 / 3, ge=0)
     """Width factor of the gated feed-forward behind the cell; 0 leaves it out."""
 
@@ -54,7 +55,8 @@ class SLSTMBlock(nn.Module):
         self.mixing = nn.Parameter(torch.empty(heads, 4, size, size).uniform_(-(size**-0.5), size**-0.5))
         self.bias = nn.Parameter(torch.zeros(heads, 4, size))
         with torch.no_grad():
-            self.bias[:, 2] = torch.linspace(*settings.forget_range, heads)[:, None]
+            start = torch.linspace(*settings.forget_range, heads)
+            self.bias[:, 2] = (start if settings.forget_gate == "sigmoid" else F.logsigmoid(start))[:, None]
         self.head_norm = HeadNorm(heads, size)
         self.dropout = Dropout(dropout)
         self.feedforward = GatedFeedForward(width, settings.feedforward, dropout) if settings.feedforward else None
@@ -89,8 +91,8 @@ class SLSTMBlock(nn.Module):
         # [B T D] each -> [T H 4 d B], fp32: users last, so that a step of the scan is contiguous
         gates = torch.stack(parts, dim=2).view(*x.shape[:2], 4, heads, size).permute(1, 3, 2, 4, 0).float()
         gates = gates + self.bias.unsqueeze(-1)
-        bounded = self.settings.input_gate == "sigmoid"
-        h, memory = slstm.fused_scan(gates.contiguous(), self.mixing, memory, valid.T.contiguous(), bounded=bounded)
+        kind = {"bounded": self.settings.input_gate == "sigmoid", "growing": self.settings.forget_gate == "exp"}
+        h, memory = slstm.fused_scan(gates.contiguous(), self.mixing, memory, valid.T.contiguous(), **kind)
         x = x + self.dropout(self.head_norm(h.permute(3, 0, 1, 2).to(inner.dtype)))
         return (x if self.feedforward is None else self.feedforward(x)), memory
 
