@@ -18,7 +18,7 @@ def by_hand(block: PointwiseBlock, x: torch.Tensor, gaps: torch.Tensor | None) -
     """x [T D], gaps [T T] -> [T D], pair by pair."""
     length, width = x.shape
     size = width // block.heads
-    inner = F.layer_norm(x, (width,), block.norm.weight, block.norm.bias)
+    inner = F.layer_norm(x, (width,), block.norm.weight, block.norm.bias, eps=1e-6)
     u, v, q, k = F.silu(inner @ block.uvqk.weight.T).split(width, dim=-1)
     h = torch.zeros_like(x)
     for i in range(length):
@@ -29,7 +29,7 @@ def by_hand(block: PointwiseBlock, x: torch.Tensor, gaps: torch.Tensor | None) -
             for head in range(block.heads):
                 mine = slice(head * size, (head + 1) * size)
                 h[i, mine] += F.silu(q[i, mine] @ k[j, mine] + bias) * v[j, mine] / block.window
-    h = F.layer_norm(h, (width,), block.norm_out.weight, block.norm_out.bias)
+    h = F.layer_norm(h, (width,), block.norm_out.weight, block.norm_out.bias, eps=1e-6)
     return x + (u * h) @ block.out.weight.T + block.out.bias
 
 

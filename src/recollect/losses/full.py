@@ -14,9 +14,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 CHUNK_CELLS = 2_000_000
-"""Logits alive at once (8 MB in fp32): small enough for a CPU's cache, large enough to keep its cores busy."""
+"""Logits alive at once on a CPU (8 MB in fp32): small enough for its cache, large enough to keep its cores busy."""
 GRAIN = 64
 """Chunks are rounded up to a multiple: the CPU's bf16 products prepare, and keep, code for every new shape."""
+
+
+def chunk_cells(device_type: str) -> int:
+    """Logits alive at once; an accelerator wants more work a call than a CPU."""
+    return CHUNK_CELLS if device_type == "cpu" else 32 * CHUNK_CELLS
 
 
 def full_cross_entropy(hidden: Tensor, table: Tensor, targets: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -38,7 +43,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         tokens, items = len(hidden), len(table)
         dtype, wide = hidden.dtype, torch.promote_types(table.dtype, torch.float32)
         candidates = table[1:].to(dtype)
-        chunk = max(1, CHUNK_CELLS // items) if hidden.device.type == "cpu" else max(1, 32 * CHUNK_CELLS // items)
+        chunk = max(1, chunk_cells(hidden.device.type) // items)
         grain = min(GRAIN, chunk)
         chunk -= chunk % grain
         short = -tokens % grain

@@ -1,7 +1,8 @@
 """BERT4Rec: attention both ways, learning to recover hidden events; asked by a mask after the last one.
 
 Source: Sun et al. 2019. What is hidden is drawn anew at every step (Cloze); in a share of the rows only the last event
-is, which is how the model is asked. The mask's vector lies outside the item table, which may grow.
+is, which is how the model is asked. The mask's vector lies outside the item table, which may grow. It learns from a
+fifth of the events of an epoch and starts slowly (docs/log.md); published trainings run for hundreds of epochs.
 """
 
 from __future__ import annotations

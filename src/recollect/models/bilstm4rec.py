@@ -1,7 +1,8 @@
 """BiLSTM4Rec: an LSTM over the last events in both directions.
 
-Source: the bidirectional recurrent baseline of the xLSTM recommender (second seed). Reading backwards sees what comes
-after an event, so only the end of what is read can be asked: training asks for the ends of random prefixes.
+Source: the bidirectional recurrent baseline of the xLSTM-LSR paper. Reading backwards sees what comes after an event,
+so only the end of what is read can be asked: training asks for the ends of random prefixes. These are far fewer targets
+an epoch than a causal network has, so it wants more epochs (or `train.batches.prefixes`).
 """
 
 from __future__ import annotations

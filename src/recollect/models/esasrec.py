@@ -1,8 +1,9 @@
 """eSASRec: SASRec with gated (LiGR) blocks, the strongest plain Transformer of its authors' comparison.
 
-Source: Tikhonovich et al. 2025; they train it with a sampled softmax over 256 negatives, which here is a training
-setting (`train.loss.kind=sampled`), and the full softmax the default. Positions are slots counted from the window's
-first event, as in `sasrec`; theirs count from the end of a window of fixed length.
+Source: Tikhonovich et al. 2025; they train it with a sampled softmax over 256 negatives a target, which here is a
+training setting (`train.loss.kind=sampled`, `train.loss.shared_negatives=false`), and the full softmax the default.
+Positions are slots counted from the window's first event, as in `sasrec`; theirs count from the end of a window of
+fixed length. Item vectors are read times the root of the width, as in `sasrec`; theirs as they are.
 """
 
 from __future__ import annotations

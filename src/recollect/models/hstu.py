@@ -2,6 +2,8 @@
 
 Source: Zhai et al. 2024, "Actions speak louder than words" (sec. 3). The published bias measures time from when the
 next item is asked for, which training then takes from the answer: `request_time` switches that on, and it is printed.
+The blocks are the published ones; around them stands what all networks here have: a layer norm and plain products with
+the item table, where the published code scales both to length 1 and divides by a temperature of .05.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 Source: Fan et al. 2021 (LightSANs), eq. 3-8: low-rank attention on items, and apart from it attention on positions. The
 pooling sees the whole window, so only the end of what is read can be asked: training asks for the ends of prefixes.
+These are far fewer targets an epoch than a causal network has, so it wants more epochs (or `train.batches.prefixes`).
 """
 
 from __future__ import annotations

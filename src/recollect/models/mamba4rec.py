@@ -2,7 +2,8 @@
 
 Source: Liu et al. 2024 (arXiv 2403.03900) and its published code: item table, dropout, layer norm; then layers of a
 Mamba mixer and a feed-forward, each followed by dropout and layer norm. Trained here at every position, where the
-publication trains the last one of a window of 200 (50), and read without a window.
+publication trains the last one of a window of 200 (50), and read without a window. Steps Delta start as Mamba's own do
+(.001 to .1, long memories); the published code then overwrites that start, by its framework, with about .7 throughout.
 """
 
 from __future__ import annotations

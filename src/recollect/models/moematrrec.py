@@ -4,7 +4,8 @@ Source: alokamgnaneswarasai/mambarec, method 3. With x the block's input and the
 
     g_t = sigmoid(w . mean(x_1 .. x_t) + b),   y = g Mamba(x) + (1 - g) LN(x + Attention(x)),   out = LN(y + FFN(y))
 
-The published code has no causal mask and pools the whole sequence, the future included; here every part is causal.
+The published code has no causal mask and pools the whole sequence, the future included; here every part is causal. Its
+gate takes one side or the other, which passes no gradient; here it weighs them.
 Attention looks at a window, so the whole model does: Mamba starts afresh at the window's first event.
 """
 

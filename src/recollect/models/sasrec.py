@@ -1,8 +1,10 @@
 """SASRec: causal self-attention over the last events.
 
 Source: Kang & McAuley 2018; trained here with full cross-entropy at every position (Klenitskiy & Vasilev 2023), where
-the publication samples one negative. Positions are slots counted from the window's first event, in training as when
-asked, so that a window cut on the left scores as it was trained.
+the publication samples one negative (`train.loss.kind=bce`, `negatives=1`, `shared_negatives=false`). Positions are
+slots counted from the window's first event, in training as when asked, so that a window cut on the left scores as it
+was trained. Blocks are today's: queries, keys and values all read the norm of what comes in (the publication norms
+queries only), and the feed-forward is GELU's.
 """
 
 from __future__ import annotations

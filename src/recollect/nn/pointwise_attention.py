@@ -20,7 +20,7 @@ BUCKET = 0.301
 def time_buckets(asked: Tensor, times: Tensor, buckets: int) -> Tensor:
     """asked, times [B T] seconds -> [B T T]: the bucket of the time from event j to when answer i is asked for."""
     gap = (asked[:, :, None] - times[:, None, :]).clamp(min=1)
-    return (gap.double().log() / BUCKET).long().clamp(max=buckets - 1)
+    return (gap.float().log() / BUCKET).long().clamp(max=buckets - 1)
 
 
 class PointwiseBlock(nn.Module):
@@ -34,7 +34,8 @@ class PointwiseBlock(nn.Module):
         if width % heads:
             raise ConfigError(f"attention of width {width} does not divide into {heads} heads")
         self.heads, self.window = heads, window
-        self.norm, self.norm_out = nn.LayerNorm(width), nn.LayerNorm(width)
+        # As small as published: after few events what is normalised is small, since sums are divided by the window.
+        self.norm, self.norm_out = (nn.LayerNorm(width, eps=1e-6) for _ in range(2))
         self.uvqk = nn.Linear(width, 4 * width, bias=False)
         self.out = nn.Linear(width, width)
         self.dropout = Dropout(dropout)

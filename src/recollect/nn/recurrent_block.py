@@ -1,6 +1,9 @@
 """An LSTM where an xLSTM block would stand: what the ablations `w/o MTX` and `w/o MIX` of xLSTM-LSR put in its place.
 
-Source: xLSTM-LSR sec. 5.6.1. Same norm, residual and feed-forward as the blocks it replaces: only the cell differs.
+Source: xLSTM-LSR sec. 5.6.1, which says no more than that. Norm, residual and feed-forward are those of the blocks it
+replaces. With the xLSTM cell go its convolution, the norm of its heads, the wide projections and branch gate of an
+mLSTM block, and gates that start at remembering for long; here torch's LSTM starts at forgetting half. What such an
+ablation shows is therefore the worth of a whole block, not of the cell alone.
 """
 
 from __future__ import annotations

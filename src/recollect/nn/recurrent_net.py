@@ -1,6 +1,7 @@
 """A recurrent network from events to scored vectors: all of rnn4rec, gru4rec and lstm4rec but the choice of the cell.
 
 Source: Hidasi et al. 2016 (GRU4Rec): item vectors, recurrent layers, then a linear map to the width that is scored.
+Added here: a layer norm on what is read and on what is scored, and dropout on the latter.
 """
 
 from __future__ import annotations

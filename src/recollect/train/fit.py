@@ -24,7 +24,7 @@ from recollect.evaluate.metrics import measure
 from recollect.evaluate.protocol import Seen
 from recollect.evaluate.ranking import rank
 from recollect.registry import model_class
-from recollect.train.loop import prepares_products, train
+from recollect.train.loop import on_cuda, prepares_products, train
 from recollect.train.memory import estimate_bytes, human_bytes, peak_bytes
 from recollect.train.progress import Reporter, Silent
 from recollect.train.settings import TrainSettings
@@ -78,7 +78,8 @@ def fit(
         return Trained(name, built, time.monotonic() - begun, peak_bytes(), [], 0)
     assert isinstance(built, Network)
     tokens = token_budget(split.train.lengths, settings.batches)
-    estimated = estimate_bytes(built, tokens, prepared=prepares_products(settings))
+    device_type = "cuda" if on_cuda(settings) else "cpu"
+    estimated = estimate_bytes(built, tokens, prepared=prepares_products(settings), device_type=device_type)
     report.note(
         f"{name}: {sum(p.numel() for p in built.parameters()):,} parameters; "
         f"about {human_bytes(estimated)} of memory beyond what is in use now; "

@@ -249,10 +249,10 @@ def quiet_fabric() -> None:
 
 def prepares_products(settings: TrainSettings) -> bool:
     """True for bf16 products on a CPU: each shape of them is prepared and kept, which takes memory."""
-    return _precision(settings) == "bf16-mixed" and not _on_cuda(settings)
+    return _precision(settings) == "bf16-mixed" and not on_cuda(settings)
 
 
-def _on_cuda(settings: TrainSettings) -> bool:
+def on_cuda(settings: TrainSettings) -> bool:
     return settings.accelerator in ("auto", "cuda") and torch.cuda.is_available()
 
 
@@ -261,7 +261,10 @@ def _precision(settings: TrainSettings) -> str:
         return "32-true"
     if settings.precision == "bf16":
         return "bf16-mixed"
-    native = torch.cuda.is_bf16_supported() if _on_cuda(settings) else torch.cpu._is_avx512_bf16_supported()
+    if on_cuda(settings):  # cards before Ampere only emulate it, slowly
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = torch.cpu._is_avx512_bf16_supported()
     return "bf16-mixed" if native else "32-true"
 
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from recollect.contracts import Network
-from recollect.losses.full import CHUNK_CELLS
+from recollect.losses.full import chunk_cells
 
 ACTIVATIONS_PER_PARAMETER_CELL = 0.2
 """Bytes kept per batch cell for each non-table parameter: .15 (gru4rec) to .26 (xlstm-lsr) were measured in fp32."""
@@ -23,7 +23,7 @@ PREPARED_BYTES = 1_000_000
 """What each takes, roughly, with the holes it leaves."""
 
 
-def estimate_bytes(model: Network, tokens: int, *, prepared: bool = False) -> int:
+def estimate_bytes(model: Network, tokens: int, *, prepared: bool = False, device_type: str = "cpu") -> int:
     """Peak bytes of training with batches of `tokens` cells, beyond what Python and torch take (about 0.4 GB).
 
     `prepared`: bf16 products on a CPU, which are prepared for each shape and kept (`bound_prepared_products`).
@@ -31,7 +31,8 @@ def estimate_bytes(model: Network, tokens: int, *, prepared: bool = False) -> in
     parameters = sum(p.numel() for p in model.parameters())
     beyond_table = parameters - model.item_vectors().numel()
     activations = int(tokens * beyond_table * ACTIVATIONS_PER_PARAMETER_CELL)
-    return parameters * 4 * 5 + activations + 3 * 4 * CHUNK_CELLS + prepared * PREPARED_PRODUCTS * PREPARED_BYTES
+    logits = 3 * 4 * chunk_cells(device_type)
+    return parameters * 4 * 5 + activations + logits + prepared * PREPARED_PRODUCTS * PREPARED_BYTES
 
 
 def bound_prepared_products() -> None:
