@@ -340,11 +340,14 @@ class Window(Network):
         recent, held = push_recent(state["recent"], state["held"], events)
         return State({"recent": recent, "held": held})
 
+    def recall(self, state: State, at: Tensor | None) -> Events:
+        """What `encode` reads to answer at time `at`: each row's events, and no more cells than the longest needs."""
+        held = state["held"]
+        return Events(state["recent"][:, : max(1, int(held.max())) if held.numel() else 1], held)
+
     def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
-        recent, held = state["recent"], state["held"]
-        width = max(1, int(held.max())) if held.numel() else 1
-        hidden, _ = self.encode(Events(recent[:, :width], held))
-        return self.logits(take_last(hidden, held, self.start().to(hidden.dtype)), items)
+        hidden, _ = self.encode(self.recall(state, at))
+        return self.logits(take_last(hidden, state["held"], self.start().to(hidden.dtype)), items)
 
 
 @runtime_checkable

@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from recollect.config import Settings
-from recollect.contracts import ASKED, Catalog, Events, State, Window, push_recent, take_last
+from recollect.contracts import ASKED, Catalog, Events, State, Window, push_recent
 from recollect.nn.dropout import Dropout
 from recollect.nn.embed import ItemTable
 from recollect.nn.pointwise_attention import PointwiseBlock, time_buckets
@@ -70,16 +70,16 @@ class HSTU(Window):
         clock = dataclasses.replace(events, items=times)  # the newest times move along as the newest codes do
         return State({**super().advance(state, events), "times": push_recent(state["times"], state["held"], clock)[0]})
 
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
-        recent, times, held = state["recent"], state["times"], state["held"]
-        width = max(1, int(held.max())) if held.numel() else 1
-        window = Events(recent[:, :width], held, times[:, :width])
-        if at is not None:  # every event but the last was followed by the next one, as in training
-            last = torch.arange(width, device=at.device) == held[:, None] - 1
-            asked = torch.where(last, at[:, None], times[:, :width].roll(-1, dims=1))
-            window = dataclasses.replace(window, features={ASKED: asked})
-        hidden, _ = self.encode(window)
-        return self.logits(take_last(hidden, held, self.start().to(hidden.dtype)), items)
+    def recall(self, state: State, at: Tensor | None) -> Events:
+        window = super().recall(state, at)
+        width = window.items.shape[1]
+        times = state["times"][:, :width]
+        window = dataclasses.replace(window, times=times)
+        if at is None:
+            return window
+        # every event but the last was followed by the next one, as in training
+        last = torch.arange(width, device=at.device) == window.lengths[:, None] - 1
+        return dataclasses.replace(window, features={ASKED: torch.where(last, at[:, None], times.roll(-1, dims=1))})
 
     def encode(self, window: Events) -> tuple[Tensor, Mapping[str, Tensor]]:
         x = self.table(window.codes) * self.config.width**0.5
