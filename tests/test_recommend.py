@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recollect.config import Settings
+from recollect.config import ConfigError, Settings
 from recollect.contracts import PAD, Catalog, Recommender, State, take_last
 from recollect.data.histories import Ragged
 from recollect.data.log import DataError, Vocabulary
@@ -177,6 +177,11 @@ def test_what_cannot_be_answered_is_one_clear_error():
         recommend(model, ITEMS, [["i1"]], k=0)
     with pytest.raises(ValueError, match="1 items but 2 times"):
         recommend(model, ITEMS, [["i1"]], times=[[1, 2]])
+    for flat in (["i1", "i2"], [1, 2]):
+        with pytest.raises(ValueError, match="a list of such lists"):
+            recommend(model, ITEMS, flat)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="seen: 'hiden' is not one of 'hidden', 'allowed'"):
+        recommend(model, ITEMS, [["i1"]], seen="hiden")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="outside 1 to 8"):
         list(top_lists(model, Ragged(np.array([SIZE]), np.array([0]), np.array([0, 1]))))
     for broken in (torch.nan, torch.inf):

@@ -6,6 +6,7 @@ end in `decode`, so both are checked alike. Building a value reads nothing and t
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import hashlib
 import json
@@ -59,6 +60,13 @@ def _settings_of(annotation: Any) -> type[BaseModel] | None:
     return next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
 
 
+def one_of(name: str, value: object, kind: Any) -> None:
+    """Raise ConfigError unless `value` is one of those that the Literal type `kind` allows."""
+    known = typing.get_args(kind)
+    if value not in known:
+        raise ConfigError(f"{name}: {value!r} is not one of {', '.join(map(repr, known))}")
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """`; did you mean 'x'?`, or the list of choices where nothing is near."""
     known = sorted(choices)
@@ -71,7 +79,7 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as plain values; errors name the file and the place in it."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return {name: _undated(value) for name, value in tomllib.loads(path.read_text(encoding="utf-8")).items()}
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -97,9 +105,18 @@ def apply_sets(values: Mapping[str, Any], sets: Iterable[str]) -> dict[str, Any]
 
 def _parse_value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return _undated(tomllib.loads(f"value = {text}")["value"])
     except tomllib.TOMLDecodeError:
         return text
+
+
+def _undated(value: Any) -> Any:
+    """TOML's dates and times as the text they were, as settings hold them."""
+    if isinstance(value, dict):
+        return {name: _undated(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_undated(inner) for inner in value]
+    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else value
 
 
 def plain(settings: Settings) -> dict[str, Any]:

@@ -6,18 +6,21 @@ A probability is a share among all items, taken before anything is hidden, so hi
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from recollect.config import one_of
 from recollect.contracts import PAD, Recommender
 from recollect.data.blocks import by_length, pieces, ranges
 from recollect.data.histories import Ragged
 from recollect.data.log import DataError, Vocabulary
 from recollect.nn.evaluating import evaluating
+
+Seen = Literal["hidden", "allowed"]
 
 NOTHING = PAD
 """The code in the places of a list that could not be filled: fewer items were left than asked for."""
@@ -81,7 +84,7 @@ def recommend(
     times: Sequence[Sequence[int]] | None = None,
     titles: np.ndarray | None = None,
     k: int = 10,
-    seen: Literal["hidden", "allowed"] = "hidden",
+    seen: Seen = "hidden",
     at: Sequence[int] | None = None,
     device: torch.device | str | None = None,
 ) -> list[Answer]:
@@ -92,6 +95,10 @@ def recommend(
     """
     known, clock, unknown = [], [], []
     for row, history in enumerate(histories):
+        if isinstance(history, str) or not isinstance(history, Iterable):
+            raise ValueError(
+                f"history {row} is {history!r}, not a list of item ids; histories are a list of such lists"
+            )
         codes = items.encode(history, unknown=NOTHING)
         if times is not None and len(times[row]) != len(history):
             raise ValueError(f"history {row} has {len(history)} items but {len(times[row])} times")
@@ -146,7 +153,7 @@ def top_lists(
     histories: Ragged,
     *,
     k: int = 10,
-    seen: Literal["hidden", "allowed"] = "hidden",
+    seen: Seen = "hidden",
     at: np.ndarray | None = None,
     clock: bool = True,
     device: torch.device | str | None = None,
@@ -159,6 +166,7 @@ def top_lists(
     asking. Equal scores stand in the order of their codes. Raises DataError where the model scores NaN or was made
     for other items, ValueError for a k below 1.
     """
+    one_of("seen", seen, Seen)
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
     if at is not None and len(at) != len(histories):

@@ -76,7 +76,7 @@ def test_places_that_are_no_log(recollect: Command, tmp_path: Path) -> None:
         (["model.width"], ["path=value"]),
         (["split.protocol=random"], ["split.protocol", "loo"]),
         (["train=3"], ["train", "section"]),
-        (["model.name=gru5rec"], ["did you mean 'gru4rec'"]),
+        (["model.name=sasrec"], ["model.name", "was asked for"]),
     ],
     ids=str,
 )

@@ -95,10 +95,12 @@ def test_a_longer_log_adds_what_is_new(recollect: Command, trained: Path, log_fi
     longer.write_text(log_file.read_text() + "5,item 3,1900000000\n5,item 3,1900000000\nnewcomer,item 4,1900000000\n")
     store = tmp_path / "store"
     assert recollect("replay", trained, "--store", store).code == 0
+    longer.write_text(longer.read_text() + "5,no such item,1900000001\n")
     said = recollect("replay", trained, "--store", store, "--data", longer)
-    assert "3 new events" in said.out and "31 users" in said.out
+    assert "1 events are of items this model does not know" in said.err
+    assert "4 new events" in said.out and "31 users" in said.out
     with EmbeddedStore(store) as kept:
-        assert kept.past("5").events[-2:] == [("item 3", 1900000000)] * 2
+        assert kept.past("5").events[-3:-1] == [("item 3", 1900000000)] * 2
 
 
 def test_what_is_forgotten_is_compacted(recollect: Command, trained: Path, tmp_path: Path) -> None:
@@ -116,6 +118,12 @@ def test_what_is_forgotten_is_compacted(recollect: Command, trained: Path, tmp_p
 def test_no_journal_is_said(recollect: Command, tmp_path: Path, verb: list[str]) -> None:
     said = recollect("journal", verb[0], tmp_path / "nothing", *verb[1:])
     assert said.code == 1 and "no journal is there" in said.error and not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize("verb", ["verify", "compact"])
+def test_a_server_has_no_journal(recollect: Command, verb: str) -> None:
+    said = recollect("journal", verb, "redis://localhost:6379")
+    assert said.code == 2 and "a folder is expected" in said.error
 
 
 def test_damage_is_said(recollect: Command, trained: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -76,6 +77,8 @@ def test_others_are_served_only_with_keys(
     monkeypatch.setenv("RECOLLECT_WRITE_KEY", "long-enough-for-a-key")
     said = recollect("serve", trained, "--store", tmp_path / "store")
     assert said.code == 2 and "RECOLLECT_READ_KEY is not, so that half of the server would be open" in said.error
+    monkeypatch.setenv("RECOLLECT_READ_KEY_FILE", "no-such-file")
+    assert "RECOLLECT_READ_KEY_FILE: no-such-file: No such file" in recollect("serve", trained).error
     assert not (tmp_path / "store").exists()
 
 
@@ -95,3 +98,10 @@ def test_what_cannot_be_served_is_said(recollect: Command, trained: Path, tmp_pa
     (tmp_path / "file").write_text("")
     said = recollect("serve", trained, "--store", tmp_path / "file")
     assert said.code == 1 and "cannot be opened for writing" in said.error
+    said = recollect("serve", trained, "--store", "http://127.0.0.1")
+    assert said.code == 1 and "a folder or redis://HOST:PORT" in said.error
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = recollect("serve", trained, "--store", tmp_path / "store", "--port", port)
+    assert said.code == 2 and f"port {port} of 127.0.0.1 cannot be listened on" in said.error
+    assert not (tmp_path / "store").exists()

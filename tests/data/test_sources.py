@@ -107,12 +107,12 @@ def test_the_simulated_log_and_a_log_itself() -> None:
 
 def test_separators(data: Path) -> None:
     path = data / "plain" / "log.csv"
+    for separator, typed in ((";", ";"), ("\t", "\\t")):  # found also where the file's ending promises commas
+        path.write_text(CSV.replace(",", separator))
+        assert len(sources.read(path)) == len(sources.read(path, separator=typed)) == 3
     path.write_text(CSV.replace(",", ";"))
-    with pytest.raises(DataError, match="pass --separator ';'"):
-        sources.read(path)
-    assert len(sources.read(path, separator=";")) == 3
-    path.write_text(CSV.replace(",", "\t"))
-    assert len(sources.read(path, separator="\\t")) == 3
+    with pytest.raises(DataError, match="give data.separator=';'"):
+        sources.read(path, separator=",")
 
 
 def test_ties_are_by_file_order_unless_asked(tmp_path: Path) -> None:
@@ -167,5 +167,10 @@ def test_a_path_inside_the_data_folder_is_found_and_called_as_elsewhere(
     (place / "ratings.csv").write_text("user,item,time\n1,a,1\n1,b,2\n1,c,3\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RECOLLECT_DATA", str(tmp_path / "data"))
+    elsewhere = tmp_path / "ratings.csv"
+    elsewhere.write_bytes((place / "ratings.csv").read_bytes())
+    assert sources.read(elsewhere).name == "ratings"  # a file of that name is MovieLens' only beside its movies
+    (tmp_path / "movies.csv").write_text("movieId,title,genres\n")
+    assert sources.read(elsewhere).name == tmp_path.name
     logs = [sources.read(source) for source in ("mine/raw", "mine/raw/ratings.csv", str(place), "data/mine/raw")]
     assert {log.name for log in logs} == {"mine"} and len({log.digest for log in logs}) == 1

@@ -246,6 +246,12 @@ def test_a_model_of_other_items_is_refused():
         rank(Bigram(20), log, loo(log).test, seen="hidden")
 
 
+def test_a_seen_filter_that_does_not_exist_is_refused():
+    log = make_log()
+    with pytest.raises(ValueError, match="seen: 'hiden' is not one of 'hidden', 'allowed'"):
+        rank(Bigram(log.item_ids.size), log, loo(log).test, seen="hiden")
+
+
 def test_questions_out_of_order_are_refused():
     log = make_log()
     asked = loo(log).test

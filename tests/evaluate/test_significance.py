@@ -149,6 +149,8 @@ def test_what_was_not_asked_alike_is_not_compared():
     for bad, why in ((fewer, "users"), (other_item, "targets"), (used, "request_time")):
         with pytest.raises(DataError, match=why):
             compare(concat([ledger(ranks, "base"), bad]), "base")
+    with pytest.raises(DataError, match=r"'run' and 'base' .*request_time: 'used' and 'unused'"):
+        compare(concat([ledger(ranks, "base"), used]), "base")
     (allowed,) = compare(concat([ledger(ranks, "base"), used]), "base", allow=("request_time",), draws=50)
     assert "NOT ALIKE in request_time" in allowed.line()
 

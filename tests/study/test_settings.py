@@ -81,6 +81,24 @@ def test_set_stands_above_options_above_the_file(tmp_path: Path) -> None:
     assert made.evaluate.seen == "hidden" and made.model_name == "gru4rec"
 
 
+@pytest.mark.parametrize("day", ["2024-01-01", '"2024-01-01"', "2024-01-01T06:30:00"])
+def test_a_date_needs_no_quotes(day: str, tmp_path: Path) -> None:
+    """TOML has dates of its own, and settings take text."""
+    file = tmp_path / "run.toml"
+    file.write_text(f"[data.filters]\ntime_from = {day}\n")
+    given = {"data": {"source": "x"}}
+    for made in (
+        compose(None, given, [f"data.filters.time_from={day}"], name="gru4rec"),
+        compose(file, given, name="gru4rec"),
+    ):
+        assert made.data.filters.time_from == day.strip('"')
+
+
+def test_two_models_are_not_asked_for_at_once() -> None:
+    with pytest.raises(ConfigError, match="--set model.name: 'sasrec' was asked for"):
+        compose(None, {"data": {"source": "x"}}, ["model.name=markov"], name="sasrec")
+
+
 def test_an_error_says_where_it_stems_from(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("[train]\nepochs = 0\n")

@@ -11,7 +11,17 @@ from recollect.cli.output import print_json
 
 app = typer.Typer(no_args_is_help=True, help="Check or export the events of a service; it may be running meanwhile.")
 
-Store = Annotated[Path, typer.Argument(metavar="STORE", help="The folder that `recollect serve --store` was given.")]
+
+def _folder(place: str) -> Path:
+    if "://" in place:
+        raise typer.BadParameter("a folder is expected; a Redis or Valkey server keeps no journal of ours")
+    return Path(place)
+
+
+Store = Annotated[
+    Path,
+    typer.Argument(metavar="STORE", parser=_folder, help="The folder that `recollect serve --store` was given."),
+]
 
 
 @app.command()

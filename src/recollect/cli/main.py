@@ -91,6 +91,8 @@ def run(arguments: list[str] | None = None) -> int:
 
 def _explain(error: Exception) -> tuple[str, int]:
     """What went wrong, in words, and the exit code."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # its help has been shown
+        return "say what to do: one of the commands above", 2
     if hasattr(error, "format_message"):  # a wrong command line
         context = getattr(error, "ctx", None)
         hint = f" (see {context.command_path} --help)" if context is not None else ""

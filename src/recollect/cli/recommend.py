@@ -57,7 +57,7 @@ def recommend(
     from recollect.artifact import load
 
     trained = load(run)
-    hide = seen.value if seen is not None else trained.settings["evaluate"]["seen"]
+    hide = seen.value if seen is not None else trained.settings.get("evaluate", {}).get("seen", "hidden")
     if everybody:
         assert out is not None
         _all(trained, data, out, k, hide, json)

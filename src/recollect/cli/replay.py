@@ -31,7 +31,7 @@ def replay(
     from recollect.serve.engine import Engine
     from recollect.serve.stores.opening import is_url, opened
     from recollect.serve.stores.replay import replay
-    from recollect.study.scoring import data_of
+    from recollect.study.scoring import data_of, known_histories
 
     artifact = load(run)
     log = data_of(artifact, data)
@@ -46,5 +46,7 @@ def replay(
         with bar("memories", users) as show:
             for done in Engine(artifact, kept, half=half).rebuild():
                 show(done)
+    if unknown := known_histories(log, artifact.items)[1]:
+        typer.echo(f"{unknown:,} events are of items this model does not know: kept, but no part of a memory", err=True)
     where = "the store" if is_url(store) else store
     typer.echo(f"{new:,} new events of {len(log.items):,}; {users:,} users have a memory of {artifact.name} in {where}")

@@ -78,6 +78,7 @@ def serve(
     from recollect.serve.stores.opening import is_url, opened
 
     artifact = load(run)
+    _expect_free(host, port)
     with opened(store) as kept:
         engine = Engine(artifact, kept, room=room << 20, half=half)
         typer.echo(
@@ -87,6 +88,22 @@ def serve(
         )
         service = Service(engine, keep_seconds=None if keep is None else 86_400 * keep)
         _listen(service, run, host, port, read_keys, write_keys)
+
+
+def _expect_free(host: str, port: int) -> None:
+    """Raise ConfigError where the address cannot be listened on, before a store is made or locked for it."""
+    import socket
+
+    from recollect.config import ConfigError
+
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"port {port} of {host} cannot be listened on ({error.strerror or error}); "
+            "stop the server that does, or give another --port"
+        ) from None
 
 
 def _listen(service: Service, run: Path, host: str, port: int, read_keys: Keys, write_keys: Keys) -> None:
@@ -123,7 +140,10 @@ def _keys(name: str) -> Keys:
 
     text = os.environ.get(name, "")
     if path := os.environ.get(f"{name}_FILE"):
-        text = Path(path).read_text(encoding="utf-8")
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"{name}_FILE: {path}: {error.strerror or error}") from None
     keys = tuple(text.split())
     for key in keys:
         if len(key) < LEAST_KEY:

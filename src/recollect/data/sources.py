@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recollect.config import one_of
 from recollect.data import prepared
 from recollect.data.log import DataError, EventLog, Ties
 from recollect.data.roles import OnBad, Wanted
@@ -46,6 +47,8 @@ def read(
     """
     if isinstance(source, EventLog):
         return source
+    one_of("on_bad", on_bad, OnBad)
+    one_of("ties", ties, Ties)
     wanted = Wanted(user, item, time, tuple(values))
     if not isinstance(source, str | os.PathLike):
         from recollect.data.formats.frames import read_frame
@@ -170,8 +173,11 @@ def _holds_a_log(folder: Path) -> bool:
 
 def _name(path: Path) -> str:
     path = Path(os.path.abspath(path))
-    if path.is_dir() or path.name in ("u.data", "ratings.dat", "ratings.csv", "interactions.parquet"):
-        folder = path if path.is_dir() else path.parent
+    folder = path if path.is_dir() else path.parent
+    named_by_folder = path.name in ("u.data", "ratings.dat", "interactions.parquet") or (
+        path.name == "ratings.csv" and (folder.name == "raw" or (folder / "movies.csv").exists())  # MovieLens' own
+    )
+    if path.is_dir() or named_by_folder:
         return (folder.parent if folder.name == "raw" else folder).name or "log"
     return path.name.removesuffix(".gz").rsplit(".", 1)[0] or path.name
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recollect.config import one_of
 from recollect.contracts import PAD, Recommender, State, Window
 from recollect.data.blocks import by_length, pieces, ranges
 from recollect.data.histories import Questions
@@ -62,8 +63,10 @@ def rank(
     `run`, `seed`, `split` name the rows (run: the class name if empty).
 
     Raises DataError where log and model differ in their items, the model scores NaN, or the log has no clock to
-    take the request time from; ValueError where questions are out of order or belong to another log.
+    take the request time from; ConfigError for a `seen` that does not exist; ValueError where questions are out of
+    order or belong to another log.
     """
+    one_of("seen", seen, Seen)
     _check(model, log, questions, request_time, last)
     place = torch.device(device) if device is not None else getattr(model, "device", torch.device("cpu"))
     offsets = log.offsets

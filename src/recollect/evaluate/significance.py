@@ -138,7 +138,7 @@ def compare(
     for run in [name for name in ledger.runs if name != baseline] if runs is None else runs:
         key, gain = _by_question(ledger.of(run), metric)
         other = ledger.protocols[run]
-        different = base_protocol.differences(other, ignore=("seeds", "history", *allow))
+        different = other.differences(base_protocol, ignore=("seeds", "history", *allow))
         if different or not np.array_equal(key, base[0]):
             why = "; ".join(different) or "other users, positions or targets"
             raise DataError(

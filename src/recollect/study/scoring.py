@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from recollect.artifact import Artifact, ArtifactError, reason
-from recollect.config import ConfigError
+from recollect.config import ConfigError, decode
 from recollect.data.blocks import ranges
 from recollect.data.histories import Questions, Ragged, Split
 from recollect.data.log import DataError, EventLog, Vocabulary
@@ -27,7 +27,7 @@ from recollect.evaluate.protocol import Seen
 from recollect.evaluate.ranking import rank
 from recollect.recommend import top_lists
 from recollect.study.run import read_data, split_data
-from recollect.study.settings import RunSettings, settings_from
+from recollect.study.settings import DataSettings, RunSettings, settings_from
 
 SCORINGS, TEST = "test-scorings.jsonl", "test.parquet"
 
@@ -95,8 +95,10 @@ def shown(
 
 def data_of(trained: Artifact, source: str | None = None) -> EventLog:
     """The log of the run, or another source read in the same way."""
-    data = settings_from(trained.settings).data
-    return read_data(data if source is None else data.model_copy(update={"source": source}))
+    kept = trained.settings.get("data", {})
+    if source is None and "source" not in kept:
+        raise ConfigError(f"{trained.folder}: this model was kept without a log; give one with --data")
+    return read_data(decode(DataSettings, {**kept, **({} if source is None else {"source": source})}, where="data"))
 
 
 def remark_on_data(trained: Artifact, log: EventLog) -> list[str]:

@@ -149,6 +149,9 @@ def layered(
         values = over(values, {section: said} if said else {})
     sets = list(sets)
     values = apply_sets(values, sets)
+    asked = given.get("model", {}).get("name")
+    if asked is not None and values["model"]["name"] != asked:
+        raise ConfigError(f"--set model.name: {asked!r} was asked for; leave one of them out")
     try:
         result = check(over(nowhere, values))
     except ConfigError as error:

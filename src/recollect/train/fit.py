@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from recollect.config import decode, plain
+from recollect.config import decode, one_of, plain
 from recollect.contracts import Counting, Network, Recommender
 from recollect.data.batches import token_budget
 from recollect.data.histories import Questions, Split
@@ -63,6 +63,7 @@ def fit(
     data with repeats. `request_time`: whether validation tells a model that can use it when it is asked. `folder`:
     where the checkpoint goes; with `resume` a run is taken up from there.
     """
+    one_of("seen", seen, Seen)
     split = loo(data) if isinstance(data, EventLog) else data
     settings = (
         decode(TrainSettings, settings or {}, where="train") if not isinstance(settings, TrainSettings) else settings

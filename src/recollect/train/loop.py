@@ -63,6 +63,10 @@ def train(
             f"{save_to}: the checkpoint of another run is there; go on with it (resume), or choose another folder"
         )
     bound_prepared_products()
+    if settings.accelerator == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("train.accelerator=cuda: no such device is to be had here; take auto or cpu")
+    if settings.accelerator == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("train.accelerator=mps: no such device is to be had here; take auto or cpu")
     fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=_precision(settings))  # type: ignore[arg-type]
     objective = Objective(model, settings.loss)
     optimizer = make_optimizer(model, settings)

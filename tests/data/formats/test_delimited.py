@@ -117,4 +117,4 @@ def test_a_wrong_separator_is_told_the_right_one(tmp_path: Path, separator: str)
     with pytest.raises(DataError, match="all in one column") as error:
         delimited.header(path, path.read_bytes(), Dialect(wrong))
     shown = "\\t" if separator == "\t" else separator
-    assert f"--separator '{shown}'" in str(error.value)
+    assert f"data.separator='{shown}'" in str(error.value)

@@ -105,7 +105,8 @@ def test_who_was_forgotten_before_can_still_be_taken_out_of_the_files(client: Cl
     assert client.request("DELETE", "/users/secret-bob")[0] == 200
     files = [path for path in engine.store.folder.rglob("*") if path.is_file()]  # type: ignore[attr-defined]
     assert any(b"secret-bob" in path.read_bytes() for path in files)
-    assert client.request("DELETE", "/users/secret-bob?compact=true")[0] == 404
+    status, again, _ = client.request("DELETE", "/users/secret-bob?compact=true")  # the files are done now
+    assert status == 200 and again == {"user": "secret-bob", "compacted": True}
     files = [path for path in engine.store.folder.rglob("*") if path.is_file()]  # type: ignore[attr-defined]
     assert files and not any(b"secret-bob" in path.read_bytes() for path in files)
 
@@ -138,10 +139,10 @@ def test_memories_are_advanced_and_saved_in_the_background(client: Client, engin
         ({"user": "ann"}, "item: Field required"),
         ({"user": "ann", "item": "x", "rating": 5}, "rating: Extra inputs"),
         ({"user": "", "item": "x"}, "user: String should have at least 1"),
-        ({"user": "\N{SNOWMAN}" * 100, "item": "x"}, "user: Value error, 300 bytes"),
+        ({"user": "\N{SNOWMAN}" * 100, "item": "x"}, "user: 300 bytes"),
         ({"user": "ann", "item": "x", "time": "yesterday"}, "time: Input should be a valid integer"),
         ({"user": "ann", "item": "x", "time": 1e400}, "time"),
-        ({"user": "ann", "item": "x", "time": 1_600_000_000_000}, "time: Input should be less|lies in the future"),
+        ({"user": "ann", "item": "x", "time": 1_600_000_000_000}, "seconds since 1970 are expected"),
         ({"user": "ann", "item": "x", "time": 10_000_000_000}, "lies in the future; seconds are expected"),
         ({"user": "ann", "item": True}, "item: Input should be a valid string"),
         ({"events": []}, "events: List should have at least 1"),

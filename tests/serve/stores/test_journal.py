@@ -149,6 +149,21 @@ def test_a_flipped_bit_is_refused_wherever_it_is(
         numbered(folder)
 
 
+def test_damage_before_whole_records_says_what_a_cut_would_lose(folder: Path) -> None:
+    with Journal(folder) as journal:
+        for number in range(1, 8):
+            journal.append([event(number)])
+    (file,) = segments(folder)
+    lines = file.path.read_bytes().splitlines(keepends=True)
+    lines[3] = lines[3].replace(b"item", b"Item", 1)
+    file.path.write_bytes(b"".join(lines))
+    with pytest.raises(JournalError, match=r"4 whole records stand after it, and would be lost"):
+        Journal(folder)
+    file.path.write_bytes(b"".join(lines[:4]))
+    with pytest.raises(JournalError, match=r"cut it off at \d+$"):
+        Journal(folder)
+
+
 def test_a_lost_file_is_refused(folder: Path) -> None:
     with Journal(folder, segment_bytes=100) as journal:
         for number in range(1, 8):

@@ -102,7 +102,7 @@ def header(path: Path, data: bytes, dialect: Dialect) -> tuple[list[str], int]:
         if better is not None:
             raise DataError(
                 f"{path} line {skip}: all in one column with separator {name_of(dialect.separator)}; the file seems to "
-                f"use {name_of(better)}: pass --separator '{better.replace(TAB, TYPED_TAB)}'"
+                f"use {name_of(better)}: give data.separator='{better.replace(TAB, TYPED_TAB)}'"
             )
     if dialect.names is not None:
         return list(dialect.names), skip if dialect.titled else skip - 1

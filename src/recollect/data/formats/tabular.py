@@ -79,7 +79,8 @@ def _read_delimited(path: Path, wanted: Wanted, on_bad: OnBad, separator: str | 
     _, line = delimited.first_line(data)
     if separator is None:
         usual = {".csv": ",", ".tsv": "\t", ".tab": "\t"}.get(ending(path))
-        separator = usual or delimited.sniff(line) or ","
+        named = usual if usual is not None and usual in line else None  # a .csv may well be cut by semicolons
+        separator = named or delimited.sniff(line) or usual or ","
     dialect = Dialect(separator.replace(delimited.TYPED_TAB, delimited.TAB) or ",")
     names, _ = delimited.header(path, data, dialect)
     numbers = tuple(str(place) for place in range(1, len(names) + 1))

@@ -48,13 +48,16 @@ def say_errors(app: FastAPI, routers: Sequence[APIRouter]) -> None:
         return _problem(error.status_code, str(error.detail), headers)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        if isinstance(error.body, bytes | str) and "json" not in request.headers.get("content-type", ""):
+            return _problem(422, "a JSON body is expected; send the header Content-Type: application/json with it")
         first = error.errors()[0]
         place = [str(part) for part in first["loc"][1:]]
         if error.body is not None and place[:1] in (["one"], ["many"], ["user"], ["history"]):
             place = place[1:]  # which of two forms the body has
         where = ".".join(place)[:200]
-        return _problem(422, f"{where}: {first['msg']}" if where else str(first["msg"]))
+        why = str(first["msg"]).removeprefix("Value error, ")
+        return _problem(422, f"{where}: {why}" if where else why)
 
     @app.exception_handler(BusyError)
     async def busy(_: Request, error: BusyError) -> Response:

@@ -48,7 +48,7 @@ def routes(service: Service, keys: Keys) -> APIRouter:
         known = await service.forget(user)
         if compact:
             await service.compact()
-        if not known:
+        elif not known:
             raise HTTPException(404, "nobody with this id has events")
         return wire.Forgotten(user=user, compacted=compact)
 

@@ -24,10 +24,20 @@ MOST_EVENTS, MOST_ITEMS, MOST_HISTORY, MOST_LISTED = 1000, 1000, 10_000, 1000
 FUTURE_SECONDS = 86_400
 """How far ahead of the server's clock an event's time may be: one in milliseconds would make all later ones late."""
 
+_FARTHEST = 1 << 40
+"""The largest time, in seconds, before and after 1970."""
+
 
 def _whole(value: object) -> object:
     """To JSON 5.0 is the integer 5."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _seconds(value: object) -> object:
+    value = _whole(value)
+    if isinstance(value, int) and abs(value) > _FARTHEST:
+        raise ValueError("seconds since 1970 are expected; these look like milliseconds or less")
+    return value
 
 
 def _text(value: object) -> object:
@@ -55,7 +65,7 @@ _NUMBER_OR_TEXT = {
     ]
 }
 Id = Annotated[_Text, BeforeValidator(_text), AfterValidator(_fits), WithJsonSchema(_NUMBER_OR_TEXT, "validation")]
-Time = Annotated[int, Field(strict=True, ge=-(1 << 40), le=1 << 40), BeforeValidator(_whole)]
+Time = Annotated[int, Field(strict=True, ge=-_FARTHEST, le=_FARTHEST), BeforeValidator(_seconds)]
 Seen = Literal["hidden", "allowed"]
 K = Annotated[int, Field(ge=1, le=MOST_ITEMS)]
 

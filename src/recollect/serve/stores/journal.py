@@ -16,13 +16,24 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from recollect.serve.stores.records import FORMAT, Event, Forget, Gone, Record, Start, following, from_line, to_line
+from recollect.serve.stores.records import (
+    FORMAT,
+    Event,
+    Forget,
+    Gone,
+    Record,
+    Start,
+    following,
+    from_line,
+    to_line,
+    unfinished,
+    whole_in,
+)
 
 SEGMENT_BYTES = 64 << 20
 """A file that has grown to this is closed and another begun: what compaction rewrites at a time."""
 
 LOCK = "lock"
-_HOLE = b"\0" * 8
 _SYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 
 
@@ -307,9 +318,11 @@ def _lines(segment: Segment, last: bool = False) -> Iterator[tuple[int, Record, 
             try:
                 number, record = from_line(line)
             except ValueError:
-                if last and _unfinished(line, file.read()):
+                rest = file.read()
+                if last and unfinished(line, rest):
                     return
-                raise _damaged(segment, end, "this line is not what was written", last) from None
+                after = whole_in(rest) if last else None
+                raise _damaged(segment, end, "this line is not what was written", after) from None
             if number != expected or (end == 0) != isinstance(record, Start):
                 raise _damaged(segment, end, f"record {number} stands where {expected} should")
             if isinstance(record, Start) and record.format > FORMAT:
@@ -317,24 +330,6 @@ def _lines(segment: Segment, last: bool = False) -> Iterator[tuple[int, Record, 
             expected = following(number, record)
             end += len(line)
             yield number, record, line
-
-
-def _unfinished(line: bytes, rest: bytes) -> bool:
-    """True if the last bytes of a file, from a bad line on, are what an interrupted write leaves.
-
-    That is a line without its end or, after a power cut, blocks that were never filled; with no whole line after them.
-    """
-    if not line.endswith(b"\n"):
-        return not _is_whole(line[:-1] + b"\n")  # which would be a whole line whose end was changed
-    return _HOLE in line and not any(map(_is_whole, rest.splitlines(keepends=True)))
-
-
-def _is_whole(line: bytes) -> bool:
-    try:
-        from_line(line)
-    except ValueError:
-        return False
-    return True
 
 
 def _has_start(segment: Segment) -> bool:
@@ -389,10 +384,12 @@ def _missing(segment: Segment, expected: int) -> JournalError:
     )
 
 
-def _damaged(segment: Segment, where: int, what: str, last: bool = False) -> JournalError:
+def _damaged(segment: Segment, where: int, what: str, after: int | None = None) -> JournalError:
+    """`after`: how many whole records stand behind the damage in the file that is being written."""
     advice = "restore the file from a backup"
-    if last:
-        advice += f", or cut it off at byte {where} if a power cut left this and nothing after it was acknowledged"
+    if after is not None:
+        lost = f" ({after:,} whole records stand after it, and would be lost)" if after else ""
+        advice += f"; or, if a power cut left this and nothing after it was acknowledged, cut it off at {where}{lost}"
     return JournalError(f"{segment.path}: damaged at byte {where} ({what}); {advice}")
 
 

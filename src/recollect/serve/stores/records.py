@@ -18,6 +18,9 @@ TIMES = 1 << 53
 ID_BYTES = 256
 """The longest id of a user, an item or an event, in UTF-8."""
 
+_HOLE = b"\0" * 8
+"""What a power cut leaves in blocks of a file that were never filled."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Event:
@@ -102,6 +105,30 @@ def from_line(line: bytes) -> tuple[int, Record]:
         case {"n": int(number), "journal": int(format)}:
             return number, Start(format)
     raise ValueError("no record of this format")
+
+
+def is_whole(line: bytes) -> bool:
+    """Whether this is a line as it was written."""
+    try:
+        from_line(line)
+    except ValueError:
+        return False
+    return True
+
+
+def unfinished(line: bytes, rest: bytes) -> bool:
+    """True if the last bytes of a file, from a bad line on, are what an interrupted write leaves.
+
+    That is a line without its end or, after a power cut, blocks that were never filled; with no whole line after them.
+    """
+    if not line.endswith(b"\n"):
+        return not is_whole(line[:-1] + b"\n")  # which would be a whole line whose end was changed
+    return _HOLE in line and not whole_in(rest)
+
+
+def whole_in(lines: bytes) -> int:
+    """How many of these lines are as they were written."""
+    return sum(map(is_whole, lines.splitlines(keepends=True)))
 
 
 def following(number: int, record: Record) -> int:

@@ -102,11 +102,14 @@ class RedisStore:
         self._errors: tuple[type[Exception], ...] = (redis.RedisError, OSError)
         options = parse_qs(parts.query)
         trusted = options.pop("durability", None) == ["trusted"]
-        self._redis: Any = redis.Redis.from_url(
-            parts._replace(query=urlencode(options, doseq=True)).geturl(),
-            socket_timeout=SECONDS,
-            socket_connect_timeout=SECONDS,
-        )
+        try:
+            self._redis: Any = redis.Redis.from_url(
+                parts._replace(query=urlencode(options, doseq=True)).geturl(),
+                socket_timeout=SECONDS,
+                socket_connect_timeout=SECONDS,
+            )
+        except ValueError as error:
+            raise StoreError(f"{parts.scheme}://{self._where}: a folder or redis://HOST:PORT ({error})") from None
         self._append, self._past, self._save, self._forget = (
             self._redis.register_script(text) for text in (_APPEND, _PAST, _SAVE, _FORGET)
         )
