@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recollect.artifact import load
+from recollect.artifact import load, save
 from recollect.data.sources import read
 from recollect.recommend import recommend as lists
 
@@ -69,3 +69,18 @@ def test_a_newer_log_may_hold_what_the_model_does_not_know(recollect: Command, t
     out = tmp_path / "recs.parquet"
     said = recollect("recommend", trained, "--data", tmp_path / "newer.csv", "--all", "--out", out, "--json")
     assert said.json["unknown_events"] == 2 and said.json["users"] == 2
+
+
+def test_a_model_kept_without_its_log(recollect: Command, trained: Path, log_file: Path, tmp_path: Path) -> None:
+    first, kept = load(trained), tmp_path / "kept"
+    save(kept, first.model, first.items, {"model": first.settings["model"]}, titles=first.titles)
+    rows = recollect("recommend", kept, "--history", "item 1;item 2", "--json").json["recommendations"]
+    assert rows == recollect("recommend", trained, "--history", "item 1;item 2", "--json").json["recommendations"]
+    said = recollect("recommend", kept, "--user", "7")
+    assert said.code == 2 and "kept without a log; give one with --data" in said.error
+    said = recollect("recommend", kept, "--user", "7", "--data", log_file, "--json")
+    assert (
+        said.json["recommendations"] == recollect("recommend", trained, "--user", "7", "--json").json["recommendations"]
+    )
+    said = recollect("evaluate", kept, "--data", log_file)
+    assert said.code == 2 and "nothing says which events it has not learnt from" in said.error

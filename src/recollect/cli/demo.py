@@ -27,10 +27,8 @@ def demo(
     from recollect.evaluate.metrics import figure
     from recollect.recommend import recommend
     from recollect.study import demo as study
-    from recollect.train.loop import quiet_fabric
     from recollect.train.progress import Console
 
-    quiet_fabric()
     report = Console()
     result = study.run_demo(out, report)
     if json:

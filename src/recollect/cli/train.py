@@ -83,10 +83,8 @@ def train(
 
     from recollect.study import run as study
     from recollect.study.settings import compose
-    from recollect.train.loop import quiet_fabric
     from recollect.train.progress import Console
 
-    quiet_fabric()
     if resume is not None:
         outcome = study.resume(resume, report=Console())
     else:

@@ -27,7 +27,6 @@ from recollect.evaluate.metrics import measure
 from recollect.study.run import Stopped, resume, run
 from recollect.study.scoring import TEST, Part, note_scoring, score
 from recollect.study.settings import RunSettings, settings_from, to_plain
-from recollect.train.loop import quiet_fabric
 from recollect.train.progress import Console, Reporter
 from recollect.train.settings import TrainSettings
 
@@ -120,7 +119,6 @@ def _stop_with_whoever_ordered() -> None:
 
 def main() -> int:
     answers, sys.stdout = sys.stdout, sys.stderr  # only the last word goes there, whatever a library prints
-    quiet_fabric()
     outcome: dict[str, Any] = {"state": "done"}
     try:
         order = Order.from_json(sys.stdin.readline())

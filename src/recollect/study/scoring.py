@@ -49,7 +49,7 @@ def score(
     Raises DataError where the log has other items than the model, ConfigError where the model was trained on the
     answers of the split asked for.
     """
-    settings = settings_from(trained.settings)
+    settings = _settings_of(trained)
     if not np.array_equal(log.item_ids.ids, trained.items.ids):
         raise DataError(
             f"{log.name} holds {len(log.item_ids):,} items, and they are not the {len(trained.items):,} the model was "
@@ -79,7 +79,7 @@ def shown(
     k: int = 10,
 ) -> ListMetrics:
     """What the top k lists show, one list a user: the one given at the user's first question. As `score` otherwise."""
-    settings = settings_from(trained.settings)
+    settings = _settings_of(trained)
     split, _ = _split(trained, settings, log, protocol, on)
     asked = _asked(split, on)
     users, first = np.unique(asked.users, return_index=True)
@@ -93,6 +93,15 @@ def shown(
     return tally.result()
 
 
+def _settings_of(trained: Artifact) -> RunSettings:
+    if "data" not in trained.settings:
+        raise ConfigError(
+            f"{trained.folder}: kept without a log, so nothing says which events it has not learnt from; "
+            "rank it in Python, with recollect.rank"
+        )
+    return settings_from(trained.settings)
+
+
 def data_of(trained: Artifact, source: str | None = None) -> EventLog:
     """The log of the run, or another source read in the same way."""
     kept = trained.settings.get("data", {})
@@ -103,8 +112,8 @@ def data_of(trained: Artifact, source: str | None = None) -> EventLog:
 
 def remark_on_data(trained: Artifact, log: EventLog) -> list[str]:
     """What a reader should know where the log is not the one of the run."""
-    known = trained.card["data"]["digest"]
-    if log.digest == known:
+    known = trained.card.get("data", {}).get("digest")
+    if known is None or log.digest == known:
         return []
     return [f"the log is not the one {trained.folder} was trained on (digest {log.digest} instead of {known})"]
 

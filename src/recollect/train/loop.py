@@ -67,6 +67,8 @@ def train(
         raise ConfigError("train.accelerator=cuda: no such device is to be had here; take auto or cpu")
     if settings.accelerator == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("train.accelerator=mps: no such device is to be had here; take auto or cpu")
+    # Fabric tells the precision at every set-up; the settings say it already.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=_precision(settings))  # type: ignore[arg-type]
     objective = Objective(model, settings.loss)
     optimizer = make_optimizer(model, settings)
@@ -244,11 +246,6 @@ def _finished(progress: Progress, settings: TrainSettings) -> bool:
 def _set_rate(optimizer: torch.optim.Optimizer, settings: TrainSettings, step: int, total: int) -> None:
     for group in optimizer.param_groups:
         group["lr"] = rate_at(settings, step, total)
-
-
-def quiet_fabric() -> None:
-    """Fabric says which precision it uses at every set-up; the settings say so already."""
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 
 def prepares_products(settings: TrainSettings) -> bool:
