@@ -79,11 +79,12 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as plain values; errors name the file and the place in it."""
     try:
-        return {name: _undated(value) for name, value in tomllib.loads(path.read_text(encoding="utf-8")).items()}
+        values: dict[str, Any] = _undated(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    return values
 
 
 def apply_sets(values: Mapping[str, Any], sets: Iterable[str]) -> dict[str, Any]:

@@ -74,12 +74,11 @@ class HSTU(Window):
         window = super().recall(state, at)
         width = window.items.shape[1]
         times = state["times"][:, :width]
-        window = dataclasses.replace(window, times=times)
-        if at is None:
-            return window
-        # every event but the last was followed by the next one, as in training
-        last = torch.arange(width, device=at.device) == window.lengths[:, None] - 1
-        return dataclasses.replace(window, features={ASKED: torch.where(last, at[:, None], times.roll(-1, dims=1))})
+        features = {}
+        if at is not None:  # every event but the last was followed by the next one, as in training
+            last = torch.arange(width, device=at.device) == window.lengths[:, None] - 1
+            features[ASKED] = torch.where(last, at[:, None], times.roll(-1, dims=1))
+        return dataclasses.replace(window, times=times, features=features)
 
     def encode(self, window: Events) -> tuple[Tensor, Mapping[str, Tensor]]:
         x = self.table(window.codes) * self.config.width**0.5

@@ -17,7 +17,7 @@ from recollect.artifact import Artifact
 from recollect.contracts import PAD, State
 from recollect.data.blocks import by_length, pieces
 from recollect.data.log import DataError
-from recollect.recommend import SCORE_CELLS, Recommendation, top
+from recollect.recommend import SCORE_CELLS, Recommendation, Seen, top
 
 TOKENS, SEGMENT = 16384, 1024
 """Cells of a batch in which histories are read in, and events of a user at once."""
@@ -40,7 +40,7 @@ class Wish:
     """What a list should be. Items in `allow` are the only candidates (None: all); those in `deny` are none."""
 
     k: int = 10
-    seen: Literal["hidden", "allowed"] = "hidden"
+    seen: Seen = "hidden"
     allow: frozenset[str] | None = None
     deny: frozenset[str] = frozenset()
 

@@ -63,10 +63,11 @@ def train(
             f"{save_to}: the checkpoint of another run is there; go on with it (resume), or choose another folder"
         )
     bound_prepared_products()
-    if settings.accelerator == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("train.accelerator=cuda: no such device is to be had here; take auto or cpu")
-    if settings.accelerator == "mps" and not torch.backends.mps.is_available():
-        raise ConfigError("train.accelerator=mps: no such device is to be had here; take auto or cpu")
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not here.get(settings.accelerator, True):
+        raise ConfigError(
+            f"train.accelerator={settings.accelerator}: no such device is to be had here; take auto or cpu"
+        )
     # Fabric tells the precision at every set-up; the settings say it already.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=_precision(settings))  # type: ignore[arg-type]

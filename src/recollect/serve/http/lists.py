@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from recollect.recommend import Recommendation
+from recollect.recommend import Recommendation, Seen
 from recollect.serve.http import wire
 from recollect.serve.http.errors import problems
 from recollect.serve.http.keys import Keys
@@ -19,7 +19,7 @@ def routes(service: Service, meters: Meters, keys: Keys) -> APIRouter:
     router = APIRouter(dependencies=keys.reading, responses=problems(400, 401, 408, 413, 422, 503))
 
     @router.get("/recommendations")
-    async def recommend_for(user: wire.Id, k: wire.K = 10, seen: wire.Seen = "hidden") -> wire.ListOut:
+    async def recommend_for(user: wire.Id, k: wire.K = 10, seen: Seen = "hidden") -> wire.ListOut:
         """The next items for a user."""
         return await for_user(wire.UserQuestion(user=user, k=k, seen=seen))
 

@@ -16,6 +16,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from recollect.recommend import Seen
 from recollect.serve.stores.records import ID_BYTES
 
 MOST_EVENTS, MOST_ITEMS, MOST_HISTORY, MOST_LISTED = 1000, 1000, 10_000, 1000
@@ -66,7 +67,6 @@ _NUMBER_OR_TEXT = {
 }
 Id = Annotated[_Text, BeforeValidator(_text), AfterValidator(_fits), WithJsonSchema(_NUMBER_OR_TEXT, "validation")]
 Time = Annotated[int, Field(strict=True, ge=-_FARTHEST, le=_FARTHEST), BeforeValidator(_seconds)]
-Seen = Literal["hidden", "allowed"]
 K = Annotated[int, Field(ge=1, le=MOST_ITEMS)]
 
 
