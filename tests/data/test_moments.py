@@ -10,9 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recollect.data.moments import read_moments
+from recollect.data.moments import Moments
+from recollect.data.moments import read_moments as read_columns
 
 MOMENTS = st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2200, 1, 1))
+
+
+def read_moments(column: pl.Series) -> Moments:
+    return read_columns(column.to_frame())
 
 
 def _seconds(column: pl.Series) -> list[int]:

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from recollect.data.log import DataError, EventLog
 from recollect.data.raw_table import Piece, RawTable, code_ready
+from recollect.data.reading import Reading
 from recollect.data.roles import Roles
 
 
 def _log(rows: list[tuple[object, object, object]], **options: object) -> EventLog:
     frame = pl.DataFrame(rows, schema=["u", "i", "t"], orient="row", strict=False)
-    table = RawTable("small", [Piece(frame, lambda row: f"row {row}")], Roles("u", "i", "t"))
-    return table.to_log(**options)  # type: ignore[arg-type]
+    table = RawTable("small", [Piece(frame, lambda row: f"row {row}")], Roles(("u",), ("i",), ("t",)))
+    return table.to_log(Reading(**options))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from recollect.cli.choices import (
-    DataDir,
-    ItemColumn,
-    Part,
-    RunData,
-    RunOnBad,
-    RunSeen,
-    RunTies,
-    Sets,
-    TimeColumn,
-    UserColumn,
-)
+from recollect.cli.choices import Part, RunData, RunSeen, Sets
 from recollect.cli.output import print_json, print_sheets
+from recollect.cli.reading import with_reading
 
 ALL = "all"
 
 
+@with_reading
 def compare(
     ctx: typer.Context,
     models: Annotated[
@@ -32,12 +23,6 @@ def compare(
     ],
     out: Annotated[Path, typer.Option(help="Where the runs and the table are kept; there it also goes on.")],
     data: RunData = None,
-    user: UserColumn = None,
-    item: ItemColumn = None,
-    time: TimeColumn = None,
-    on_bad: RunOnBad = None,
-    ties: RunTies = None,
-    data_dir: DataDir = None,
     seen: RunSeen = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many times each model is trained.")] = 3,
     on: Annotated[Part, typer.Option(help="Which questions decide; test is scored once for each run.")] = Part.test,
@@ -47,6 +32,8 @@ def compare(
     sets: Sets = None,
     jobs: Annotated[int, typer.Option(min=1, help="How many runs are made at the same time.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print the table as JSON for a program to read.")] = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Train any set of models on one log, with several seeds, and compare them.
 
@@ -70,9 +57,7 @@ def compare(
     from recollect.train.progress import Console
 
     asked = names() if models.strip() == ALL else [name.strip() for name in models.split(",") if name.strip()]
-    columns = {"source": data, "user": user, "item": item, "time": time, "on_bad": on_bad, "ties": ties}
-    columns |= {"data_dir": None if data_dir is None else str(data_dir)}
-    settings = compose_comparison(config, {"data": columns, "evaluate": {"seen": seen}}, sets or [])
+    settings = compose_comparison(config, {"data": {**reading, "source": data}, "evaluate": {"seen": seen}}, sets or [])
     command = _typed(ctx)
     try:
         result = study.compare(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from recollect.cli.choices import ON_BAD, SOURCE, TIES, DataDir, ItemColumn, OnBad, Ties, TimeColumn, UserColumn
+from recollect.cli.choices import SOURCE
 from recollect.cli.output import print_json
+from recollect.cli.reading import with_reading
 
 app = typer.Typer(no_args_is_help=True, help="Look at a log.")
 
@@ -17,15 +18,12 @@ def _data() -> None: ...
 
 
 @app.command("inspect")
+@with_reading
 def inspect(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCE)],
-    user: UserColumn = None,
-    item: ItemColumn = None,
-    time: TimeColumn = None,
-    on_bad: Annotated[OnBad, typer.Option(help=ON_BAD)] = OnBad.stop,
-    ties: Annotated[Ties, typer.Option(help=TIES)] = Ties.file,
-    data_dir: DataDir = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Show users, items, events, lengths, ties, repeats, the span of time, and what was dropped and why.
 
@@ -38,7 +36,7 @@ def inspect(
     from recollect.data.sources import read
     from recollect.data.summary import summarise
 
-    log = read(source, user=user, item=item, time=time, on_bad=on_bad.value, ties=ties.value, data_dir=data_dir)
+    log = read(source, **reading)
     summary = summarise(log)
     if json:
         print_json(summary.as_dict())

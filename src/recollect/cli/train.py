@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from recollect.cli.choices import (
-    DataDir,
-    ItemColumn,
-    RunData,
-    RunOnBad,
-    RunSeen,
-    RunTies,
-    Sets,
-    TimeColumn,
-    UserColumn,
-)
+from recollect.cli.choices import RunData, RunSeen, Sets
 from recollect.cli.output import print_json, printable
+from recollect.cli.reading import with_reading
 
 
+@with_reading
 def train(
     model: Annotated[
         str | None,
         typer.Argument(metavar="MODEL", help="The model's name; `recollect models` lists them.", show_default=False),
     ] = None,
     data: RunData = None,
-    user: UserColumn = None,
-    item: ItemColumn = None,
-    time: TimeColumn = None,
-    on_bad: RunOnBad = None,
-    ties: RunTies = None,
-    data_dir: DataDir = None,
     seen: RunSeen = None,
     config: Annotated[Path | None, typer.Option(help="A settings file, as run.toml of another run.")] = None,
     sets: Sets = None,
@@ -41,6 +27,8 @@ def train(
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with an interrupted run, named by its folder.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON for a program to read.")] = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Train a model on a log and keep it in a folder.
 
@@ -62,18 +50,11 @@ def train(
         given: dict[str, object] = {
             "MODEL": model,
             "--data": data,
-            "--user": user,
-            "--item": item,
-            "--time": time,
             "--config": config,
-        }
-        given |= {
             "--set": sets,
             "--out": out,
             "--seen": seen,
-            "--on-bad": on_bad,
-            "--ties": ties,
-            "--data-dir": data_dir,
+            **{f"--{name.replace('_', '-')}": value for name, value in reading.items()},
         }
         said = [name for name, value in given.items() if value]
         if said:
@@ -88,9 +69,9 @@ def train(
     if resume is not None:
         outcome = study.resume(resume, report=Console())
     else:
-        columns = {"source": data, "user": user, "item": item, "time": time, "on_bad": on_bad, "ties": ties}
-        columns |= {"data_dir": None if data_dir is None else str(data_dir)}
-        settings = compose(config, {"data": columns, "evaluate": {"seen": seen}}, sets or [], name=model)
+        settings = compose(
+            config, {"data": {**reading, "source": data}, "evaluate": {"seen": seen}}, sets or [], name=model
+        )
         outcome = study.run(settings, out, report=Console(epochs=settings.train.epochs))
     folder = short(outcome.folder)
     if json:

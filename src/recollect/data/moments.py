@@ -35,8 +35,10 @@ class Moments:
         return exact // self.per_second
 
 
-def read_moments(column: pl.Series) -> Moments:
-    """Moments of any column: numbers, dates, datetimes, or text that holds numbers or ISO dates."""
+def read_moments(columns: pl.DataFrame, form: str | None = None) -> Moments:
+    """Moments of one column (numbers, dates, datetimes, or text that holds numbers or ISO dates), or of a date and a
+    time of day in two. `form`: how they are written, as `Reading.time_format` says."""
+    column = columns.to_series()
     kind = column.dtype
     if kind == pl.Date or isinstance(kind, pl.Datetime):
         missing = column.is_null().to_numpy()

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import polars as pl
 
-from recollect.data.log import DataError, Dropped, EventLog, Ties, build_log
+from recollect.data.log import DataError, Dropped, EventLog, build_log
 from recollect.data.moments import EXPECTED, Moments, read_moments
-from recollect.data.roles import OnBad, Roles
+from recollect.data.reading import OnBad, Reading
+from recollect.data.roles import Roles, shown
 from recollect.data.side_table import as_values, line_up
 
 
@@ -47,8 +48,9 @@ class RawTable:
     place: str = ""
     """Where it comes from, for errors; the name if empty."""
 
-    def to_log(self, *, ties: Ties = "file", on_bad: OnBad = "stop") -> EventLog:
+    def to_log(self, reading: Reading | None = None) -> EventLog:
         """Code, sort and count. DataError for a time that is none (unless `on_bad` is skip), or if nothing is left."""
+        reading = reading or Reading()
         where = self.place or self.name
         frame = _joined([piece.frame.select(self.roles.columns) for piece in self.pieces], where)
         dropped = [entry for piece in self.pieces for entry in piece.dropped]
@@ -56,14 +58,15 @@ class RawTable:
         if len(frame) == 0:
             raise DataError(f"{where}: no events in it, only {_before(dropped) or 'a header'}; give a log with rows")
         keep = np.ones(len(frame), bool)
-        no_user, no_item = (_missing(frame[column]) for column in (self.roles.user, self.roles.item))
-        moments = None if self.roles.time is None else read_moments(frame[self.roles.time])
+        users, items = key(frame, self.roles.user), key(frame, self.roles.item)
+        no_user, no_item = _missing(users), _missing(items)
+        moments = read_moments(frame.select(self.roles.time), reading.time_format) if self.roles.time else None
         empty = no_user & no_item & (True if moments is None else moments.missing)
         for reason, gone in (("empty line", empty), ("no user id", no_user), ("no item id", no_item)):
             self._leave_out(reason, gone, keep, dropped)
         if moments is not None:
             self._leave_out("no time", moments.missing, keep, dropped)
-            self._answer_bad_times(frame, moments, keep, dropped, on_bad)
+            self._answer_bad_times(frame, moments, keep, dropped, reading.on_bad)
         if not keep.any():
             raise DataError(
                 f"{where}: none of its {len(frame)} rows can be used ({_before(dropped)}); check the columns"
@@ -72,11 +75,11 @@ class RawTable:
             notes.append(moments.note)
         kept = frame if keep.all() else frame.filter(pl.Series(keep))
         log = build_log(
-            code_ready(kept[self.roles.user], where),
-            code_ready(kept[self.roles.item], where),
+            code_ready(users.filter(pl.Series(keep)), where),
+            code_ready(items.filter(pl.Series(keep)), where),
             None if moments is None else moments.exact[keep],
             {name: as_values(kept[name]) for name in self.roles.values},
-            ties=ties,
+            ties=reading.ties,
             name=self.name,
             dropped=tuple(dropped),
         )
@@ -99,7 +102,7 @@ class RawTable:
             if clock:
                 times = moments.seconds(log.times)  # sorted by exact moments; whole seconds keep that order
             else:
-                notes.append(f"{self.roles.time} is each event's position (0, 1, 2, ...): an order, not a clock")
+                notes.append(f"{shown(self.roles.time)} is each event's position (0, 1, 2, ...): an order, not a clock")
         return dataclasses.replace(
             log,
             times=times,
@@ -123,12 +126,22 @@ class RawTable:
             return
         if on_bad == "stop":
             row = int(bad.argmax())
-            shown = shorten(repr(frame[self.roles.time or ""][row]))
+            value = shorten(repr(" ".join(str(frame[name][row]) for name in self.roles.time)))
             raise DataError(
-                f"{self.where(row)}: {shown} in column {self.roles.time!r} is no time ({int(bad.sum())} such rows); "
+                f"{self.where(row)}: {value} in column {shown(self.roles.time)!r} is no time "
+                f"({int(bad.sum())} such rows); "
                 f"{EXPECTED}; correct it, or leave such rows out with --on-bad skip"
             )
         self._leave_out("not a time", bad, keep, dropped)
+
+
+def key(frame: pl.DataFrame, role: Sequence[str]) -> pl.Series:
+    """The ids of one side: a column, or several joined with the first sign that none of them holds."""
+    if len(role) == 1:
+        return frame[role[0]]
+    texts = [frame[name].cast(pl.String) for name in role]
+    sign = next(s for s in (",", "|", "/", "\x1f") if not any(t.str.contains(s, literal=True).any() for t in texts))
+    return pl.select(pl.concat_str([pl.lit(text) for text in texts], separator=sign)).to_series().alias(shown(role))
 
 
 def code_ready(column: pl.Series, where: str = "table") -> np.ndarray:

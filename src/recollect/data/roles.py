@@ -6,17 +6,13 @@ A guess is always reported; a name that is not there is an error that lists the 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+
+import polars as pl
 
 from recollect.config import did_you_mean
 from recollect.data.log import DataError
-
-OnBad = Literal["stop", "skip"]
-"""What a row that cannot be read does: stop with its place, or be left out and counted."""
-
-NO_TIME = "none"
-"""Given as the time column, it says: use the order of the rows, even if there is a time."""
+from recollect.data.reading import NO_TIME, Reading
 
 # Compared in lower case with everything but letters and digits removed; the first that is there wins.
 USER_NAMES = (
@@ -33,64 +29,60 @@ TIME_NAMES = (
     "createdat createdtime reviewtime ratedat ratingtime invoicedate purchasedate orderdate playedat visittime viewedat"
 )
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the caller asked for; None means: guess."""
-
-    user: str | None = None
-    item: str | None = None
-    time: str | None = None
-    values: tuple[str, ...] = ()
-
-    @property
-    def by_number(self) -> bool:
-        """True if columns are named by their place (1, 2, ...), as for a file without a header line."""
-        given = [name for name in (self.user, self.item, self.time) if name not in (None, NO_TIME)]
-        return bool(given) and all(str(name).isdigit() for name in given)
+Sample = Callable[[], pl.DataFrame]
+"""Gives the first rows of a source, all columns: looked at where names alone do not decide."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Roles:
-    """The columns that were found. `time` is None where the order of the rows is all there is."""
+    """The columns that were found. A role of several columns is a key of all of them; `time` may be empty."""
 
-    user: str
-    item: str
-    time: str | None
+    user: tuple[str, ...]
+    item: tuple[str, ...]
+    time: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
-        named = (self.user, self.item, *([self.time] if self.time is not None else []), *self.values)
-        return tuple(dict.fromkeys(named))
+        """Every column that has to be read, each once."""
+        return tuple(dict.fromkeys((*self.user, *self.item, *self.time, *self.values)))
 
-    def again(self) -> Wanted:
+    def again(self, reading: Reading) -> Reading:
         """The same columns, asked for by name: what the second file of several must have."""
-        return Wanted(self.user, self.item, self.time if self.time is not None else NO_TIME, self.values)
+        return reading.but(
+            user=",".join(self.user),
+            item=",".join(self.item),
+            time=",".join(self.time) or NO_TIME,
+        )
 
 
-def resolve(names: Sequence[str], wanted: Wanted, where: str) -> Roles:
+def resolve(names: Sequence[str], reading: Reading, where: str, sample: Sample | None = None) -> Roles:
     """Find the columns of a source that has `names`. DataError, naming `where`, if one is missing or no guess fits."""
-    user = _take(names, wanted.user, USER_NAMES, "user", where)
-    item = _take(names, wanted.item, ITEM_NAMES, "item", where)
-    if wanted.time == NO_TIME and NO_TIME not in names:
-        time = None
+    user = _take(names, reading.user, USER_NAMES, "user", where)
+    item = _take(names, reading.item, ITEM_NAMES, "item", where)
+    if reading.time == NO_TIME and NO_TIME not in names:
+        time: tuple[str, ...] = ()
     else:
-        time = _take(names, wanted.time, TIME_NAMES, "time", where, needed=False)
-    if user is None or item is None or len({user, item, time}) < 3:
+        time = _take(names, reading.time, TIME_NAMES, "time", where, needed=False)
+    if set(user) == set(item) or set(time) & {*user, *item}:
         raise DataError(
-            f"{where}: user, item and time must be three columns, not {_short(user or '')}, {_short(item or '')} and "
-            f"{_short(time or '')}; "
+            f"{where}: user, item and time must be three columns, not {_short(shown(user))}, {_short(shown(item))} and "
+            f"{_short(shown(time))}; "
             f"there are {_listed(names)}"
         )
-    for name in wanted.values:
+    for name in reading.values:
         if name not in names:
             raise _absent(name, names, where)
-    notes = [f"columns: user = {user}, item = {item}, time = {time or '(none)'}"]
-    if time is None and wanted.time is None:
+    notes = [f"columns: user = {shown(user)}, item = {shown(item)}, time = {shown(time) or '(none)'}"]
+    if not time and reading.time is None:
         notes.append(f"no time column among {_listed(names)}: the order of the rows is used")
-    return Roles(user, item, time, tuple(wanted.values), tuple(notes))
+    return Roles(user, item, time, tuple(reading.values), tuple(notes))
+
+
+def shown(role: Sequence[str]) -> str:
+    """A role as a person writes it: one column, or several with commas between them."""
+    return ",".join(role)
 
 
 def guess(names: Sequence[str], known: str) -> str | None:
@@ -101,11 +93,15 @@ def guess(names: Sequence[str], known: str) -> str | None:
 
 def _take(
     names: Sequence[str], asked: str | None, known: str, role: str, where: str, *, needed: bool = True
-) -> str | None:
+) -> tuple[str, ...]:
     if asked is not None:
         if asked in names:
-            return asked
-        raise _absent(asked, names, where)
+            return (asked,)
+        parts = tuple(part.strip() for part in asked.split(","))
+        for part in parts:
+            if part not in names:
+                raise _absent(part, names, where)
+        return tuple(dict.fromkeys(parts))
     found = guess(names, known)
     if found is None and needed:
         bare = any(name.replace(".", "").isdigit() for name in names)
@@ -113,7 +109,7 @@ def _take(
         raise DataError(
             f"{where}: no column looks like the {role}; name it with --{role}{hint}; there are {_listed(names)}"
         )
-    return found
+    return () if found is None else (found,)
 
 
 def _absent(asked: str, names: Sequence[str], where: str) -> DataError:

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recollect.config import one_of
+from recollect.config import decode
 from recollect.data import prepared
 from recollect.data.log import DataError, EventLog, Ties
-from recollect.data.roles import OnBad, Wanted
+from recollect.data.reading import Candidates, OnBad, Reading
 
 if TYPE_CHECKING:
     from recollect.data.raw_table import RawTable
@@ -28,32 +28,56 @@ SIMULATED = "simulated"
 def read(
     source: Any,
     *,
-    user: str | None = None,
-    item: str | None = None,
-    time: str | None = None,
+    user: str | int | Sequence[str] | None = None,
+    item: str | int | Sequence[str] | None = None,
+    time: str | int | Sequence[str] | None = None,
+    time_format: str | None = None,
     values: Sequence[str] = (),
-    on_bad: OnBad = "stop",
-    ties: Ties = "file",
-    data_dir: str | Path | None = None,
-    separator: str | None = None,
+    where: str | None = None,
     items: Any = None,
     users: Any = None,
+    candidates: Candidates = "log",
+    format: str | None = None,
+    encoding: str | None = None,
+    separator: str | None = None,
+    header: bool | None = None,
+    on_bad: OnBad = "stop",
+    ties: Ties = "file",
+    keep_missing_words: bool = False,
+    data_dir: str | Path | None = None,
 ) -> EventLog:
     """Read a log.
 
-    `source`: a file, glob, folder or name (`ml-1m`, `simulated`), or a pandas, Polars or Arrow table (then `items`
-    and `users` may be side tables). `user`, `item`, `time`: column names, guessed where None; time "none" uses the
-    order of the rows. `values`: further columns to keep. `on_bad`: what an unreadable row does. DataError otherwise.
+    `source`: a file, glob, folder or name (`ml-1m`, `simulated`), or a pandas, Polars or Arrow table. `items` and
+    `users`: side tables, each a file or a table. Every other option is described in `recollect.data.reading.Reading`;
+    a column may also be named by its place (an integer), a key by several columns. Raises DataError where the source
+    cannot be read as asked, ConfigError for an option that cannot be.
     """
     if isinstance(source, EventLog):
         return source
-    one_of("on_bad", on_bad, OnBad)
-    one_of("ties", ties, Ties)
-    wanted = Wanted(user, item, time, tuple(values))
+    sides = {"items": items, "users": users}
+    options = {
+        "user": _columns(user),
+        "item": _columns(item),
+        "time": _columns(time),
+        "time_format": time_format,
+        "values": tuple(values),
+        "where": where,
+        **{side: os.fspath(given) for side, given in sides.items() if isinstance(given, str | os.PathLike)},
+        "candidates": candidates,
+        "format": format,
+        "encoding": encoding,
+        "separator": separator,
+        "header": header,
+        "on_bad": on_bad,
+        "ties": ties,
+        "keep_missing_words": keep_missing_words,
+    }
+    reading = decode(Reading, options, where="")
     if not isinstance(source, str | os.PathLike):
         from recollect.data.formats.frames import read_frame
 
-        return read_frame(source, wanted, items=items, users=users).to_log(ties=ties, on_bad=on_bad)
+        return read_frame(source, reading, items=items, users=users).to_log(reading)
     text = os.fspath(source)
     if text == SIMULATED and not os.path.exists(text):
         from recollect.data.simulate.generator import SimulateConfig, simulate
@@ -61,13 +85,19 @@ def read(
         return simulate(SimulateConfig()).log
     place, name = locate(text, data_dir)
     if isinstance(place, Path) and prepared.is_prepared(place):
-        if user or item or time or values:
+        if reading.user or reading.item or reading.time or reading.values:
             raise DataError(
                 f"{place}: a prepared log; its columns are fixed, so --user, --item and --time do not apply"
             )
         return prepared.load(place)
-    table = _table(place, name, wanted, on_bad, separator)
-    return table.to_log(ties=ties, on_bad=on_bad)
+    return _table(place, name, reading).to_log(reading)
+
+
+def _columns(given: str | int | Sequence[str] | None) -> str | None:
+    """A role as `Reading` has it: one name, or several with commas between them."""
+    if given is None or isinstance(given, str):
+        return given
+    return str(given) if isinstance(given, int) else ",".join(map(str, given))
 
 
 def is_place(text: str) -> bool:
@@ -103,11 +133,11 @@ def locate(text: str, data_dir: str | Path | None = None) -> tuple[Path | list[P
     )
 
 
-def _table(place: Path | list[Path], name: str, wanted: Wanted, on_bad: OnBad, separator: str | None) -> RawTable:
+def _table(place: Path | list[Path], name: str, reading: Reading) -> RawTable:
     from recollect.data.formats import tabular
 
     if isinstance(place, list):
-        return tabular.read_files(place, wanted, name=name, on_bad=on_bad, separator=separator)
+        return tabular.read_files(place, reading, name=name)
     if place.is_dir():
         found = _recognise(place)
         if found is None:
@@ -117,19 +147,19 @@ def _table(place: Path | list[Path], name: str, wanted: Wanted, on_bad: OnBad, s
     else:
         found = [place]
     first = found[0]
-    if len(found) == 1 and separator is None:
+    if len(found) == 1 and reading.separator is None:
         from recollect.data.formats import movielens, recbole
 
         if first.name in ("u.data", "ratings.dat") or movielens.is_movielens_csv(first):
-            return movielens.read_movielens(first, wanted, name=name, on_bad=on_bad)
+            return movielens.read_movielens(first, reading, name=name)
         if first.suffix == ".inter":
-            return recbole.read_recbole(first, wanted, name=name, on_bad=on_bad)
+            return recbole.read_recbole(first, reading, name=name)
     items, users = None, None
     if len(found) == 1 and first.name == "interactions.parquet":
         items, users = (
             side if side.exists() else None for side in map(first.with_name, ("items.parquet", "users.parquet"))
         )
-    return tabular.read_files(found, wanted, name=name, on_bad=on_bad, separator=separator, items=items, users=users)
+    return tabular.read_files(found, reading, name=name, items=items, users=users)
 
 
 def _recognise(folder: Path) -> list[Path] | None:

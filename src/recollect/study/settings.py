@@ -14,8 +14,7 @@ from pydantic import Field
 
 from recollect.config import ConfigError, Settings, apply_sets, decode, did_you_mean, plain, read_toml
 from recollect.data.filters import FilterConfig
-from recollect.data.log import Ties
-from recollect.data.roles import OnBad
+from recollect.data.reading import Reading
 from recollect.data.splits import SplitName, Target
 from recollect.evaluate.protocol import RequestTime, Seen
 from recollect.registry import model_class
@@ -24,25 +23,13 @@ from recollect.train.settings import TrainSettings
 Checked = TypeVar("Checked")
 
 
-class DataSettings(Settings):
+class DataSettings(Reading):
     """Which log, and how it is read."""
 
     source: str = Field(min_length=1)
     """A file, glob, folder, or the name of a log (`simulated`, or a folder in the data folder)."""
-    user: str | None = None
-    """The column of users; unset: guessed from well-known names."""
-    item: str | None = None
-    """The column of items; unset: guessed."""
-    time: str | None = None
-    """The column of times; unset: guessed; none: the order of the rows."""
     data_dir: str | None = None
     """Where logs are looked up by name; unset: the folder that RECOLLECT_DATA names, else `data`."""
-    separator: str | None = None
-    """What stands between columns; unset: guessed."""
-    on_bad: OnBad = "stop"
-    """What a row that cannot be read does: stop with its place, or be left out and counted."""
-    ties: Ties = "file"
-    """What orders a user's events of one time: file order, the item id, or a seeded draw."""
     filters: FilterConfig = FilterConfig()
     """Which events are kept."""
 

@@ -10,15 +10,14 @@ import pytest
 
 from recollect.data.formats.tabular import read_files
 from recollect.data.log import DataError, EventLog
-from recollect.data.roles import Wanted
+from recollect.data.reading import Reading
 
 ROWS = [("u1", "b", 30), ("u1", "a", 10), ("u2", "a", 20), ("u1", "c", 10)]
 
 
-def _log(*paths: Path, wanted: Wanted | None = None, **options: object) -> EventLog:
-    on_bad = options.get("on_bad", "stop")
-    table = read_files(paths, wanted or Wanted(), name="log", **options)  # type: ignore[arg-type]
-    return table.to_log(on_bad=on_bad)  # type: ignore[arg-type]
+def _log(*paths: Path, **options: object) -> EventLog:
+    reading = Reading(**options)  # type: ignore[arg-type]
+    return read_files(paths, reading, name="log").to_log(reading)
 
 
 def _frame() -> pl.DataFrame:
@@ -76,14 +75,14 @@ def test_integer_ids_of_one_file_and_text_of_another_become_text(tmp_path: Path)
 
 def test_values_are_kept_and_sorted_with_their_events(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("user,item,time,stars,kind\n1,5,9,4.5,buy\n1,6,2,,view\n1,7,3,1,\n")
-    log = _log(tmp_path / "x.csv", wanted=Wanted(values=("stars", "kind")))
+    log = _log(tmp_path / "x.csv", values=("stars", "kind"))
     assert log.values["kind"].tolist() == ["view", None, "buy"]
     assert str(log.values["stars"].tolist()) == "[nan, 1.0, 4.5]"
 
 
 def test_a_file_without_header_is_read_by_number(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("A1,B2,5.0,130\nA1,B3,4.0,120\n")
-    log = _log(tmp_path / "x.csv", wanted=Wanted("1", "2", "4"))
+    log = _log(tmp_path / "x.csv", user="1", item="2", time="4")
     assert log.item_ids.decode(log.items).tolist() == ["B3", "B2"]
     (tmp_path / "pairs.txt").write_text("1 1\n1 5\n1 2\n2 1\n")
     pairs = _log(tmp_path / "pairs.txt")

@@ -17,7 +17,7 @@ import polars as pl
 
 from recollect.data.log import DataError, Dropped
 from recollect.data.raw_table import Piece, shorten
-from recollect.data.roles import OnBad
+from recollect.data.reading import OnBad
 
 TAB = "\t"
 TYPED_TAB = "\\t"
@@ -123,6 +123,18 @@ def read(path: Path, data: bytes, dialect: Dialect, columns: Sequence[str], on_b
 
         return Piece(frame, line)
     return _read_slowly(path, data, dialect, names, skip, columns, on_bad)
+
+
+def sample(path: Path, data: bytes, dialect: Dialect, rows: int = 1000) -> pl.DataFrame:
+    """The first rows with every column, all text; rows that cannot be read are left out."""
+    names, skip = header(path, data, dialect)
+    taken: list[list[str | None]] = []
+    for _, fields, problem in records(data, dialect, skip):
+        if not problem and fields:
+            taken.append([*(field or None for field in fields), *[None] * len(names)][: len(names)])
+        if len(taken) == rows:
+            break
+    return pl.DataFrame(taken, schema=dict.fromkeys(names, pl.String), orient="row")
 
 
 def name_of(separator: str) -> str:

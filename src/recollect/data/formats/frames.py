@@ -12,13 +12,17 @@ import polars as pl
 
 from recollect.data.log import DataError
 from recollect.data.raw_table import Piece, RawTable, Side
-from recollect.data.roles import ITEM_NAMES, USER_NAMES, Wanted, guess, resolve
+from recollect.data.reading import Reading
+from recollect.data.roles import ITEM_NAMES, USER_NAMES, guess, resolve
+
+SAMPLE = 1000
+"""Rows that are looked at where names do not decide."""
 
 
-def read_frame(table: Any, wanted: Wanted, *, name: str = "table", items: Any = None, users: Any = None) -> RawTable:
+def read_frame(table: Any, reading: Reading, *, name: str = "table", items: Any = None, users: Any = None) -> RawTable:
     """An events table, and side tables of items and users if there are any, each of any kind narwhals knows."""
     frame = _opened(table, name)
-    roles = resolve(frame.columns, wanted, name)
+    roles = resolve(frame.columns, reading, name, lambda: _taken(frame.head(SAMPLE), frame.columns))
     taken = _taken(frame, roles.columns)
     return RawTable(
         name,

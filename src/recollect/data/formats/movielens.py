@@ -12,7 +12,8 @@ import polars as pl
 from recollect.data.formats import delimited
 from recollect.data.formats.delimited import Dialect
 from recollect.data.raw_table import RawTable, Side
-from recollect.data.roles import OnBad, Wanted, resolve
+from recollect.data.reading import Reading
+from recollect.data.roles import resolve
 
 RATINGS = ("user_id", "item_id", "rating", "timestamp")
 _GENRES = (
@@ -39,7 +40,7 @@ def is_movielens_csv(path: Path) -> bool:
         )
 
 
-def read_movielens(path: Path, wanted: Wanted, *, name: str, on_bad: OnBad = "stop") -> RawTable:
+def read_movielens(path: Path, reading: Reading, *, name: str) -> RawTable:
     """The ratings of `u.data`, `ratings.dat` or `ratings.csv`, with the films and people in the files beside it."""
     if path.name == "u.data":
         dialect = Dialect("\t", names=RATINGS, quoted=False)
@@ -52,8 +53,8 @@ def read_movielens(path: Path, wanted: Wanted, *, name: str, on_bad: OnBad = "st
         items, users = _films_csv(path.with_name("movies.csv")), None
     data = delimited.read_text(path)
     names, _ = delimited.header(path, data, dialect)
-    roles = resolve(names, wanted, str(path))
-    piece = delimited.read(path, data, dialect, roles.columns, on_bad)
+    roles = resolve(names, reading, str(path), lambda: delimited.sample(path, data, dialect))
+    piece = delimited.read(path, data, dialect, roles.columns, reading.on_bad)
     return RawTable(name, [piece], roles, users=users, items=items, place=str(path))
 
 

@@ -13,7 +13,8 @@ from recollect.data.formats import delimited
 from recollect.data.formats.delimited import Dialect
 from recollect.data.log import DataError
 from recollect.data.raw_table import RawTable, Side
-from recollect.data.roles import ITEM_NAMES, USER_NAMES, OnBad, Wanted, guess, resolve
+from recollect.data.reading import Reading
+from recollect.data.roles import ITEM_NAMES, USER_NAMES, guess, resolve
 
 TYPES = ("token", "token_seq", "float", "float_seq")
 # What the published files call the things that every source here calls the same.
@@ -24,11 +25,11 @@ SHOWN_AS = {
 }
 
 
-def read_recbole(path: Path, wanted: Wanted, *, name: str, on_bad: OnBad = "stop") -> RawTable:
+def read_recbole(path: Path, reading: Reading, *, name: str) -> RawTable:
     """The events of an `.inter` file, with the side tables of the same name beside it."""
     data, dialect, names, _ = _opened(path)
-    roles = resolve(names, wanted, str(path))
-    piece = delimited.read(path, data, dialect, roles.columns, on_bad)
+    roles = resolve(names, reading, str(path), lambda: delimited.sample(path, data, dialect))
+    piece = delimited.read(path, data, dialect, roles.columns, reading.on_bad)
     items, users = path.with_suffix(".item"), path.with_suffix(".user")
     return RawTable(
         name,

@@ -15,7 +15,8 @@ from recollect.data.formats import delimited
 from recollect.data.formats.delimited import Dialect
 from recollect.data.log import DataError, Dropped
 from recollect.data.raw_table import Piece, RawTable, Side, shorten
-from recollect.data.roles import ITEM_NAMES, USER_NAMES, OnBad, Roles, Wanted, guess, resolve
+from recollect.data.reading import OnBad, Reading
+from recollect.data.roles import ITEM_NAMES, USER_NAMES, Roles, guess, resolve
 
 TEXT = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data")
 JSON_LINES = (".jsonl", ".ndjson", ".json")
@@ -31,11 +32,9 @@ def ending(path: Path) -> str:
 
 def read_files(
     paths: Sequence[Path],
-    wanted: Wanted,
+    reading: Reading,
     *,
     name: str,
-    on_bad: OnBad = "stop",
-    separator: str | None = None,
     items: Path | None = None,
     users: Path | None = None,
 ) -> RawTable:
@@ -43,7 +42,7 @@ def read_files(
     pieces: list[Piece] = []
     roles: Roles | None = None
     for path in paths:
-        piece, found = read_file(path, wanted if roles is None else roles.again(), on_bad, separator)
+        piece, found = read_file(path, reading if roles is None else roles.again(reading))
         roles = roles or found
         pieces.append(piece)
     assert roles is not None
@@ -58,14 +57,14 @@ def read_files(
     )
 
 
-def read_file(path: Path, wanted: Wanted, on_bad: OnBad, separator: str | None) -> tuple[Piece, Roles]:
+def read_file(path: Path, reading: Reading) -> tuple[Piece, Roles]:
     """One file, by its ending; text of an unknown ending is tried as delimited text."""
     kind = ending(path)
     if kind in PARQUET:
-        return _read_parquet(path, wanted)
+        return _read_parquet(path, reading)
     if kind in JSON_LINES:
-        return _read_json_lines(path, wanted, on_bad)
-    return _read_delimited(path, wanted, on_bad, separator)
+        return _read_json_lines(path, reading)
+    return _read_delimited(path, reading)
 
 
 def side_parquet(path: Path, names: str) -> Side:
@@ -74,9 +73,10 @@ def side_parquet(path: Path, names: str) -> Side:
     return Side(frame, guess(frame.columns, names) or frame.columns[0])
 
 
-def _read_delimited(path: Path, wanted: Wanted, on_bad: OnBad, separator: str | None) -> tuple[Piece, Roles]:
+def _read_delimited(path: Path, reading: Reading) -> tuple[Piece, Roles]:
     data = delimited.read_text(path)
     _, line = delimited.first_line(data)
+    separator = reading.separator
     if separator is None:
         usual = {".csv": ",", ".tsv": "\t", ".tab": "\t"}.get(ending(path))
         named = usual if usual is not None and usual in line else None  # a .csv may well be cut by semicolons
@@ -84,23 +84,23 @@ def _read_delimited(path: Path, wanted: Wanted, on_bad: OnBad, separator: str | 
     dialect = Dialect(separator.replace(delimited.TYPED_TAB, delimited.TAB) or ",")
     names, _ = delimited.header(path, data, dialect)
     numbers = tuple(str(place) for place in range(1, len(names) + 1))
-    if (wanted.by_number and not set(numbers) & set(names)) or all(
+    if (reading.by_number and not set(numbers) & set(names)) or all(
         map(_is_number, delimited.split_fields(line, dialect))
     ):
         dialect = Dialect(dialect.separator, names=numbers)
-        if len(numbers) == 2 and wanted.user is None and wanted.item is None:
-            wanted = Wanted("1", "2", wanted.time, wanted.values)
-        if wanted.user is None or wanted.item is None:
+        if len(numbers) == 2 and reading.user is None and reading.item is None:
+            reading = reading.but(user="1", item="2")
+        if reading.user is None or reading.item is None:
             raise DataError(
                 f"{path}: no header line, so columns are called by number (1 to {len(numbers)}): "
                 f"say which is which, for example --user 1 --item 2{' --time 3' if len(numbers) > 2 else ''}"
             )
         names = list(numbers)
-    roles = resolve(names, wanted, str(path))
-    return delimited.read(path, data, dialect, roles.columns, on_bad), roles
+    roles = resolve(names, reading, str(path), lambda: delimited.sample(path, data, dialect))
+    return delimited.read(path, data, dialect, roles.columns, reading.on_bad), roles
 
 
-def _read_parquet(path: Path, wanted: Wanted) -> tuple[Piece, Roles]:
+def _read_parquet(path: Path, reading: Reading) -> tuple[Piece, Roles]:
     if path.exists() and path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty; it should be a Parquet file")
     try:
@@ -108,13 +108,13 @@ def _read_parquet(path: Path, wanted: Wanted) -> tuple[Piece, Roles]:
             names = list(pl.read_parquet_schema(file))
     except (pl.exceptions.PolarsError, OSError, pl.exceptions.PanicException) as error:
         raise _unreadable(path, error) from None
-    roles = resolve(names, wanted, str(path))
+    roles = resolve(names, reading, str(path), lambda: _parquet(path, None, rows=1000))
     return Piece(_parquet(path, list(roles.columns)), lambda row: f"{path} row {row + 1}"), roles
 
 
-def _parquet(path: Path, columns: list[str] | None) -> pl.DataFrame:
+def _parquet(path: Path, columns: list[str] | None, rows: int | None = None) -> pl.DataFrame:
     try:
-        return pl.read_parquet(path, columns=columns, glob=False)
+        return pl.read_parquet(path, columns=columns, n_rows=rows, glob=False)
     # A damaged page can make Polars panic, which is no Exception.
     except (pl.exceptions.PolarsError, OSError, pl.exceptions.PanicException) as error:
         raise _unreadable(path, error) from None
@@ -125,16 +125,16 @@ def _unreadable(path: Path, error: BaseException) -> DataError:
     return DataError(f"{path}: not a whole Parquet file ({reason}); it may be cut short or damaged: fetch it again")
 
 
-def _read_json_lines(path: Path, wanted: Wanted, on_bad: OnBad) -> tuple[Piece, Roles]:
+def _read_json_lines(path: Path, reading: Reading) -> tuple[Piece, Roles]:
     data = delimited.read_text(path)
     if data.lstrip()[:1] == b"[":
         raise DataError(f"{path}: this is one JSON list; write one object a line (JSON lines)")
     try:
         lazy = pl.scan_ndjson(data, infer_schema_length=None)
-        roles = resolve(lazy.collect_schema().names(), wanted, str(path))
+        roles = resolve(lazy.collect_schema().names(), reading, str(path), lambda: lazy.head(1000).collect())
         frame = lazy.select(roles.columns).collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        return _read_json_slowly(path, data, wanted, on_bad)
+        return _read_json_slowly(path, data, reading, reading.on_bad)
 
     def line(row: int) -> str:
         filled = [number for number, text in enumerate(delimited.read_text(path).split(b"\n"), 1) if text.strip()]
@@ -143,7 +143,7 @@ def _read_json_lines(path: Path, wanted: Wanted, on_bad: OnBad) -> tuple[Piece, 
     return Piece(frame, line), roles
 
 
-def _read_json_slowly(path: Path, data: bytes, wanted: Wanted, on_bad: OnBad) -> tuple[Piece, Roles]:
+def _read_json_slowly(path: Path, data: bytes, reading: Reading, on_bad: OnBad) -> tuple[Piece, Roles]:
     """Every line by itself, to find the one that is no JSON object; values become text."""
     rows: list[dict[str, object]] = []
     lines: list[int] = []
@@ -166,11 +166,16 @@ def _read_json_slowly(path: Path, data: bytes, wanted: Wanted, on_bad: OnBad) ->
             bad.append(number)
     if not rows:
         raise DataError(f"{path}: none of its {len(bad)} lines is a JSON object; give JSON lines, or another ending")
-    roles = resolve(list(dict.fromkeys(key for row in rows for key in row)), wanted, str(path))
-    columns = {name: [_as_text(row.get(name)) for row in rows] for name in roles.columns}
-    frame = pl.DataFrame(columns, schema=dict.fromkeys(roles.columns, pl.String))
+    names = list(dict.fromkeys(key for row in rows for key in row))
+    roles = resolve(names, reading, str(path), lambda: _as_frame(rows[:1000], names))
+    frame = _as_frame(rows, roles.columns)
     dropped = (Dropped("not a JSON object", len(bad), f"first at {path} line {bad[0]}"),) if bad else ()
     return Piece(frame, lambda row: f"{path} line {lines[row]}", dropped), roles
+
+
+def _as_frame(rows: list[dict[str, object]], names: Sequence[str]) -> pl.DataFrame:
+    columns = {name: [_as_text(row.get(name)) for row in rows] for name in names}
+    return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
 
 
 def _as_text(value: object) -> str | None:

@@ -1,0 +1,74 @@
+"""How a source is read, as one value: which columns mean what, how a file is written, and what a row must be to count.
+
+`recollect.read` takes these as keywords, the commands as options, run.toml as keys of [data]; all three mean the same.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from recollect.config import Settings
+from recollect.data.log import Ties
+
+OnBad = Literal["stop", "skip"]
+"""What a row that cannot be read does: stop with its place, or be left out and counted."""
+
+NO_TIME = "none"
+"""Given as the time column, it says: use the order of the rows, even if there is a time."""
+
+Candidates = Literal["log", "table"]
+"""Which items there are: those of the events, or those of the item table as well."""
+
+
+class Reading(Settings):
+    """The options of reading. What is unset is decided by the source itself, and the decision is said."""
+
+    user: str | None = None
+    """The column of users, or several (`user_id,session_id`) that make the key together; unset: guessed by name."""
+    item: str | None = None
+    """The column of items, or several; unset: guessed by name."""
+    time: str | None = None
+    """The column of times, or two (`date,time`); unset: guessed; none: the order of the rows."""
+    time_format: str | None = None
+    """How times are written: `%d.%m.%Y %H:%M` (strftime), `unix`, `unix-ms`, `day-first`, `month-first`; unset: decided
+    by the column."""
+    values: tuple[str, ...] = ()
+    """Further columns to keep."""
+    where: str | None = None
+    """Which rows are events, by their columns: `rating >= 4`, `event == 'buy' or price > 0`; unset: all."""
+    items: str | None = None
+    """A file that describes the items (titles, genres); its ids are in a column of the same kind."""
+    users: str | None = None
+    """A file that describes the users."""
+    candidates: Candidates = "log"
+    """Which items can be recommended: those with events, or those of the item table too."""
+    format: str | None = None
+    """The kind of file (`recollect data formats` lists them); unset: by its name and content."""
+    encoding: str | None = None
+    """The encoding of text (`cp1252`, `gbk`); unset: decided by the content."""
+    separator: str | None = None
+    """What stands between columns; unset: decided by the first lines."""
+    header: bool | None = None
+    """Whether the first line names the columns; unset: decided by the first lines."""
+    on_bad: OnBad = "stop"
+    """What a row that cannot be read does: stop with its place, or be left out and counted."""
+    ties: Ties = "file"
+    """What orders a user's events of one time: file order, the item id, or a seeded draw."""
+    keep_missing_words: bool = False
+    """Take NA, NULL, None, nan, \\N and - as ids like any other instead of as nothing."""
+
+    @property
+    def by_number(self) -> bool:
+        """True if columns are named by their place (1, 2, ...), as for a file without a header line."""
+        given = [
+            name for role in (self.user, self.item, self.time) if role not in (None, NO_TIME) for name in _of(role)
+        ]
+        return bool(given) and all(name.isdigit() for name in given)
+
+    def but(self, **changes: object) -> Reading:
+        """The same options with some of them changed."""
+        return self.model_copy(update=changes)
+
+
+def _of(role: str | None) -> list[str]:
+    return [] if role is None else [part.strip() for part in role.split(",")]
