@@ -112,6 +112,10 @@ class EventLog:
     values: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     user_table: Table | None = None
     item_table: Table | None = None
+    weights: np.ndarray | None = None
+    """float32: how much each event counts as a target of training, 0 for context only; None: all alike."""
+    targets: np.ndarray | None = None
+    """bool: which events may be asked for in evaluation; None: all."""
     clock: bool = True
     ties: Ties = "file"
     name: str = "log"
@@ -132,7 +136,8 @@ class EventLog:
         """Twelve hex digits that name what was read: events, their order, and the ids behind the codes."""
         ids = "\x00".join(map(str, [*self.user_ids.ids.tolist(), "\x01", *self.item_ids.ids.tolist()]))
         parts = (self.users.astype("<i4"), self.items.astype("<i4"), self.times.astype("<i8"))
-        return digest(b"".join(part.tobytes() for part in parts) + ids.encode("utf-8", "surrogatepass"))
+        marks = b"".join(part.tobytes() for part in (self.weights, self.targets) if part is not None)
+        return digest(b"".join(part.tobytes() for part in parts) + ids.encode("utf-8", "surrogatepass") + marks)
 
     def titles(self) -> np.ndarray:
         """[item vocabulary size] object: a name to show for every item code; the id itself where there is none."""
@@ -170,28 +175,47 @@ def build_log(
     """
     known_users, users = np.unique(user_ids, return_inverse=True)
     known_items, items = np.unique(item_ids, return_inverse=True)
+    log = assemble(users, known_users, items, known_items, times, values, ties=ties, seed=seed)
+    return dataclasses.replace(log, name=name, dropped=dropped)
+
+
+def assemble(
+    users: np.ndarray,
+    user_ids: np.ndarray,
+    items: np.ndarray,
+    item_ids: np.ndarray,
+    times: np.ndarray | None,
+    values: Mapping[str, np.ndarray] | None = None,
+    *,
+    ties: Ties = "file",
+    seed: int = 0,
+) -> EventLog:
+    """Sort coded rows, in file order, into a log: `users` and `items` [n] are places in the sorted ids of each side."""
     clock = times is not None
-    moments = np.arange(len(users), dtype=np.int64) if times is None else times.astype(np.int64)
-    breaker = np.arange(len(users))
+    rows = len(users)
+    moments = np.arange(rows, dtype=np.int64) if times is None else times.astype(np.int64, copy=False)
+    keys = [moments, users]
     if ties == "id":
-        breaker = items
+        keys.insert(0, items)
     elif ties == "random":
-        breaker = np.random.default_rng(seed).permutation(len(users))
-    order = np.lexsort((breaker, moments, users))
+        keys.insert(0, np.random.default_rng(seed).permutation(rows))
+    step, still = np.diff(moments), users[1:] == users[:-1]
+    if ties == "file" and bool((((step >= 0) & still) | (users[1:] > users[:-1])).all()):
+        order: Any = slice(None)  # in order already, as most kept logs are
+    else:
+        order = np.lexsort(keys)  # stable: what is equal in all keys keeps the order of the file
     users, items = users[order].astype(np.int32), (items[order] + 1).astype(np.int32)
     moments = moments[order]
     if not clock:  # positions inside each user's history, not in the whole file
-        starts = np.searchsorted(users, np.arange(len(known_users)))
-        moments = np.arange(len(users), dtype=np.int64) - starts[users]
+        starts = np.searchsorted(users, np.arange(len(user_ids)))
+        moments = np.arange(rows, dtype=np.int64) - starts[users]
     return EventLog(
         users,
         items,
         moments,
-        Vocabulary(known_users),
-        Vocabulary(known_items, first=1),
+        Vocabulary(user_ids),
+        Vocabulary(item_ids, first=1),
         {key: column[order] for key, column in (values or {}).items()},
         clock=clock,
         ties=ties,
-        name=name,
-        dropped=dropped,
     )

@@ -11,11 +11,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import polars as pl
 
-from recollect.data.log import DataError, Dropped, EventLog, build_log
+from recollect.data import ids
+from recollect.data.kinds import weigh
+from recollect.data.log import DataError, Dropped, EventLog, assemble
 from recollect.data.moments import EXPECTED, Moments, read_moments
 from recollect.data.reading import OnBad, Reading
 from recollect.data.roles import Roles, shown
-from recollect.data.side_table import as_values, line_up
+from recollect.data.side_table import Side, as_values, describe, with_candidates
+from recollect.data.where import Where, parse
+
+WEIGHT, TARGET = "\0weight", "\0target"
+"""Names under which these columns are sorted with the values; no file has such a name."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,14 +31,6 @@ class Piece:
     frame: pl.DataFrame
     line: Callable[[int], str]
     dropped: tuple[Dropped, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Side:
-    """Side data of users or items: any columns, one of them the ids."""
-
-    frame: pl.DataFrame
-    key: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,18 +50,25 @@ class RawTable:
         """Code, sort and count. DataError for a time that is none (unless `on_bad` is skip), or if nothing is left."""
         reading = reading or Reading()
         where = self.place or self.name
-        frame = _joined([piece.frame.select(self.roles.columns) for piece in self.pieces], where)
+        frame = joined([piece.frame.select(self.roles.columns) for piece in self.pieces], where)
         dropped = [entry for piece in self.pieces for entry in piece.dropped]
         notes = [*self.roles.notes, *self.notes]
         if len(frame) == 0:
             raise DataError(f"{where}: no events in it, only {_before(dropped) or 'a header'}; give a log with rows")
         keep = np.ones(len(frame), bool)
-        users, items = key(frame, self.roles.user), key(frame, self.roles.item)
-        no_user, no_item = _missing(users), _missing(items)
+        if reading.where is not None:
+            self._leave_out_others(frame, parse(reading.where), keep, dropped, where)
+        users, items = (
+            ids.code(frame, role, where, keep_words=reading.keep_missing_words)
+            for role in (self.roles.user, self.roles.item)
+        )
         moments = read_moments(frame.select(self.roles.time), reading.time_format) if self.roles.time else None
-        empty = no_user & no_item & (True if moments is None else moments.missing)
-        for reason, gone in (("empty line", empty), ("no user id", no_user), ("no item id", no_item)):
-            self._leave_out(reason, gone, keep, dropped)
+        empty = users.missing & items.missing & (True if moments is None else moments.missing)
+        self._leave_out("empty line", empty, keep, dropped)
+        for side, coded in (("user", users), ("item", items)):
+            said = ", ".join(f"{word!r} x {rows:,}" for word, rows in coded.words)
+            words = f"; for nothing stands {said} (--keep-missing-words takes it for an id)" if said else ""
+            self._leave_out(f"no {side} id", coded.missing, keep, dropped, words)
         if moments is not None:
             self._leave_out("no time", moments.missing, keep, dropped)
             self._answer_bad_times(frame, moments, keep, dropped, reading.on_bad)
@@ -71,19 +76,30 @@ class RawTable:
             raise DataError(
                 f"{where}: none of its {len(frame)} rows can be used ({_before(dropped)}); check the columns"
             )
+        notes += [*users.notes, *items.notes]
         if moments is not None and moments.note:
             notes.append(moments.note)
-        kept = frame if keep.all() else frame.filter(pl.Series(keep))
-        log = build_log(
-            code_ready(users.filter(pl.Series(keep)), where),
-            code_ready(items.filter(pl.Series(keep)), where),
-            None if moments is None else moments.exact[keep],
-            {name: as_values(kept[name]) for name in self.roles.values},
+        rows = slice(None) if keep.all() else keep
+        weights, targets = weigh(frame, self.roles.kind, reading, where)
+        extra = {WEIGHT: weights, TARGET: targets}
+        values = {name: as_values(frame[name].filter(pl.Series(keep))) for name in self.roles.values}
+        log = assemble(
+            *compact(users.codes[rows], users.ids),
+            *compact(items.codes[rows], items.ids),
+            None if moments is None else moments.exact[rows],
+            values | {name: column[rows] for name, column in extra.items() if column is not None},
             ties=reading.ties,
+        )
+        values = dict(log.values)
+        log = dataclasses.replace(
+            log,
             name=self.name,
             dropped=tuple(dropped),
+            weights=values.pop(WEIGHT, None),
+            targets=values.pop(TARGET, None),
+            values=values,
         )
-        return self._finish(log, moments, notes)
+        return self._finish(log, moments, notes, reading)
 
     def where(self, row: int) -> str:
         """The place of a row of the joined table, for people."""
@@ -93,7 +109,7 @@ class RawTable:
             row -= len(piece.frame)
         raise IndexError(row)
 
-    def _finish(self, log: EventLog, moments: Moments | None, notes: list[str]) -> EventLog:
+    def _finish(self, log: EventLog, moments: Moments | None, notes: list[str], reading: Reading) -> EventLog:
         times, clock = log.times, log.clock
         if moments is not None:
             starts = log.offsets[:-1]
@@ -103,20 +119,34 @@ class RawTable:
                 times = moments.seconds(log.times)  # sorted by exact moments; whole seconds keep that order
             else:
                 notes.append(f"{shown(self.roles.time)} is each event's position (0, 1, 2, ...): an order, not a clock")
+        if reading.candidates == "table":
+            if self.items is None:
+                raise DataError(f"{self.name}: candidates = table wants an item table; name its file with --items")
+            log = with_candidates(log, self.items)
+        users = None if self.users is None else describe(self.users, log.user_ids, "user", notes)
+        items = None if self.items is None else describe(self.items, log.item_ids, "item", notes, log.items)
         return dataclasses.replace(
-            log,
-            times=times,
-            clock=clock,
-            notes=tuple(notes),
-            user_table=None if self.users is None else line_up(self.users.frame, self.users.key, log.user_ids),
-            item_table=None if self.items is None else line_up(self.items.frame, self.items.key, log.item_ids),
+            log, times=times, clock=clock, notes=tuple(notes), user_table=users, item_table=items
         )
 
-    def _leave_out(self, reason: str, gone: np.ndarray, keep: np.ndarray, dropped: list[Dropped]) -> None:
+    def _leave_out(
+        self, reason: str, gone: np.ndarray, keep: np.ndarray, dropped: list[Dropped], more: str = ""
+    ) -> None:
         gone = gone & keep
         if gone.any():
-            dropped.append(Dropped(reason, int(gone.sum()), f"first at {self.where(int(gone.argmax()))}"))
+            dropped.append(Dropped(reason, int(gone.sum()), f"first at {self.where(int(gone.argmax()))}{more}"))
             keep &= ~gone
+
+    def _leave_out_others(
+        self, frame: pl.DataFrame, condition: Where, keep: np.ndarray, dropped: list[Dropped], where: str
+    ) -> None:
+        """Leave out the rows that are no events by `where`; they are many and meant, so no place is named."""
+        holds = condition.holds(frame, where)
+        if not holds.any():
+            raise DataError(f"{where}: no row is {condition.text}; {condition.values_of(frame)}")
+        if not holds.all():
+            dropped.append(Dropped(f"not {condition.text}", int((~holds).sum())))
+            keep &= holds
 
     def _answer_bad_times(
         self, frame: pl.DataFrame, moments: Moments, keep: np.ndarray, dropped: list[Dropped], on_bad: OnBad
@@ -135,34 +165,12 @@ class RawTable:
         self._leave_out("not a time", bad, keep, dropped)
 
 
-def key(frame: pl.DataFrame, role: Sequence[str]) -> pl.Series:
-    """The ids of one side: a column, or several joined with the first sign that none of them holds."""
-    if len(role) == 1:
-        return frame[role[0]]
-    texts = [frame[name].cast(pl.String) for name in role]
-    sign = next(s for s in (",", "|", "/", "\x1f") if not any(t.str.contains(s, literal=True).any() for t in texts))
-    return pl.select(pl.concat_str([pl.lit(text) for text in texts], separator=sign)).to_series().alias(shown(role))
-
-
-def code_ready(column: pl.Series, where: str = "table") -> np.ndarray:
-    """Ids as int64 if every one of them is a canonical integer, else as text (object of str). No id is missing here."""
-    kind = column.dtype
-    if kind.is_float():
-        whole = column.cast(pl.Int64, strict=False)
-        if whole.null_count() == 0 and (whole.cast(kind) == column).all() and (column.abs() < 2.0**53).all():
-            return whole.to_numpy()
-        return column.cast(pl.String).to_numpy()
-    if kind.is_integer():
-        whole = column.cast(pl.Int64, strict=False)
-        return whole.to_numpy() if whole.null_count() == 0 else column.cast(pl.String).to_numpy()
-    if kind.is_nested() or kind in (pl.Binary, pl.Object):
-        raise DataError(f"{where}: column {column.name!r} holds {kind}, which cannot be an id; give text or integers")
-    text = column.cast(pl.String)
-    for candidate in (text, text.str.strip_chars()):  # "1, 5, 97": the space is the writer's, not the id's
-        whole = candidate.cast(pl.Int64, strict=False)
-        if whole.null_count() == 0 and (whole.cast(pl.String) == candidate).all():
-            return whole.to_numpy()
-    return text.to_numpy()
+def compact(codes: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Codes and ids without the ids that no row has any more."""
+    used = np.bincount(codes, minlength=len(known)) > 0
+    if used.all():
+        return codes, known
+    return (np.cumsum(used) - 1)[codes], known[used]
 
 
 def shorten(text: str, limit: int = 60) -> str:
@@ -170,16 +178,7 @@ def shorten(text: str, limit: int = 60) -> str:
     return text if len(text) <= limit else f"{text[: limit - 12]}... ({len(text)} characters)"
 
 
-def _missing(column: pl.Series) -> np.ndarray:
-    nothing = column.is_null()
-    if column.dtype == pl.String:
-        nothing = nothing | (column.str.strip_chars() == "").fill_null(True)
-    elif column.dtype.is_float():
-        nothing = nothing | column.is_nan().fill_null(True)
-    return nothing.to_numpy().copy()
-
-
-def _joined(frames: list[pl.DataFrame], where: str) -> pl.DataFrame:
+def joined(frames: list[pl.DataFrame], where: str) -> pl.DataFrame:
     if len(frames) == 1:
         return frames[0]
     try:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from recollect.config import Settings
 from recollect.data.log import Ties
 
@@ -36,10 +38,22 @@ class Reading(Settings):
     """Further columns to keep."""
     where: str | None = None
     """Which rows are events, by their columns: `rating >= 4`, `event == 'buy' or price > 0`; unset: all."""
+    kind: str | None = None
+    """The column that says what kind of event each is (view, cart, buy)."""
+    targets: tuple[str, ...] = ()
+    """The kinds that are asked for (`buy`); events of other kinds are context. Unset: all."""
+    weights: dict[str, float] = Field(default_factory=dict)
+    """How much a kind counts as a target of training, 0 for context only. Unset: 1 for `targets`, 0 for others."""
     items: str | None = None
-    """A file that describes the items (titles, genres); its ids are in a column of the same kind."""
+    """A file that describes the items (titles, genres)."""
     users: str | None = None
     """A file that describes the users."""
+    item_key: str | None = None
+    """The column of the item file that holds the ids; unset: guessed by name."""
+    item_title: str | None = None
+    """The column of the item file that is shown as the title; unset: guessed by name."""
+    user_key: str | None = None
+    """The column of the user file that holds the ids; unset: guessed by name."""
     candidates: Candidates = "log"
     """Which items can be recommended: those with events, or those of the item table too."""
     format: str | None = None

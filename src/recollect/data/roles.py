@@ -13,6 +13,7 @@ import polars as pl
 from recollect.config import did_you_mean
 from recollect.data.log import DataError
 from recollect.data.reading import NO_TIME, Reading
+from recollect.data.where import parse
 
 # Compared in lower case with everything but letters and digits removed; the first that is there wins.
 USER_NAMES = (
@@ -41,12 +42,16 @@ class Roles:
     item: tuple[str, ...]
     time: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    kind: str | None = None
+    conditions: tuple[str, ...] = ()
+    """The columns that `where` looks at."""
     notes: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that has to be read, each once."""
-        return tuple(dict.fromkeys((*self.user, *self.item, *self.time, *self.values)))
+        kind = () if self.kind is None else (self.kind,)
+        return tuple(dict.fromkeys((*self.user, *self.item, *self.time, *self.values, *kind, *self.conditions)))
 
     def again(self, reading: Reading) -> Reading:
         """The same columns, asked for by name: what the second file of several must have."""
@@ -71,13 +76,15 @@ def resolve(names: Sequence[str], reading: Reading, where: str, sample: Sample |
             f"{_short(shown(time))}; "
             f"there are {_listed(names)}"
         )
-    for name in reading.values:
+    conditions = () if reading.where is None else parse(reading.where).columns
+    kind = () if reading.kind is None else (reading.kind,)
+    for name in (*reading.values, *kind, *conditions):
         if name not in names:
             raise _absent(name, names, where)
     notes = [f"columns: user = {shown(user)}, item = {shown(item)}, time = {shown(time) or '(none)'}"]
     if not time and reading.time is None:
         notes.append(f"no time column among {_listed(names)}: the order of the rows is used")
-    return Roles(user, item, time, tuple(reading.values), tuple(notes))
+    return Roles(user, item, time, tuple(reading.values), reading.kind, conditions, tuple(notes))
 
 
 def shown(role: Sequence[str]) -> str:

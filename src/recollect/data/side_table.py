@@ -5,31 +5,95 @@ Numbers become float64 with nan for nothing, everything else text with None for 
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import polars as pl
 
-from recollect.data.log import Table, Vocabulary
+from recollect.data import ids
+from recollect.data.log import DataError, Dropped, EventLog, Table, Vocabulary
 
 # A number as a number is written: no leading zeros, so that a zip code or an article number stays text.
 NUMBER = r"^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$"
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Side:
+    """Side data of users or items: any columns, one of them the ids."""
+
+    frame: pl.DataFrame
+    key: str
+    place: str = ""
+    """Where it comes from, for people."""
+    dropped: tuple[Dropped, ...] = ()
+
+
+def describe(
+    side: Side, vocabulary: Vocabulary, what: str, notes: list[str], events: np.ndarray | None = None
+) -> Table | None:
+    """`line_up`, and a note on how much of the vocabulary the table describes. `what`: user or item.
+
+    `events` [n] item codes: with it the note also counts the ids of the vocabulary that have no events.
+    """
+    place = side.place or f"the {what} table"
+    described = ids.same_kind(vocabulary.ids, ids.canonical(side.frame[side.key], place)).drop_nulls().unique()
+    known = pl.Series(vocabulary.ids.tolist(), dtype=described.dtype)
+    found = int(known.is_in(described.implode()).sum())
+    without = len(described) - found
+    text = f"{place}: describes {found:,} of {len(known):,} {what}s (by {side.key})"
+    if found == 0:
+        raise_if_foreign(side, place, what, known, described)
+    if events is not None and (idle := int((np.bincount(events, minlength=vocabulary.size)[1:] == 0).sum())):
+        text += f"; {idle:,} of them have no events and are candidates all the same"
+    if without:
+        text += f"; {without:,} more of its {what}s have no events"
+        text += " (candidates = table makes them candidates)" if what == "item" else ""
+    notes.append(text)
+    notes += [f"{place}: left out {entry.events:,} x {entry.reason} ({entry.detail})" for entry in side.dropped]
+    return line_up(side.frame, side.key, vocabulary)
+
+
+def raise_if_foreign(side: Side, place: str, what: str, known: pl.Series, described: pl.Series) -> None:
+    """A table of which not one id is in the log is the wrong table, or the wrong column."""
+    if len(described) == 0 or len(known) == 0:
+        return
+    raise DataError(
+        f"{place}: none of its ids (column {side.key!r}, such as {described[0]!r}) is a {what} of the log (such as "
+        f"{known[0]!r}); name the column of the ids with data.{what}_key"
+    )
+
+
+def with_candidates(log: EventLog, side: Side) -> EventLog:
+    """The log with every item of the table in its vocabulary, those without events too."""
+    keys = ids.canonical(side.frame[side.key], side.place or "the item table").drop_nulls().unique()
+    whole = log.item_ids.ids.dtype != object and keys.dtype == pl.Int64
+    kind = pl.Int64 if whole else pl.String
+    mine = pl.Series(log.item_ids.ids.tolist(), dtype=pl.Int64 if log.item_ids.ids.dtype != object else pl.String)
+    mine = mine.cast(kind)
+    every = pl.concat([mine, keys.cast(kind)]).unique().sort()
+    codes = mine.replace_strict(every, pl.int_range(len(every), eager=True), return_dtype=pl.Int64).to_numpy()
+    if whole:
+        known = every.to_numpy()
+    else:
+        known = np.empty(len(every), dtype=object)
+        known[:] = every.to_list()
+    return dataclasses.replace(
+        log, items=(codes[log.items - 1] + 1).astype(np.int32), item_ids=Vocabulary(known, first=1)
+    )
+
+
 def line_up(frame: pl.DataFrame, key: str, vocabulary: Vocabulary) -> Table | None:
     """Rows of `frame` in the order of the vocabulary's ids; None if no id is described. The first of doubles counts."""
-    if vocabulary.ids.dtype == object:
-        keys = frame[key].cast(pl.String)
-        ids = pl.Series("key", vocabulary.ids.tolist(), dtype=pl.String)
-    else:
-        keys = frame[key].cast(pl.Int64, strict=False)
-        ids = pl.Series("key", vocabulary.ids, dtype=pl.Int64)
+    keys = ids.same_kind(vocabulary.ids, ids.canonical(frame[key], "the side table"))
+    known = pl.Series("key", vocabulary.ids.tolist(), dtype=keys.dtype)
     rest = frame.drop(key)
     if rest.width == 0:
         return None
     renamed = rest.rename({name: f"c{k}" for k, name in enumerate(rest.columns)})
     side = renamed.with_columns(keys.alias("key")).filter(pl.col("key").is_not_null())
     side = side.unique("key", keep="first", maintain_order=True)
-    lined = pl.DataFrame({"key": ids}).join(side, on="key", how="left", maintain_order="left")
-    if not ids.is_in(side["key"].implode()).any():
+    lined = pl.DataFrame({"key": known}).join(side, on="key", how="left", maintain_order="left")
+    if not known.is_in(side["key"].implode()).any():
         return None
     return Table({name: as_values(lined[f"c{k}"]) for k, name in enumerate(rest.columns)})
 

@@ -11,9 +11,10 @@ import narwhals as nw
 import polars as pl
 
 from recollect.data.log import DataError
-from recollect.data.raw_table import Piece, RawTable, Side
+from recollect.data.raw_table import Piece, RawTable
 from recollect.data.reading import Reading
 from recollect.data.roles import ITEM_NAMES, USER_NAMES, guess, resolve
+from recollect.data.side_table import Side
 
 SAMPLE = 1000
 """Rows that are looked at where names do not decide."""

@@ -11,9 +11,10 @@ import polars as pl
 
 from recollect.data.formats import delimited
 from recollect.data.formats.delimited import Dialect
-from recollect.data.raw_table import RawTable, Side
+from recollect.data.raw_table import RawTable
 from recollect.data.reading import Reading
 from recollect.data.roles import resolve
+from recollect.data.side_table import Side
 
 RATINGS = ("user_id", "item_id", "rating", "timestamp")
 _GENRES = (

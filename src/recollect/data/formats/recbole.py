@@ -12,9 +12,10 @@ import polars as pl
 from recollect.data.formats import delimited
 from recollect.data.formats.delimited import Dialect
 from recollect.data.log import DataError
-from recollect.data.raw_table import RawTable, Side
+from recollect.data.raw_table import RawTable
 from recollect.data.reading import Reading
 from recollect.data.roles import ITEM_NAMES, USER_NAMES, guess, resolve
+from recollect.data.side_table import Side
 
 TYPES = ("token", "token_seq", "float", "float_seq")
 # What the published files call the things that every source here calls the same.

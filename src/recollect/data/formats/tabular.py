@@ -14,9 +14,10 @@ import polars as pl
 from recollect.data.formats import delimited
 from recollect.data.formats.delimited import Dialect
 from recollect.data.log import DataError, Dropped
-from recollect.data.raw_table import Piece, RawTable, Side, shorten
+from recollect.data.raw_table import Piece, RawTable, shorten
 from recollect.data.reading import OnBad, Reading
 from recollect.data.roles import ITEM_NAMES, USER_NAMES, Roles, guess, resolve
+from recollect.data.side_table import Side
 
 TEXT = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data")
 JSON_LINES = (".jsonl", ".ndjson", ".json")

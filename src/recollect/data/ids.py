@@ -1,0 +1,205 @@
+"""Ids as people have them, to one id for each thing and a code for each row.
+
+What a spreadsheet, a database or a data frame did to an id is undone: blanks around it, another Unicode form, `17850.0`
+for `17850`, a word for nothing. Everything is decided on the distinct ids, so that it costs little on many rows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import polars as pl
+
+from recollect.data.log import DataError
+from recollect.data.roles import shown
+
+MISSING_WORDS = ("", "nan", "nat", "null", "none", "na", "n/a", "#n/a", "<na>", "\\n", "-")
+"""What people and programs write where there is nothing; compared in lower case."""
+
+EXACT = 2.0**53
+"""From here on a float64 no longer holds every integer."""
+
+SIGNS = (",", "|", "/", ";", ":", "\x1f")
+"""What may stand between the parts of a key of several columns: the first that no part holds."""
+
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
+_POINT_ZERO = r"^-?(?:0|[1-9]\d*)\.0+$"
+_OTHER_FRACTION = r"^-?\d*\.\d*[1-9]\d*$"
+_SCIENTIFIC = r"^-?\d(?:\.\d+)?[eE]\+\d+$"
+_LIKENESS_SHOWN = 3
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Coded:
+    """A column of ids: `codes` [n] into `ids` (sorted; int64, or object of str), -1 where there is none."""
+
+    codes: np.ndarray
+    ids: np.ndarray
+    notes: tuple[str, ...] = ()
+    words: tuple[tuple[str, int], ...] = ()
+    """The words that were taken for nothing, and in how many rows."""
+
+    @property
+    def missing(self) -> np.ndarray:
+        return self.codes < 0
+
+
+def code(frame: pl.DataFrame, role: Sequence[str], where: str = "table", *, keep_words: bool = False) -> Coded:
+    """Code the ids of one side: a column, or several that make the key together.
+
+    Ids are integers if all of them are written as such, else text. `keep_words`: NA, None and the like are ids.
+    Raises DataError where a column cannot hold ids, or holds ids that a program has rounded.
+    """
+    notes: list[str] = []
+    words: list[tuple[str, int]] = []
+    columns = []
+    for name in role:
+        column, found = _canonical(frame[name], where, keep_words, notes)
+        words += found
+        columns.append(column)
+    column = columns[0] if len(columns) == 1 else _joined(columns, role, notes)
+    if column.dtype == pl.Int64:
+        codes, ids = _code_integers(column)
+    else:
+        codes, ids = _code_text(column)
+        notes += _likeness(ids, shown(role))
+    return Coded(codes, ids, tuple(notes), tuple(words))
+
+
+def canonical(column: pl.Series, where: str) -> pl.Series:
+    """The ids of a side table as `code` would have them, null where there is none."""
+    return _canonical(column, where, False, [])[0]
+
+
+def _canonical(
+    column: pl.Series, where: str, keep_words: bool, notes: list[str]
+) -> tuple[pl.Series, list[tuple[str, int]]]:
+    """-> Int64 or String, null where there is no id; and the words that were taken for nothing, with their rows."""
+    kind = column.dtype
+    if kind.is_nested() or kind in (pl.Binary, pl.Object):
+        raise DataError(f"{where}: column {column.name!r} holds {kind}, which cannot be an id; give text or integers")
+    if kind.is_float():
+        return _from_floats(column, where), []
+    if kind.is_integer():
+        whole = column.cast(pl.Int64, strict=False)
+        return (whole if whole.null_count() == column.null_count() else column.cast(pl.String)), []
+    text = column.cast(pl.String)
+    distinct = text.unique().drop_nulls()
+    whole = distinct.cast(pl.Int64, strict=False)
+    if whole.null_count() == 0 and (whole.cast(pl.String) == distinct).all():
+        return text.cast(pl.Int64), []
+    cleaned, words = _clean(distinct, column.name, where, keep_words, notes)
+    counted: list[tuple[str, int]] = []
+    if len(words):
+        rows = text.filter(text.is_in(words.implode())).str.strip_chars().value_counts(sort=True)
+        counted = [(str(word), int(count)) for word, count in rows.iter_rows() if word]
+    return text.replace_strict(distinct, cleaned, default=None, return_dtype=cleaned.dtype), counted
+
+
+def _clean(
+    distinct: pl.Series, name: str, where: str, keep_words: bool, notes: list[str]
+) -> tuple[pl.Series, pl.Series]:
+    """Distinct texts -> the id that each means, null for nothing, Int64 if all can be; and the words for nothing."""
+    plain = distinct.str.strip_chars()
+    if (plain.str.len_bytes() != plain.str.len_chars()).any():
+        for sign in _INVISIBLE:
+            plain = plain.str.replace_all(sign, "", literal=True)
+        plain = plain.str.normalize("NFC").str.strip_chars()
+    gone = plain == ""
+    if not keep_words:
+        gone |= plain.str.to_lowercase().is_in(MISSING_WORDS)
+    kept = plain.filter(~gone)
+    rounded = kept.filter(kept.str.contains(_SCIENTIFIC))
+    if len(rounded):
+        raise DataError(
+            f"{where}: column {name!r} holds {rounded[0]!r}, an id that a program rounded to a float; write "
+            "the ids again as text or as integers (in a data frame: dtype=str when it is read)"
+        )
+    point_zero = plain.str.contains(_POINT_ZERO)
+    if point_zero.any() and not kept.str.contains(_OTHER_FRACTION).any():
+        first = plain.filter(point_zero)[0]
+        plain = pl.select(
+            pl.when(pl.lit(point_zero)).then(pl.lit(plain.str.replace(r"\.0+$", ""))).otherwise(pl.lit(plain))
+        ).to_series()
+        notes.append(
+            f"{name}: ids such as {first} are read as {plain.filter(point_zero)[0]}, integers that became floats"
+        )
+    blank = int(((distinct.str.strip_chars() != distinct) & ~gone).sum())
+    if blank:
+        notes.append(f"{name}: blanks around {blank:,} id{'s' if blank > 1 else ''} are left out")
+    plain = pl.select(pl.when(pl.lit(gone)).then(None).otherwise(pl.lit(plain))).to_series()
+    words = distinct.filter(gone)
+    whole = plain.cast(pl.Int64, strict=False)
+    if whole.null_count() == plain.null_count() and (whole.cast(pl.String) == plain).fill_null(True).all():
+        return whole, words
+    return plain, words
+
+
+def _from_floats(column: pl.Series, where: str) -> pl.Series:
+    column = column.cast(pl.Float64).fill_nan(None)
+    given = column.drop_nulls()
+    if not ((given == given.floor()) & given.is_finite()).all():
+        return column.cast(pl.String)
+    if len(given) and (given.abs() >= EXACT).any():
+        raise DataError(
+            f"{where}: column {column.name!r} is float64, which rounds integers as long as {given.abs().max():.0f}: "
+            "different ids may have become one; read the ids as text or as integers"
+        )
+    return column.cast(pl.Int64)
+
+
+def _joined(columns: Sequence[pl.Series], role: Sequence[str], notes: list[str]) -> pl.Series:
+    texts = [column.cast(pl.String) for column in columns]
+    sign = next((one for one in SIGNS if not any(t.str.contains(one, literal=True).any() for t in texts)), None)
+    if sign is None:
+        raise DataError(f"the parts of the key {shown(role)} hold every sign that could stand between them")
+    key = pl.select(pl.concat_str([pl.lit(text) for text in texts], separator=sign)).to_series()
+    example = key.drop_nulls()
+    if len(example):
+        notes.append(f"ids are made of {shown(role)}, as in {example.to_list()[0]!s}")
+    return key
+
+
+def _code_integers(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+    ids = column.unique().drop_nulls().sort().to_numpy()
+    gone = column.is_null().to_numpy() if column.null_count() else None
+    values = column.fill_null(0).to_numpy()
+    if len(ids) and int(ids[-1]) - int(ids[0]) < 4 * len(values) + 1024:  # a table is faster than a search
+        table = np.zeros(int(ids[-1]) - int(ids[0]) + 1, dtype=np.int32)
+        table[ids - ids[0]] = np.arange(len(ids), dtype=np.int32)
+        codes = table[np.clip(values, ids[0], ids[-1]) - ids[0]]
+    else:
+        codes = np.searchsorted(ids, values).astype(np.int32)
+    if gone is not None:
+        codes[gone] = -1
+    return codes, ids
+
+
+def _code_text(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+    known = column.unique().drop_nulls().sort()
+    codes = column.replace_strict(known, pl.int_range(len(known), dtype=pl.Int32, eager=True), default=-1)
+    ids = np.empty(len(known), dtype=object)
+    ids[:] = known.to_list()
+    return codes.cast(pl.Int32).to_numpy(), ids
+
+
+def _likeness(ids: np.ndarray, name: str) -> Iterable[str]:
+    """A note on ids that differ only in case, in leading zeros or in the form of their letters."""
+    text = pl.Series(ids.tolist(), dtype=pl.String)
+    alike = text.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars_start("0")
+    if alike.n_unique() == len(alike):
+        return
+    grouped = pl.DataFrame({"id": text, "alike": alike}).group_by("alike", maintain_order=True).agg("id")
+    groups: list[list[str]] = grouped.filter(pl.col("id").list.len() > 1)["id"].to_list()
+    some = ", ".join(" and ".join(repr(one) for one in group[:2]) for group in groups[:_LIKENESS_SHOWN])
+    more = f" and {len(groups) - _LIKENESS_SHOWN:,} more" if len(groups) > _LIKENESS_SHOWN else ""
+    yield f"{name}: different ids that look alike: {some}{more}; if they are one, make them so before reading"
+
+
+def same_kind(ids: np.ndarray, other: pl.Series) -> pl.Series:
+    """Canonical ids of a side table as the kind (integers or text) of a vocabulary's ids."""
+    if ids.dtype == object:
+        return other.cast(pl.String)
+    return other.cast(pl.Int64, strict=False) if other.dtype == pl.String else other

@@ -1,0 +1,208 @@
+"""`rating >= 4 and event == 'buy'`: which rows of a source are events, said in a small language of its own.
+
+A condition compares one column with one value: `==` (or `=`), `!=`, `<`, `<=`, `>`, `>=`, or `in ('a', 'b')`;
+conditions are joined by `and`, `or`, `not` and parentheses. A value is a number, a text in quotes, or a bare word; a
+column with blanks in its name stands in backticks. Numbers compare as numbers, and so do dates (`2024-05-31`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import polars as pl
+
+from recollect.config import ConfigError
+from recollect.data.log import DataError
+from recollect.data.moments import read_moments
+
+Op = str
+Mask = np.ndarray
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<column>`[^`]+`)
+      | (?P<text>'[^']*'|"[^"]*")
+      | (?P<op>==|!=|<>|<=|>=|=|<|>)
+      | (?P<sign>[(),])
+      | (?P<word>[^\s'"`()<>=!,]+)
+    )""",
+    re.VERBOSE,
+)
+_OPS = ("==", "!=", "<=", ">=", "<", ">")
+_SAME = {"=": "==", "<>": "!="}
+_SHOWN = 8
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Condition:
+    """One comparison. `values` has one entry, or those of an `in`; `quoted` says that they are meant as text."""
+
+    column: str
+    op: Op
+    values: tuple[str, ...]
+    quoted: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Where:
+    """A parsed expression: the columns it looks at, and what says of each row of a table whether it counts."""
+
+    text: str
+    columns: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+    _holds: Callable[[Callable[[Condition], Mask]], Mask]
+
+    def holds(self, frame: pl.DataFrame, where: str) -> Mask:
+        """[rows] bool. DataError, naming `where`, if a column cannot be compared as asked."""
+        return self._holds(lambda condition: _compare(frame[condition.column], condition, where))
+
+    def values_of(self, frame: pl.DataFrame) -> str:
+        """What the columns hold, most frequent first: for the error where no row is left."""
+        parts = []
+        for name in self.columns:
+            counts = frame[name].cast(pl.String).fill_null("(nothing)").value_counts(sort=True).head(_SHOWN)
+            some = ", ".join(f"{value} ({count:,})" for value, count in counts.iter_rows())
+            parts.append(f"{name} holds {some}{', ...' if len(counts) == _SHOWN else ''}")
+        return "; ".join(parts)
+
+
+def parse(text: str) -> Where:
+    """Parse an expression. Raises ConfigError with the place that is not understood."""
+    reader = _Reader(text, list(_tokens(text)))
+    holds = reader.either()
+    if reader.rest:
+        raise reader.error(f"{reader.rest[0][1]!r} is not expected")
+    columns = tuple(dict.fromkeys(condition.column for condition in reader.conditions))
+    return Where(text, columns, tuple(reader.conditions), holds)
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    place = 0
+    while text[place:].strip():
+        found = _TOKEN.match(text, place)
+        if found is None:
+            raise ConfigError(f"where: {text!r}: {text[place:].strip()[:20]!r} is not understood; quotes open?")
+        assert found.lastgroup is not None
+        yield found.lastgroup, found[found.lastgroup]
+        place = found.end()
+
+
+_Holds = Callable[[Callable[[Condition], Mask]], Mask]
+
+
+class _Reader:
+    """Recursive descent: either = both (or both)*, both = one (and one)*, one = not one | (either) | condition."""
+
+    def __init__(self, text: str, rest: list[tuple[str, str]]) -> None:
+        self.text, self.rest, self.conditions = text, rest, list[Condition]()
+
+    def error(self, what: str) -> ConfigError:
+        return ConfigError(f"where: {self.text!r}: {what}; write COLUMN >= VALUE, joined by and, or, not")
+
+    def take(self, *words: str) -> str | None:
+        """The next token if it is one of these words or signs."""
+        if self.rest and self.rest[0][0] != "text" and self.rest[0][1].lower() in words:
+            return self.rest.pop(0)[1].lower()
+        return None
+
+    def either(self) -> _Holds:
+        first = self.both()
+        while self.take("or", "||", "|"):
+            first = _or(first, self.both())
+        return first
+
+    def both(self) -> _Holds:
+        first = self.one()
+        while self.take("and", "&&", "&"):
+            first = _and(first, self.one())
+        return first
+
+    def one(self) -> _Holds:
+        if self.take("not"):
+            inner = self.one()
+            return lambda ask: ~inner(ask)
+        if self.take("("):
+            inner = self.either()
+            if not self.take(")"):
+                raise self.error("a parenthesis is not closed")
+            return inner
+        condition = self.condition()
+        self.conditions.append(condition)
+        return lambda ask: ask(condition)
+
+    def condition(self) -> Condition:
+        if not self.rest or self.rest[0][0] not in ("word", "column"):
+            raise self.error(f"a column is expected, not {self.rest[0][1] if self.rest else 'the end'!r}")
+        column = self.rest.pop(0)[1].strip("`")
+        negated = self.take("not")
+        if self.take("in"):
+            if not self.take("("):
+                raise self.error("a list is expected after in, as in event in ('buy', 'cart')")
+            values = [self.value()]
+            while self.take(","):
+                values.append(self.value())
+            if not self.take(")"):
+                raise self.error("the list after in is not closed")
+            quoted = any(text for _, text in values)
+            return Condition(column, "not in" if negated else "in", tuple(value for value, _ in values), quoted)
+        if negated or not self.rest or self.rest[0][0] != "op":
+            raise self.error(f"a comparison is expected after {column!r}")
+        op = self.rest.pop(0)[1]
+        value, quoted = self.value()
+        return Condition(column, _SAME.get(op, op), (value,), quoted)
+
+    def value(self) -> tuple[str, bool]:
+        if not self.rest or self.rest[0][0] not in ("word", "text"):
+            raise self.error("a value is expected")
+        kind, value = self.rest.pop(0)
+        return (value[1:-1], True) if kind == "text" else (value, False)
+
+
+def _or(first: _Holds, second: _Holds) -> _Holds:
+    return lambda ask: first(ask) | second(ask)
+
+
+def _and(first: _Holds, second: _Holds) -> _Holds:
+    return lambda ask: first(ask) & second(ask)
+
+
+def _compare(column: pl.Series, condition: Condition, where: str) -> Mask:
+    numbers = None if condition.quoted else _numbers(condition.values)
+    if numbers is not None:
+        return _decide(column.cast(pl.Float64, strict=False).fill_nan(None), condition.op, numbers)
+    if condition.op in ("<", "<=", ">", ">="):
+        limit = read_moments(pl.DataFrame({"value": list(condition.values)}))
+        if limit.bad.any() or limit.missing.any():
+            raise DataError(
+                f"{where}: --where compares {condition.column} by size with {condition.values[0]!r}, which is "
+                "neither a number nor a date"
+            )
+        moments = read_moments(column.to_frame())
+        seconds = pl.Series(moments.seconds(moments.exact)).set(pl.Series(moments.bad | moments.missing), None)
+        return _decide(seconds, condition.op, [int(limit.seconds(limit.exact)[0])])
+    return _decide(column.cast(pl.String).str.strip_chars(), condition.op, list(condition.values))
+
+
+def _decide(column: pl.Series, op: Op, values: list[str] | list[float] | list[int]) -> Mask:
+    """An empty cell, or one of another kind, holds for no comparison but `!=` and `not in`."""
+    if op in ("in", "==", "not in", "!="):
+        inside = column.is_in(pl.Series(values, dtype=column.dtype).implode()).fill_null(False).to_numpy()
+        return inside if op in ("in", "==") else ~inside
+    (limit,) = values
+    compared = {
+        "<": column < limit,
+        "<=": column <= limit,
+        ">": column > limit,
+        ">=": column >= limit,
+    }[op]
+    return compared.fill_null(False).to_numpy()
+
+
+def _numbers(values: tuple[str, ...]) -> list[float] | None:
+    try:
+        return [float(value) for value in values]
+    except ValueError:
+        return None
