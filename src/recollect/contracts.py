@@ -201,7 +201,10 @@ class Catalog:
 
 @runtime_checkable
 class Histories(Protocol):
-    """Ragged event histories: events of row u are `items[offsets[u]:offsets[u + 1]]`, in time order."""
+    """Ragged event histories: events of row u are `items[offsets[u]:offsets[u + 1]]`, in time order.
+
+    `weights` [events] float32: how much each counts as a target, 0 for context only; None: all alike.
+    """
 
     @property
     def items(self) -> np.ndarray: ...
@@ -209,6 +212,8 @@ class Histories(Protocol):
     def times(self) -> np.ndarray: ...
     @property
     def offsets(self) -> np.ndarray: ...
+    @property
+    def weights(self) -> np.ndarray | None: ...
 
 
 class Recommender(ABC):
@@ -219,6 +224,8 @@ class Recommender(ABC):
     """True if `score` looks at `at`, the time of asking; in training, the next event's time (`ASKED`)."""
     probabilistic: ClassVar[bool] = True
     """True if softmax of the scores is a likelihood of the next item."""
+    weighs: ClassVar[bool] = False
+    """True if fitting counts every event by its weight as a target: views can be context, and purchases asked."""
     seeded: ClassVar[bool] = True
     """False if fitting draws no random numbers, so that one run says all that more seeds would."""
 
@@ -255,6 +262,8 @@ class Counting(Recommender):
 
 class Network(nn.Module, Recommender):
     """What carried and window models share: a tied item table that turns a hidden vector into scores."""
+
+    weighs = True
 
     @abstractmethod
     def item_vectors(self) -> Tensor:

@@ -41,7 +41,7 @@ def numbered(lengths: list[int]) -> Ragged:
 def targets_of(histories: Ragged, steps: list[Step]) -> Counter[int]:
     found: Counter[int] = Counter()
     for step in steps:
-        events, targets = build(histories, step)
+        events, targets, _ = build(histories, step)
         assert not (targets & ~events.mask).any(), "a padded cell is a target"
         found.update(events.items[targets].tolist())
     return found
@@ -78,7 +78,7 @@ def test_a_prefix_ends_in_its_only_target_and_begins_a_window_before(
     settings = settings.model_copy(update={"prefixes": prefixes})
     found: Counter[int] = Counter()
     for step in plan_prefixes(np.array(lengths), window, settings, seed, 0):
-        events, targets = build(histories, step)
+        events, targets, _ = build(histories, step)
         assert (targets.sum(1) == 1).all() and events.items.shape[1] <= window + 1
         for row, codes, own in zip(step.rows, events.items, targets, strict=True):
             target, start = int(codes[own]), int(histories.offsets[row])
@@ -155,7 +155,7 @@ def test_history_keeps_the_last_events_and_their_first_is_context(
 def test_the_first_cell_is_a_target_only_where_something_stands_before_it() -> None:
     histories = numbered([3, 9])
     (step,) = plan_carried(np.array([3, 9]), BatchSettings(history=5), 0, 0)
-    events, targets = build(histories, step)
+    events, targets, _ = build(histories, step)
     rows = {int(row): place for place, row in enumerate(step.rows)}
     assert events.lengths[[rows[0], rows[1]]].tolist() == [3, 5]
     events, targets = events.span(0, 5), targets[:, :5]
@@ -168,7 +168,7 @@ def test_later_segments_begin_with_a_target_and_ended_rows_are_empty() -> None:
     histories = numbered([6, 7, 3])
     steps = plan_carried(np.array([6, 7, 3]), BatchSettings(segment=4), 0, 0)
     (second,) = (step for step in steps if not step.opens)
-    events, targets = build(histories, second)
+    events, targets, _ = build(histories, second)
     assert sorted(events.lengths.tolist()) == [0, 2, 3]
     assert targets.sum(1).tolist() == events.lengths.tolist()
 

@@ -45,8 +45,24 @@ OPTIONS: Mapping[str, Any] = {
     "where": Annotated[
         str | None, _option("--where", help='Which rows are events: `"rating >= 4"`, `"event == \'buy\'"`.')
     ],
+    "kind": Annotated[
+        str | None, _option("--kind", help="The column that says what kind of event each is: view, cart, buy.")
+    ],
+    "targets": Annotated[
+        str | None,
+        _option("--targets", help="The kinds that are asked for, as `buy,cart`; others are context.", default="all"),
+    ],
     "items": Annotated[str | None, _option("--items", help="A file that describes the items: titles, genres.")],
     "users": Annotated[str | None, _option("--users", help="A file that describes the users.")],
+    "item_key": Annotated[
+        str | None, _option("--item-key", help="The column of the ids in the item file.", default="guessed")
+    ],
+    "item_title": Annotated[
+        str | None, _option("--item-title", help="The column of the titles in the item file.", default="guessed")
+    ],
+    "user_key": Annotated[
+        str | None, _option("--user-key", help="The column of the ids in the user file.", default="guessed")
+    ],
     "candidates": Annotated[
         Candidates | None,
         _option("--candidates", help="Items with events, or all those of the item table.", default="log"),
@@ -92,7 +108,10 @@ def with_reading(command: Callable[..., None]) -> Callable[..., None]:
 
     def wrapped(**given: Any) -> None:
         said = {name: given.pop(name) for name in OPTIONS}
-        command(**given, reading={name: _plain(value) for name, value in said.items() if value is not None})
+        reading = {name: _plain(value) for name, value in said.items() if value is not None}
+        if "targets" in reading:
+            reading["targets"] = [part.strip() for part in reading["targets"].split(",") if part.strip()]
+        command(**given, reading=reading)
 
     wrapped.__name__, wrapped.__doc__, wrapped.__module__ = command.__name__, command.__doc__, command.__module__
     wrapped.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]

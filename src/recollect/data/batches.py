@@ -172,8 +172,9 @@ def _groups(widths: np.ndarray, spans: np.ndarray, tokens: int, rng: np.random.G
     return [groups[i] for i in rng.permutation(len(groups))]
 
 
-def build(histories: Histories, step: Step) -> tuple[Events, torch.Tensor]:
-    """The events of a step, and which cells are targets: [B T] bool (a window's first cell may be context only)."""
+def build(histories: Histories, step: Step) -> tuple[Events, torch.Tensor, torch.Tensor | None]:
+    """The events of a step, which cells are targets [B T] bool (a window's first cell may be context only), and what
+    each cell weighs as a target [B T] float32, or None where all weigh alike; a cell of weight 0 is no target."""
     start = histories.offsets[step.rows]
     events = padded(histories.items, histories.times, start + step.first, start + step.last)
     events = events.widen(step.width)
@@ -182,4 +183,8 @@ def build(histories: Histories, step: Step) -> tuple[Events, torch.Tensor]:
     else:
         targets = events.mask
         targets[:, 0] &= torch.from_numpy(step.begins)
-    return events, targets
+    if histories.weights is None:
+        return events, targets, None
+    places = np.minimum((start + step.first)[:, None] + np.arange(step.width), len(histories.weights) - 1)
+    weights = torch.from_numpy(histories.weights[places])
+    return events, targets & (weights > 0), weights

@@ -140,7 +140,10 @@ def _note(keep: np.ndarray, stay: np.ndarray, reason: str, detail: str, dropped:
 
 def _recoded(log: EventLog, keep: np.ndarray, dropped: tuple[Dropped, ...]) -> EventLog:
     left_users, users = np.unique(log.users[keep], return_inverse=True)
-    left_items, items = np.unique(log.items[keep], return_inverse=True)
+    # Items that never had an event are in the vocabulary because they were asked for (candidates = table): they stay.
+    idle = np.flatnonzero(np.bincount(log.items, minlength=log.item_ids.size)[1:] == 0) + 1
+    left_items = np.union1d(np.unique(log.items[keep]), idle)
+    items = np.searchsorted(left_items, log.items[keep])
     times = log.times[keep]
     if not log.clock:  # positions have to close up
         starts = np.searchsorted(users, np.arange(len(left_users)))
@@ -153,6 +156,8 @@ def _recoded(log: EventLog, keep: np.ndarray, dropped: tuple[Dropped, ...]) -> E
         user_ids=Vocabulary(log.user_ids.ids[left_users]),
         item_ids=Vocabulary(log.item_ids.ids[left_items - 1], first=1),
         values={name: column[keep] for name, column in log.values.items()},
+        weights=None if log.weights is None else log.weights[keep],
+        targets=None if log.targets is None else log.targets[keep],
         user_table=_rows(log.user_table, left_users),
         item_table=_rows(log.item_table, left_items - 1),
         dropped=(*log.dropped, *dropped),

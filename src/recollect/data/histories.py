@@ -22,6 +22,8 @@ class Ragged:
     items: np.ndarray
     times: np.ndarray
     offsets: np.ndarray
+    weights: np.ndarray | None = None
+    """[events] float32: how much each counts as a target of training, 0 for context only; None: all alike."""
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -76,4 +78,5 @@ def ragged(log: EventLog, starts: np.ndarray, ends: np.ndarray) -> Ragged:
     lengths = ends - starts
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     index = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
-    return Ragged(log.items[index].astype(np.int64), log.times[index], offsets)
+    weights = None if log.weights is None else log.weights[index]
+    return Ragged(log.items[index].astype(np.int64), log.times[index], offsets, weights)

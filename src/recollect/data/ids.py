@@ -142,9 +142,10 @@ def _from_floats(column: pl.Series, where: str) -> pl.Series:
     given = column.drop_nulls()
     if not ((given == given.floor()) & given.is_finite()).all():
         return column.cast(pl.String)
-    if len(given) and (given.abs() >= EXACT).any():
+    largest = float(given.abs().max() or 0)  # type: ignore[arg-type]
+    if largest >= EXACT:
         raise DataError(
-            f"{where}: column {column.name!r} is float64, which rounds integers as long as {given.abs().max():.0f}: "
+            f"{where}: column {column.name!r} is float64, which rounds integers as long as {largest:.0f}: "
             "different ids may have become one; read the ids as text or as integers"
         )
     return column.cast(pl.Int64)
@@ -156,9 +157,9 @@ def _joined(columns: Sequence[pl.Series], role: Sequence[str], notes: list[str])
     if sign is None:
         raise DataError(f"the parts of the key {shown(role)} hold every sign that could stand between them")
     key = pl.select(pl.concat_str([pl.lit(text) for text in texts], separator=sign)).to_series()
-    example = key.drop_nulls()
-    if len(example):
-        notes.append(f"ids are made of {shown(role)}, as in {example.to_list()[0]!s}")
+    example: list[str] = key.drop_nulls().head(1).to_list()
+    if example:
+        notes.append(f"ids are made of {shown(role)}, as in {example[0]}")
     return key
 
 

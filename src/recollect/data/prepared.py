@@ -84,6 +84,8 @@ def load(folder: str | Path, *, verify: bool = False) -> EventLog:
         name=index["name"],
         dropped=tuple(Dropped(*entry) for entry in index["dropped"]),
         notes=tuple(index["notes"]),
+        weights=columns.numbers("weights") if "weights" in index["files"] else None,
+        targets=columns.numbers("targets") if "targets" in index["files"] else None,
     )
     if not len(log.users) == len(log.items) == len(log.times) == index["events"]:
         raise _damaged(folder, "its columns differ in length")
@@ -105,6 +107,9 @@ def _write(log: EventLog, folder: Path) -> None:
 
     for name, column in (("users", log.users), ("items", log.items), ("times", log.times)):
         put(name, column)
+    for name, marks in (("weights", log.weights), ("targets", log.targets)):
+        if marks is not None:
+            put(name, marks)
     _put_any(put, "user_ids", log.user_ids.ids)
     _put_any(put, "item_ids", log.item_ids.ids)
     for k, column in enumerate(log.values.values()):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +34,14 @@ def read(
     time_format: str | None = None,
     values: Sequence[str] = (),
     where: str | None = None,
+    kind: str | None = None,
+    targets: Sequence[str] = (),
+    weights: Mapping[str, float] | None = None,
     items: Any = None,
     users: Any = None,
+    item_key: str | None = None,
+    item_title: str | None = None,
+    user_key: str | None = None,
     candidates: Candidates = "log",
     format: str | None = None,
     encoding: str | None = None,
@@ -63,6 +69,12 @@ def read(
         "time_format": time_format,
         "values": tuple(values),
         "where": where,
+        "kind": kind,
+        "targets": tuple(targets),
+        "weights": dict(weights or {}),
+        "item_key": item_key,
+        "item_title": item_title,
+        "user_key": user_key,
         **{side: os.fspath(given) for side, given in sides.items() if isinstance(given, str | os.PathLike)},
         "candidates": candidates,
         "format": format,

@@ -18,22 +18,32 @@ Target = Literal["first", "last", "all"]
 
 
 def loo(log: EventLog) -> Split:
-    """Leave-last-two-out. Users with fewer than three events train and are not asked."""
+    """Leave-last-two-out: a user's last target is test, the one before validation, and training ends before that.
+
+    Users with fewer than three events, or fewer than two targets behind their first event, train and are not asked.
+    """
     starts, ends = log.offsets[:-1], log.offsets[1:]
-    asked = np.flatnonzero(ends - starts >= 3)
+    places = np.arange(len(log)) if log.targets is None else np.flatnonzero(log.targets)
+    places = places[places > starts[log.users[places]]]  # a first event has no history to answer from
+    later = np.searchsorted(places, ends)
+    asked = np.flatnonzero(later - np.searchsorted(places, starts) >= 2)
     if len(asked) == 0:
+        kinds = "" if log.targets is None else " with two that are asked for behind the first"
         raise DataError(
-            f"{log.name}: no user has three events, so leave-one-out can ask nobody; use more data or another split"
+            f"{log.name}: no user has three events{kinds}, so leave-one-out can ask nobody; use more data or another "
+            "split"
         )
+    validation, test = places[later[asked] - 2], places[later[asked] - 1]
     train_ends = ends.copy()
-    train_ends[asked] -= 2
+    train_ends[asked] = validation
+    few = "fewer than 3 events" if log.targets is None else "fewer than 2 targets behind their first event"
     return Split(
         log,
         "loo",
         train_ends,
-        Questions(asked, ends[asked] - 2),
-        Questions(asked, ends[asked] - 1),
-        {"users not asked (fewer than 3 events)": int(len(starts) - len(asked))},
+        Questions(asked, validation),
+        Questions(asked, test),
+        {f"users not asked ({few})": int(len(starts) - len(asked))},
     )
 
 
@@ -69,7 +79,7 @@ def temporal(log: EventLog, *, validation: float = 0.8, test: float = 0.9, targe
 
 
 def _ask(log: EventLog, period: np.ndarray, target: Target) -> Questions:
-    positions = np.flatnonzero(period)
+    positions = np.flatnonzero(period if log.targets is None else period & log.targets)
     users = log.users[positions].astype(np.int64)
     if target == "first":
         keep = np.concatenate([[True], users[1:] != users[:-1]]) if len(users) else np.zeros(0, bool)

@@ -30,15 +30,22 @@ class LossSettings(Settings):
     """t of gBCE."""
 
 
-def loss_of(settings: LossSettings, hidden: Tensor, table: Tensor, targets: Tensor, bias: Tensor | None) -> Tensor:
-    """hidden [N D], table [V D], targets [N] -> the mean loss of the chosen kind."""
+def loss_of(
+    settings: LossSettings,
+    hidden: Tensor,
+    table: Tensor,
+    targets: Tensor,
+    bias: Tensor | None,
+    weights: Tensor | None = None,
+) -> Tensor:
+    """hidden [N D], table [V D], targets [N] -> the mean loss of the chosen kind, by `weights` [N] where there are."""
     if settings.kind == "full":
-        return full_cross_entropy(hidden, table, targets, bias)
+        return full_cross_entropy(hidden, table, targets, bias, weights)
     shape = (settings.negatives,) if settings.shared_negatives else (len(targets), settings.negatives)
     negatives = draw_negatives(shape, len(table), hidden.device)
     if settings.kind == "sampled":
-        return sampled_softmax(hidden, table, targets, negatives, bias)
+        return sampled_softmax(hidden, table, targets, negatives, bias, weights)
     if settings.kind == "bpr":
-        return bayesian_personalised_ranking(hidden, table, targets, negatives, bias)
+        return bayesian_personalised_ranking(hidden, table, targets, negatives, bias, weights)
     calibration = settings.calibration if settings.kind == "gbce" else 0.0
-    return binary_cross_entropy(hidden, table, targets, negatives, bias, calibration)
+    return binary_cross_entropy(hidden, table, targets, negatives, bias, calibration, weights)

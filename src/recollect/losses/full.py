@@ -24,14 +24,17 @@ def chunk_cells(device_type: str) -> int:
     return CHUNK_CELLS if device_type == "cpu" else 32 * CHUNK_CELLS
 
 
-def full_cross_entropy(hidden: Tensor, table: Tensor, targets: Tensor, bias: Tensor | None = None) -> Tensor:
+def full_cross_entropy(
+    hidden: Tensor, table: Tensor, targets: Tensor, bias: Tensor | None = None, weights: Tensor | None = None
+) -> Tensor:
     """hidden [N D], table [V D] (row 0 is padding and never a candidate), targets [N] codes -> mean loss.
 
+    `weights` [N]: what each target counts in the mean (the sum of weighted losses over the sum of weights).
     Products are taken in hidden's dtype (bf16 under mixed precision), the softmax in fp32 (fp64 for an fp64 table).
     """
     if torch.is_autocast_enabled(hidden.device.type):
         hidden = hidden.to(torch.get_autocast_dtype(hidden.device.type))
-    loss: Tensor = _ChunkedCrossEntropy.apply(hidden, table, targets, bias)  # type: ignore[no-untyped-call]
+    loss: Tensor = _ChunkedCrossEntropy.apply(hidden, table, targets, bias, weights)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -39,7 +42,9 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     """The mean's gradient is known up to one factor, so it is made on the way forward."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(
+        ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, bias: Tensor | None, weights: Tensor | None
+    ) -> Tensor:
         tokens, items = len(hidden), len(table)
         dtype, wide = hidden.dtype, torch.promote_types(table.dtype, torch.float32)
         candidates = table[1:].to(dtype)
@@ -49,6 +54,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         short = -tokens % grain
         hidden = F.pad(hidden, (0, 0, 0, short))
         wanted = F.pad(targets - 1, (0, short)).unsqueeze(1)
+        worth = None if weights is None else F.pad(weights.to(wide), (0, short)).unsqueeze(1)
         grad_hidden = torch.empty_like(hidden)
         grad_table = torch.zeros_like(table, dtype=wide)
         grad_bias = None if bias is None else torch.zeros_like(bias, dtype=wide)
@@ -63,11 +69,12 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             hit = logits.gather(1, wanted[part])
             # log p = logit - logsumexp; from p itself where p is not lost to rounding, which is nearly always
             exact = at_target > 1e-30
-            if not bool(exact.all()):
-                total -= (hit - logits.logsumexp(dim=-1, keepdim=True))[:real].sum()
-            else:
-                total -= at_target[:real].log().sum()
+            likely = at_target.log() if bool(exact.all()) else hit - logits.logsumexp(dim=-1, keepdim=True)
             probabilities.scatter_(1, wanted[part], at_target - 1)
+            if worth is not None:
+                likely = likely * worth[part]
+                probabilities *= worth[part]
+            total -= likely[:real].sum()
             probabilities[real:] = 0
             if grad_bias is not None:
                 grad_bias[1:] += probabilities.sum(0)
@@ -75,17 +82,18 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             grad_hidden[part] = slope @ candidates
             grad_table[1:] += slope.T @ hidden[part]
         ctx.save_for_backward(grad_hidden[:tokens], grad_table, grad_bias)
-        ctx.tokens, ctx.table_dtype = max(tokens, 1), table.dtype
-        ctx.bias_dtype = None if bias is None else bias.dtype
-        return total / ctx.tokens
+        ctx.table_dtype, ctx.bias_dtype = table.dtype, None if bias is None else bias.dtype
+        ctx.mass = max(tokens, 1) if weights is None else float(weights.sum()) or 1.0
+        return total / ctx.mass
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         hidden, table, bias = ctx.saved_tensors
-        scale = grad / ctx.tokens
+        scale = grad / ctx.mass
         return (
             hidden * scale.to(hidden.dtype),
             (table * scale).to(ctx.table_dtype),
             None,
             None if bias is None else (bias * scale).to(ctx.bias_dtype),
+            None,
         )

@@ -33,8 +33,20 @@ def _scores(
     return positive, negative.masked_fill(negatives == targets[:, None], -torch.inf)
 
 
+def _mean(losses: Tensor, weights: Tensor | None) -> Tensor:
+    """losses [N] -> their mean, by weights [N] where there are; 0 where nothing weighs anything."""
+    if weights is None:
+        return losses.mean()
+    return (losses * weights).sum() / weights.sum().clamp(min=torch.finfo(torch.float32).tiny)
+
+
 def sampled_softmax(
-    hidden: Tensor, table: Tensor, targets: Tensor, negatives: Tensor, bias: Tensor | None = None
+    hidden: Tensor,
+    table: Tensor,
+    targets: Tensor,
+    negatives: Tensor,
+    bias: Tensor | None = None,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """hidden [N D], table [V D], targets [N], negatives [K] or [N K] drawn uniformly -> mean loss.
 
@@ -44,7 +56,7 @@ def sampled_softmax(
     positive, negative = _scores(hidden, table, targets, negatives, bias)
     negative = negative + math.log((len(table) - 1) / negatives.shape[-1])
     total = torch.logaddexp(positive, negative.logsumexp(-1))
-    return (total - positive).mean()
+    return _mean(total - positive, weights)
 
 
 def binary_cross_entropy(
@@ -54,6 +66,7 @@ def binary_cross_entropy(
     negatives: Tensor,
     bias: Tensor | None = None,
     calibration: float = 0.0,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Target against negatives as yes and no; `calibration` t in [0, 1] is gBCE's, which undoes overconfidence.
 
@@ -64,14 +77,22 @@ def binary_cross_entropy(
     power = rate * (calibration * (1 - 1 / rate) + 1 / rate)
     finite = negative.isfinite()
     against = torch.where(finite, F.softplus(negative.masked_fill(~finite, 0.0)), 0.0)
-    return (power * F.softplus(-positive) + against.sum(-1)).mean()
+    return _mean(power * F.softplus(-positive) + against.sum(-1), weights)
 
 
 def bayesian_personalised_ranking(
-    hidden: Tensor, table: Tensor, targets: Tensor, negatives: Tensor, bias: Tensor | None = None
+    hidden: Tensor,
+    table: Tensor,
+    targets: Tensor,
+    negatives: Tensor,
+    bias: Tensor | None = None,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Mean over targets and negatives of -log sigmoid(positive - negative)."""
     positive, negative = _scores(hidden, table, targets, negatives, bias)
     finite = negative.isfinite()
     pairs = torch.where(finite, F.softplus(negative.masked_fill(~finite, 0.0) - positive[:, None]), 0.0)
-    return pairs.sum() / finite.sum().clamp(min=1)
+    if weights is None:
+        return pairs.sum() / finite.sum().clamp(min=1)
+    total = (finite * weights[:, None]).sum().clamp(min=torch.finfo(torch.float32).tiny)
+    return (pairs * weights[:, None]).sum() / total

@@ -93,7 +93,8 @@ class BERT4Rec(Window):
     def conceal(self, mask: Tensor) -> Tensor:
         draw = torch.rand(mask.shape, device=mask.device).masked_fill(~mask, 2.0)
         least = F.one_hot(draw.argmin(dim=1), mask.shape[1]).bool()
-        last = torch.arange(mask.shape[1], device=mask.device) == mask.sum(dim=1, keepdim=True) - 1
+        places = torch.arange(mask.shape[1], device=mask.device)
+        last = places == (places * mask).amax(dim=1, keepdim=True)
         only_last = torch.rand(len(mask), 1, device=mask.device) < self.config.last_rate
         return torch.where(only_last, last, (draw < self.config.mask_rate) | least) & mask
 

@@ -41,24 +41,28 @@ class Markov(Counting):
 
     probabilistic = False
     seeded = False
+    weighs = True
     config: Config
 
     def __init__(self, config: Config, catalog: Catalog) -> None:
         self.config = config
         self.catalog = catalog
-        self._counts = np.zeros(catalog.size, dtype=np.int64)  # [V]
+        self._counts = np.zeros(catalog.size, dtype=np.int64)  # [V], fp64 where events have weights
         self._steps = sp.csr_array((catalog.size, catalog.size), dtype=np.float32)  # T [V V]
 
     def fit(self, histories: Histories) -> None:
         size, settings = self.catalog.size, self.config
         items = histories.items
         owner = np.repeat(np.arange(len(histories.offsets) - 1), np.diff(histories.offsets))
-        self._counts = np.bincount(items, minlength=size)
+        weights = histories.weights
+        self._counts = np.bincount(items, weights, minlength=size)
         steps = sp.csr_array((size, size), dtype=np.float64)
         for gap in range(1, settings.gaps + 1):
             same = owner[gap:] == owner[:-gap]
             before, after = items[:-gap][same], items[gap:][same]
             worth = np.full(len(before), settings.decay ** (gap - 1))
+            if weights is not None:  # what is followed is context, what follows is a target
+                worth *= weights[gap:][same]
             steps = steps + sp.coo_array((worth, (before, after)), shape=(size, size)).tocsr()
         seen = self._counts + settings.shrink
         damped = sp.diags_array(seen**-settings.source_power) @ steps @ sp.diags_array(seen**-settings.target_power)

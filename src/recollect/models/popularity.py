@@ -30,6 +30,7 @@ class Popularity(Counting):
         """Events added to every item's count, so that an item never seen has a finite score."""
 
     seeded = False
+    weighs = True
     config: Config
 
     def __init__(self, config: Config, catalog: Catalog) -> None:
@@ -38,13 +39,15 @@ class Popularity(Counting):
         self._counts = torch.zeros(catalog.size, dtype=torch.int64)  # [V], fp64 where events lose worth with age
 
     def fit(self, histories: Histories) -> None:
-        items, worth = histories.items, None
+        items, weights = histories.items, histories.weights
         if (self.config.days is not None or self.config.half_life is not None) and len(items):
             age = _days_ago(histories)
             recent = age < (self.config.days or np.inf)
             items, age = items[recent], age[recent]
-            worth = None if self.config.half_life is None else 0.5 ** (age / self.config.half_life)
-        self._counts = torch.from_numpy(np.bincount(items, worth, minlength=self.catalog.size))
+            weights = None if weights is None else weights[recent]
+            if self.config.half_life is not None:
+                weights = 0.5 ** (age / self.config.half_life) * (1.0 if weights is None else weights)
+        self._counts = torch.from_numpy(np.bincount(items, weights, minlength=self.catalog.size))
 
     def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
         # Nothing about a user changes the answer: rows of no cells, which still say how many users there are.

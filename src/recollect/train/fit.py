@@ -73,6 +73,8 @@ def fit(
     config = decode(kind.Config, model or {}, where="model")
     torch.manual_seed(settings.seed)
     built: Recommender = kind(config, split.catalog)  # type: ignore[call-arg]
+    if split.log.weights is not None and not built.weighs:
+        report.note(f"{name} counts every event alike: the weights of kinds of events change nothing in it")
     begun = time.monotonic()
     if isinstance(built, Counting):
         built.fit(split.train)

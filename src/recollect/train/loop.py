@@ -165,9 +165,15 @@ def rate_at(settings: TrainSettings, step: int, total: int) -> float:
 
 def _batch(histories: Histories, step: Step, clock: bool) -> dict[str, Tensor | None]:
     """What the objective reads, as a plain mapping."""
-    events, targets = build(histories, step)
+    events, targets, weights = build(histories, step)
     times = events.times if clock else None
-    return {"items": events.items, "lengths": events.lengths, "times": times, "targets": targets}
+    return {
+        "items": events.items,
+        "lengths": events.lengths,
+        "times": times,
+        "targets": targets,
+        "weights": weights,
+    }
 
 
 def _one_step(
@@ -184,10 +190,12 @@ def _one_step(
     state = None if step.opens else carried.pop(step.group)
     loss, figures, after = objective(fabric.to_device(batch), None if state is None else Sealed(state))
     optimizer.zero_grad(set_to_none=True)
-    # Every event of an epoch weighs the same, also those of the small batches that end the longest histories.
-    assert batch["targets"] is not None
-    count = int(batch["targets"].sum())
-    fabric.backward(loss * (count / full))
+    # Every event of an epoch weighs what it says, also those of the small batches that end the longest histories.
+    targets, weights = batch["targets"], batch["weights"]
+    assert targets is not None
+    count = int(targets.sum())
+    weight = float(count) if weights is None else float(weights[targets].sum())
+    fabric.backward(loss * (weight / full))
     norm = fabric.clip_gradients(objective, optimizer, max_norm=clip, error_if_nonfinite=False)
     assert norm is not None
     # One wait for the device a step, and before anything reaches the weights, and with them a checkpoint.

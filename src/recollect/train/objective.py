@@ -38,8 +38,10 @@ class Objective(nn.Module):
     def forward(
         self, batch: Mapping[str, Any], carried: Sealed | None
     ) -> tuple[Tensor, dict[str, Tensor], Sealed | None]:
-        """batch: `items` and `times` [B T] (None without a clock), `lengths` [B], `targets` [B T] bool."""
+        """batch: `items` and `times` [B T] (None without a clock), `lengths` [B], `targets` [B T] bool, and `weights`
+        [B T] of the targets (None: all alike; a batch without a key of this name is such)."""
         events, targets = Events(batch["items"], batch["lengths"], batch["times"]), batch["targets"]
+        weights = batch.get("weights")
         after: Sealed | None = None
         if isinstance(self.model, Carried):
             state = self.model.fresh(events.users) if carried is None else carried.state
@@ -49,7 +51,8 @@ class Objective(nn.Module):
             after = Sealed(state.detach())
             predicting = _shifted(first, hidden)[:, :-1][targets]
         elif isinstance(self.model, Cloze):
-            read, targets = events, self.model.conceal(events.mask)
+            askable = events.mask if weights is None else events.mask & (weights > 0)
+            read, targets = events, self.model.conceal(askable)
             hidden, aux = self.model.recover(events, targets)
             predicting = hidden[targets]
         else:
@@ -59,10 +62,11 @@ class Objective(nn.Module):
             hidden, aux = self.model.encode(read)
             if self.model.causal:
                 predicting = _shifted(first, hidden)[targets]
-            else:  # one target a row, in the order of the rows
-                predicting = take_last(hidden, read.lengths, first.to(hidden.dtype))
+            else:  # one target a row, in the order of the rows; a row whose last event weighs nothing has none
+                predicting = take_last(hidden, read.lengths, first.to(hidden.dtype))[targets.any(dim=1)]
         wanted = events.codes[targets]
-        loss = loss_of(self.loss, predicting, self.model.item_vectors(), wanted, self.model.item_bias())
+        worth = None if weights is None else weights[targets]
+        loss = loss_of(self.loss, predicting, self.model.item_vectors(), wanted, self.model.item_bias(), worth)
         figures = {"loss": loss.detach()}
         if isinstance(self.model, HasOwnLoss):
             own, more = self.model.own_loss(hidden, aux, read.mask)

@@ -1,0 +1,94 @@
+"""Which rows are events: the small language against plain Python on the same rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import recollect
+from recollect.config import ConfigError
+from recollect.data.log import DataError
+from recollect.data.where import parse
+
+ROWS = pl.DataFrame(
+    {
+        "rating": ["5", "3.5", None, "x", "-1"],
+        "event": ["buy", "view", "view", " buy ", None],
+        "day": ["2024-05-31", "2024-06-01", "2024-06-02 10:00:00", "2023-01-01", ""],
+        "my stars": [1, 2, 3, 4, 5],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("rating >= 3.5", [0, 1]),
+        ("rating<0", [4]),
+        ("rating != -1", [0, 1, 2, 3]),
+        ("event == 'buy'", [0, 3]),
+        ("event = buy", [0, 3]),
+        ('event <> "buy"', [1, 2, 4]),
+        ("event in ('buy', 'cart')", [0, 3]),
+        ("event not in (view)", [0, 3, 4]),
+        ("rating in (5, 3.5)", [0, 1]),
+        ("not event == view", [0, 3, 4]),
+        ("event == buy and rating >= 4", [0]),
+        ("event == view or rating >= 4 and event == buy", [0, 1, 2]),
+        ("(event == view or rating >= 4) and `my stars` > 1", [1, 2]),
+        ("day >= 2024-06-01", [1, 2]),
+        ("day < '2024-06-01'", [0, 3]),
+    ],
+)
+def test_conditions(text: str, rows: list[int]) -> None:
+    assert np.flatnonzero(parse(text).holds(ROWS, "x.csv")).tolist() == rows
+
+
+@given(st.recursive(st.sampled_from(["a > 1", "b == 'u'", "a <= 0", "b != 'v'"]), lambda inner: st.one_of(
+    st.tuples(inner, st.sampled_from([" and ", " or "]), inner).map(lambda t: f"({''.join(t)})"),
+    inner.map(lambda t: f"not ({t})")), max_leaves=8))  # fmt: skip
+def test_and_or_not_are_those_of_python(text: str) -> None:
+    frame = pl.DataFrame({"a": [0, 1, 2, 3], "b": ["u", "v", "u", "v"]})
+    wanted = [eval(text, {"a": a, "b": b}) for a, b in frame.iter_rows()]
+    assert parse(text).holds(frame, "x").tolist() == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "rating",
+        "rating >=",
+        ">= 4",
+        "rating >= 4 and",
+        "(rating >= 4",
+        "rating >= 4)",
+        "rating 4",
+        "a in b",
+        "a == 'x",
+    ],
+)
+def test_what_is_not_understood_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^where: ") as error:
+        parse(text)
+    assert "\n" not in str(error.value)
+
+
+def test_read_counts_what_is_left_out() -> None:
+    frame = pl.DataFrame({"user": [1, 1, 2, 2], "item": [1, 2, 3, 4], "time": [1, 2, 3, 4], "stars": [5, 1, 4, 2]})
+    log = recollect.read(frame, where="stars >= 4")
+    assert log.item_ids.ids.tolist() == [1, 3]
+    assert [(d.reason, d.events) for d in log.dropped] == [("not stars >= 4", 2)]
+
+
+def test_a_condition_that_holds_nowhere_shows_what_there_is() -> None:
+    frame = pl.DataFrame({"user": [1, 1], "item": [1, 2], "event": ["buy", "view"]})
+    with pytest.raises(DataError, match=r"no row is event == by; event holds (buy|view) \(1\)"):
+        recollect.read(frame, where="event == by", time="none")
+    with pytest.raises(DataError, match=r"no column 'evnt'; did you mean 'event'"):
+        recollect.read(frame, where="evnt == buy", time="none")
+    with pytest.raises(DataError, match="neither a number nor a date"):
+        recollect.read(frame, where="event > 'b'", time="none")
