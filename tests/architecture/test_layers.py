@@ -31,6 +31,8 @@ def test_the_layers_hold() -> None:
     ("file", "line", "contract"),
     [
         ("config.py", "from recollect import contracts", "Imports point down only"),
+        ("contracts/state.py", "from recollect.contracts.window import Window", "The contract is read in one order"),
+        ("contracts/catalog.py", "from recollect.contracts import Events", "do not import the package"),
         ("data/log.py", "from recollect.evaluate import metrics", "Imports point down only"),
         ("nn/mlstm.py", "import recollect.losses.full", "Imports point down only"),
         ("recommend.py", "from recollect.evaluate.ranking import rank", "Imports point down only"),
