@@ -40,6 +40,11 @@ class Objective(nn.Module):
     ) -> tuple[Tensor, dict[str, Tensor], Sealed | None]:
         """batch: `items` and `times` [B T] (None without a clock), `lengths` [B], `targets` [B T] bool."""
         events, targets = Events(batch["items"], batch["lengths"], batch["times"]), batch["targets"]
+        concealed: Tensor | None = None
+        if isinstance(self.model, Cloze):
+            targets = concealed = self.model.conceal(events.mask)
+        # Looked up before the network is under way: an accelerator must finish all it was given before it can answer.
+        places = targets.nonzero(as_tuple=True)
         after: Sealed | None = None
         if isinstance(self.model, Carried):
             state = self.model.fresh(events.users) if carried is None else carried.state
@@ -47,21 +52,22 @@ class Objective(nn.Module):
             read = events
             hidden, state, aux = self.model(events, state)
             after = Sealed(state.detach())
-            predicting = _shifted(first, hidden)[:, :-1][targets]
+            predicting = _shifted(first, hidden)[:, :-1][places]
         elif isinstance(self.model, Cloze):
-            read, targets = events, self.model.conceal(events.mask)
-            hidden, aux = self.model.recover(events, targets)
-            predicting = hidden[targets]
+            assert concealed is not None
+            read = events
+            hidden, aux = self.model.recover(events, concealed)
+            predicting = hidden[places]
         else:
             assert isinstance(self.model, Window)
             read = self._before_targets(events, causal=self.model.causal)
             first = self.model.start().expand(events.users, -1)
             hidden, aux = self.model.encode(read)
             if self.model.causal:
-                predicting = _shifted(first, hidden)[targets]
+                predicting = _shifted(first, hidden)[places]
             else:  # one target a row, in the order of the rows
                 predicting = take_last(hidden, read.lengths, first.to(hidden.dtype))
-        wanted = events.codes[targets]
+        wanted = events.codes[places]
         loss = loss_of(self.loss, predicting, self.model.item_vectors(), wanted, self.model.item_bias())
         figures = {"loss": loss.detach()}
         if isinstance(self.model, HasOwnLoss):
