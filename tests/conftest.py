@@ -24,6 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the tests marked long too")
 
 
+def pytest_report_header() -> str | None:
+    named = os.environ.get("RECOLLECT_TEST_DEVICE")
+    return f"networks are tried on {named} (RECOLLECT_TEST_DEVICE)" if named else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--long"):
         return

@@ -16,6 +16,8 @@ from torch import Tensor
 from recollect.contracts import Carried, Catalog, Counting, Events, Network, Recommender, State, Window
 from recollect.data.histories import Ragged
 
+from ..device import DEVICE
+
 SIZE = 40
 """Item codes in the catalogue of the suite, padding included; the last one never occurs in training."""
 STRANGER = SIZE - 1
@@ -52,7 +54,7 @@ def events(lengths: list[int], seed: int = 1, width: int | None = None) -> Event
     items = torch.randint(1, SIZE, (len(lengths), span), generator=draw)
     times = START + torch.randint(0, 90_000, (len(lengths), span), generator=draw).cumsum(1)
     batch = Events(items, torch.tensor(lengths), times)
-    return dataclasses.replace(batch, items=batch.codes)
+    return dataclasses.replace(batch, items=batch.codes).to(DEVICE)
 
 
 def close(one: Tensor, two: Tensor, what: str, kind: torch.dtype = torch.float32) -> None:
@@ -83,9 +85,12 @@ def rebuilt(model: Recommender) -> Recommender:
     other = type(model)(model.config, model.catalog)  # type: ignore[call-arg]
     if isinstance(other, Counting):
         other.fit(training_log())
-    if isinstance(other, Network):
-        other.eval()
-    return other
+    return settled(other)
+
+
+def settled(model: Recommender) -> Recommender:
+    """A network in evaluation mode on the device of the tests; what counts stays as and where it is."""
+    return model.to(DEVICE).eval() if isinstance(model, Network) else model
 
 
 def answers(model: Recommender, *parts: Events) -> Tensor:
@@ -111,5 +116,5 @@ def hidden_of(model: Network, batch: Events) -> Tensor:
 @contextlib.contextmanager
 def precision(kind: torch.dtype) -> Iterator[None]:
     """fp32 as it is, or bf16 by autocast, as the training loop does it."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=kind == torch.bfloat16):
+    with torch.autocast(DEVICE.type, torch.bfloat16, enabled=kind == torch.bfloat16):
         yield

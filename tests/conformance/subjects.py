@@ -18,6 +18,7 @@ from recollect import registry
 from recollect.config import ConfigError, Settings, apply_sets, decode, plain
 from recollect.contracts import Catalog, Counting, Network, Recommender
 
+from ..device import ACCELERATED, DEVICE
 from .material import catalog, training_log
 
 SMALL = {"width": 16, "heads": 2, "window": 12, "recent": 5, "history": 6, "neighbours": 9, "blocks": 2, "hidden": 16}
@@ -41,7 +42,7 @@ def unsettle(network: Network, seed: int = 0, noise: float = 0.15) -> None:
     draw = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter.add_(noise * torch.randn(parameter.shape, generator=draw))
+            parameter.add_(noise * torch.randn(parameter.shape, generator=draw).to(parameter.device))
 
 
 def ready(kind: type[Recommender], settings: Settings | None = None) -> Recommender:
@@ -57,9 +58,12 @@ def ready(kind: type[Recommender], settings: Settings | None = None) -> Recommen
 
 
 def built(kind: type[Recommender], settings: Settings, items: Catalog) -> Recommender:
-    """The model, or a test that is skipped because an extra which the model needs is not installed."""
+    """The model on the device of the tests, or a test skipped for want of an extra, or of anything to do there."""
+    if ACCELERATED and issubclass(kind, Counting):
+        pytest.skip("counts live on the CPU, and have been tried there")
     try:
-        return kind(settings, items)  # type: ignore[call-arg]
+        model = kind(settings, items)  # type: ignore[call-arg]
+        return model.to(DEVICE) if isinstance(model, Network) else model
     except ConfigError as error:
         if isinstance(error.__context__, ImportError):
             pytest.skip(str(error))

@@ -24,6 +24,7 @@ from recollect.models.markov import Markov
 from recollect.models.popularity import Popularity
 from recollect.train.objective import Objective
 
+from ..device import DEVICE
 from .subjects import built
 
 SHARE = 0.7
@@ -102,8 +103,8 @@ def teach(model: Network) -> None:
     model.train()
     for _ in range(epochs):
         for chosen in torch.randperm(len(histories), generator=draw).split(BATCH):
-            events = Events.of([histories[row] for row in chosen.tolist()])
-            ends = torch.arange(events.items.shape[1]) == events.lengths[:, None] - 1
+            events = Events.of([histories[row] for row in chosen.tolist()]).to(DEVICE)
+            ends = torch.arange(events.items.shape[1], device=DEVICE) == events.lengths[:, None] - 1
             targets = ends if ends_only else events.mask
             batch = {"items": events.items, "lengths": events.lengths, "targets": targets}
             loss, _, _ = objective({**batch, "times": torch.zeros_like(events.items)}, None)

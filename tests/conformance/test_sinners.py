@@ -23,8 +23,11 @@ from recollect.contracts import (
     Window,
 )
 
+from ..device import on_the_cpu
 from .laws import LAWS
 from .subjects import ready
+
+pytestmark = on_the_cpu
 
 
 class Honest(Carried):

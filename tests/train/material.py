@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -42,7 +43,7 @@ def settings(**changes: Any) -> TrainSettings:
         "epochs": 2,
         "warmup": 3,
         "precision": "32",
-        "accelerator": "cpu",
+        "accelerator": os.environ.get("RECOLLECT_TEST_DEVICE", "cpu"),
         "batches": {"tokens": 80, "segment": 8, "interleave": 3},
     }
     return decode(TrainSettings, plain | changes, where="train")

@@ -69,7 +69,11 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             hit = logits.gather(1, wanted[part])
             # log p = logit - logsumexp; from p itself where p is not lost to rounding, which is nearly always
             exact = at_target > 1e-30
-            likely = at_target.log() if bool(exact.all()) else hit - logits.logsumexp(dim=-1, keepdim=True)
+            # An accelerator is not asked which it is: it would have to catch up first, and the sum costs it little.
+            if hidden.device.type != "cpu" or not bool(exact.all()):
+                likely = hit - logits.logsumexp(dim=-1, keepdim=True)
+            else:
+                likely = at_target.log()
             probabilities.scatter_(1, wanted[part], at_target - 1)
             if worth is not None:
                 likely = likely * worth[part]
@@ -83,7 +87,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             grad_table[1:] += slope.T @ hidden[part]
         ctx.save_for_backward(grad_hidden[:tokens], grad_table, grad_bias)
         ctx.table_dtype, ctx.bias_dtype = table.dtype, None if bias is None else bias.dtype
-        ctx.mass = max(tokens, 1) if weights is None else float(weights.sum()) or 1.0
+        mass = None if weights is None else weights.sum()
+        ctx.mass = max(tokens, 1) if mass is None else torch.where(mass > 0, mass, 1.0).to(wide)
         return total / ctx.mass
 
     @staticmethod

@@ -172,13 +172,14 @@ class Ranker:
                 self._restrict(scores[row], one)
         size = self._model.catalog.size - 1
         width = min(size, max(one.k + MARGIN * (one.seen == "hidden") for one in wishes))
-        best, codes = top(scores, width)
+        best, codes = (part.cpu() for part in top(scores, width))  # at once: each look at an accelerator waits for it
+        normalisers = normaliser.tolist()
         for row, (one, ground) in enumerate(zip(wishes, grounds, strict=True)):
             ranked, found = best[row], codes[row]
             chosen = self._chosen(one, ground, ranked, found)
             while len(chosen) < one.k and len(ranked) < size and ranked[-1] > -torch.inf:
                 wider = top(scores[row : row + 1], min(size, 4 * len(ranked)))
-                ranked, found = wider[0][0], wider[1][0]
+                ranked, found = wider[0][0].cpu(), wider[1][0].cpu()
                 chosen = self._chosen(one, ground, ranked, found)
             likely = self._model.probabilistic or fresh[row]
             yield tuple(
@@ -187,7 +188,7 @@ class Ranker:
                     self.artifact.items.ids[code - 1],
                     str(self.artifact.titles[code]),
                     logit,
-                    float(np.exp(logit - float(normaliser[row]))) if likely else None,
+                    float(np.exp(logit - normalisers[row])) if likely else None,
                 )
                 for place, (logit, code) in enumerate(chosen, 1)
             )

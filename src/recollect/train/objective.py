@@ -42,6 +42,12 @@ class Objective(nn.Module):
         [B T] of the targets (None: all alike; a batch without a key of this name is such)."""
         events, targets = Events(batch["items"], batch["lengths"], batch["times"]), batch["targets"]
         weights = batch.get("weights")
+        concealed: Tensor | None = None
+        if isinstance(self.model, Cloze):
+            askable = events.mask if weights is None else events.mask & (weights > 0)
+            targets = concealed = self.model.conceal(askable)
+        # Looked up before the network is under way: an accelerator must finish all it was given before it can answer.
+        places = targets.nonzero(as_tuple=True)
         after: Sealed | None = None
         if isinstance(self.model, Carried):
             state = self.model.fresh(events.users) if carried is None else carried.state
@@ -49,23 +55,23 @@ class Objective(nn.Module):
             read = events
             hidden, state, aux = self.model(events, state)
             after = Sealed(state.detach())
-            predicting = _shifted(first, hidden)[:, :-1][targets]
+            predicting = _shifted(first, hidden)[:, :-1][places]
         elif isinstance(self.model, Cloze):
-            askable = events.mask if weights is None else events.mask & (weights > 0)
-            read, targets = events, self.model.conceal(askable)
-            hidden, aux = self.model.recover(events, targets)
-            predicting = hidden[targets]
+            assert concealed is not None
+            read = events
+            hidden, aux = self.model.recover(events, concealed)
+            predicting = hidden[places]
         else:
             assert isinstance(self.model, Window)
             read = self._before_targets(events, causal=self.model.causal)
             first = self.model.start().expand(events.users, -1)
             hidden, aux = self.model.encode(read)
             if self.model.causal:
-                predicting = _shifted(first, hidden)[targets]
+                predicting = _shifted(first, hidden)[places]
             else:  # one target a row, in the order of the rows; a row whose last event weighs nothing has none
-                predicting = take_last(hidden, read.lengths, first.to(hidden.dtype))[targets.any(dim=1)]
-        wanted = events.codes[targets]
-        worth = None if weights is None else weights[targets]
+                predicting = take_last(hidden, read.lengths, first.to(hidden.dtype))[places[0]]
+        wanted = events.codes[places]
+        worth = None if weights is None else weights[places]
         loss = loss_of(self.loss, predicting, self.model.item_vectors(), wanted, self.model.item_bias(), worth)
         figures = {"loss": loss.detach()}
         if isinstance(self.model, HasOwnLoss):

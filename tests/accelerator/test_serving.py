@@ -1,0 +1,66 @@
+"""The service's engine with a model on the device of the tests: lists, memories saved and read back, room that ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from recollect.artifact import Artifact
+from recollect.contracts import Network
+from recollect.serve.engine import Engine
+from recollect.serve.ranker import Answer, Asked, AskedAfter
+from recollect.serve.stores.volatile import VolatileStore
+
+from ..device import DEVICE, on_a_named_device
+from ..serve.material import artifact
+from ..serve.test_engine import NOW, alike, some
+
+pytestmark = on_a_named_device
+MODELS = ["xlstm-lsr", "mlstm4rec", "sasrec", "hstu", "gru4rec", "lru"]
+
+
+def both(name: str) -> tuple[Artifact, Artifact]:
+    """One model on the CPU and on the device."""
+    there = artifact(name)
+    assert isinstance(there.model, Network) and there.model.device.type == DEVICE.type
+    here = type(there.model)(there.model.config, there.model.catalog)  # type: ignore[call-arg]
+    here.restore({key: tensor.cpu() for key, tensor in there.model.tensors().items()})
+    return artifact(name, model=here.eval()), there
+
+
+def told(model: Artifact, *, half: bool, users: int = 5, room: int | None = None) -> list[list[Answer]]:
+    """Answers before and after more events came, and after another engine read what this one saved."""
+    store = VolatileStore()
+    sizes = {} if room is None else {"room": room}
+    first = Engine(model, store, half=half, clock=lambda: NOW, **sizes)
+    names = [f"user-{number}" for number in range(users)]
+    asked = [Asked(user=name, k=8) for name in [*names, "nobody"]]
+    first.add([event for number, name in enumerate(names) for event in some(3 + 7 * number, name, seed=number)])
+    found = [first.recommend(asked)]
+    first.save()
+    first.add([event for number, name in enumerate(names[:3]) for event in some(2, name, first=90, seed=50 + number)])
+    found.append(first.recommend(asked))
+    first.save()
+    found.append(Engine(model, store, half=half, clock=lambda: NOW, **sizes).recommend(asked))
+    found.append(first.recommend_after([AskedAfter(history=("item-03", "item-07", "item-03"), seen="allowed")]))
+    return found
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("half", [False, True])
+def test_lists_are_those_of_the_cpu(name: str, half: bool) -> None:
+    here, there = both(name)
+    for one, two in zip(told(here, half=half), told(there, half=half), strict=True):
+        for mine, theirs in zip(two, one, strict=True):
+            assert mine.source == theirs.source and mine.events == theirs.events
+            alike(mine.items, theirs.items, close=2e-2 if half else 2e-3)
+            if theirs.long_weight is not None:
+                assert mine.long_weight == pytest.approx(theirs.long_weight, abs=1e-2)
+
+
+def test_memories_that_have_to_make_room_come_back() -> None:
+    here, there = both("mlstm4rec")
+    size = Engine(there, VolatileStore(), clock=lambda: NOW).bytes_per_user
+    few, many = told(there, half=False, users=9, room=2 * size), told(here, half=False, users=9)
+    for one, two in zip(few, many, strict=True):
+        for mine, theirs in zip(one, two, strict=True):
+            alike(mine.items, theirs.items, close=2e-3)
