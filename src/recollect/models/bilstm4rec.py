@@ -18,6 +18,7 @@ from recollect.config import Settings
 from recollect.contracts import Catalog, Events, Window
 from recollect.nn.dropout import Dropout
 from recollect.nn.embed import ItemTable
+from recollect.nn.precision import full_precision
 
 
 class BiLSTM4Rec(Window):
@@ -57,7 +58,8 @@ class BiLSTM4Rec(Window):
         if window.items.numel() == 0:  # no users, or no events, which torch cannot pack
             return self.empty.new_zeros(*window.items.shape, self.config.width), {}
         lengths = window.lengths.clamp(min=1).cpu()
-        with torch.autocast(self.empty.device.type, enabled=False):
+        device = self.empty.device
+        with torch.autocast(device.type, enabled=False), full_precision(device):
             x = self.table(window.codes).float()
             packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
             _, (ends, _) = self.lstm(packed)  # [2*layers B hidden], forwards and backwards in turn

@@ -6,14 +6,30 @@ causal event never sees it; attention both ways is told what is real. What comes
 
 from __future__ import annotations
 
+import contextlib
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from recollect.config import ConfigError
 from recollect.nn.dropout import Dropout
 from recollect.nn.feedforward import FeedForward
+
+BACKENDS = (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
+"""On a GPU. cuDNN's kernels are left out: they are built anew for every shape, and batches have many shapes."""
+
+
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, *, causal: bool = False, dropout: float = 0.0
+) -> Tensor:
+    """query, key, value [B H T d] -> [B H T d]: torch's attention, also for a batch of nobody and for many shapes."""
+    if query.numel() == 0:  # some kernels give None for it
+        return torch.empty_like(query)
+    with sdpa_kernel(list(BACKENDS)) if query.is_cuda else contextlib.nullcontext():
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal, dropout_p=dropout)
 
 
 class SelfAttention(nn.Module):
@@ -29,14 +45,8 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each [B H T d]
-        h = F.scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            attn_mask=None if real is None else real[:, None, None, :],
-            is_causal=self.causal,
-            dropout_p=self.drop if self.training else 0.0,
-        )
+        mask = None if real is None else real[:, None, None, :]
+        h = attend(q, k, v, mask, causal=self.causal, dropout=self.drop if self.training else 0.0)
         result: Tensor = self.out(h.transpose(1, 2).flatten(-2))
         return result
 

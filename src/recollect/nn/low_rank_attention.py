@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from recollect.config import ConfigError
+from recollect.nn.attention import attend
 
 
 class LowRankAttention(nn.Module):
@@ -29,12 +29,10 @@ class LowRankAttention(nn.Module):
     def forward(self, x: Tensor, positions: Tensor, real: Tensor) -> Tensor:
         query, key, value = self.qkv(x).chunk(3, dim=-1)
         keys, values = self._pooled(key, self.pool_keys, real), self._pooled(value, self.pool_values, real)
-        items = F.scaled_dot_product_attention(self._split(query), self._split(keys), self._split(values))
+        items = attend(self._split(query), self._split(keys), self._split(values))
         here, there = self.positions(positions).expand(len(x), -1, -1).chunk(2, dim=-1)
         seen = torch.where(real, 0.0, -1e9).to(value.dtype)[:, None, None, :]
-        places = F.scaled_dot_product_attention(
-            self._split(here), self._split(there), self._split(value), attn_mask=seen
-        )
+        places = attend(self._split(here), self._split(there), self._split(value), seen)
         result: Tensor = self.out((items + places).transpose(1, 2).flatten(-2))
         return result
 

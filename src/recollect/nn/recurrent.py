@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from recollect.contracts import Events, State, take_last
+from recollect.nn.precision import full_precision
 
 Kind = Literal["rnn", "gru", "lstm"]
 """rnn: the plain cell, h_t = tanh(W x_t + U h_{t-1} + b)."""
@@ -41,7 +42,7 @@ class Recurrent(nn.Module):
             return x.new_zeros(*x.shape[:2], self.hidden, dtype=torch.float32), state
         ends: dict[str, list[Tensor]] = {name: [] for name in state}
         starts = {name: tensor.chunk(len(self.layers), dim=-1) for name, tensor in state.items()}
-        with torch.autocast(x.device.type, enabled=False):
+        with torch.autocast(x.device.type, enabled=False), full_precision(x.device):
             x = x.float()
             for depth, layer in enumerate(self.layers):
                 start = {name: parts[depth].contiguous() for name, parts in starts.items()}
