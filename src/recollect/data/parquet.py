@@ -6,7 +6,9 @@ Ledgers and recommendation lists go through here, so that only the data layer kn
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,22 +30,24 @@ def write_columns(path: Path | str, columns: Mapping[str, np.ndarray], metadata:
 
     Raises DataError where the place cannot be written.
     """
-    with _appearing(Path(path)) as (_, waiting):
-        _table(columns).write_parquet(waiting, metadata=dict(metadata))
+    with appearing(Path(path)) as (_, waiting):
+        as_table(columns).write_parquet(waiting, metadata=dict(metadata))
 
 
 def write_blocks(path: Path | str, blocks: Iterable[Mapping[str, np.ndarray]], metadata: Mapping[str, str]) -> int:
     """`write_columns` for a table that need not fit in memory, given block by block -> rows written.
+
+    `writing.write_blocks` writes other forms as well, by the ending of the file.
 
     Every block has the same columns. No blocks are an error (ValueError): a table without columns says nothing.
     """
     import polars as pl
 
     rows = 0
-    with _appearing(Path(path)) as (folder, waiting):
+    with appearing(Path(path)) as (folder, waiting):
         parts = []
         for number, block in enumerate(blocks):
-            table = _table(block)
+            table = as_table(block)
             rows += table.height
             parts.append(folder / f"{number}.parquet")
             table.write_parquet(parts[-1])
@@ -68,7 +72,8 @@ def read_columns(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, str
     return {column.name: column.to_numpy(writable=True) for column in table.get_columns()}, metadata
 
 
-def _table(columns: Mapping[str, np.ndarray]) -> pl.DataFrame:
+def as_table(columns: Mapping[str, np.ndarray]) -> pl.DataFrame:
+    """Columns of one length; dtype object is text, [N D] are vectors."""
     import polars as pl
 
     lengths = {name: len(column) for name, column in columns.items()}
@@ -83,8 +88,11 @@ def _table(columns: Mapping[str, np.ndarray]) -> pl.DataFrame:
 
 
 @contextlib.contextmanager
-def _appearing(path: Path) -> Iterator[tuple[Path, Path]]:
-    """A folder for parts, and a file in it that is moved to `path` when all went well; beside it, so on one disk."""
+def appearing(path: Path) -> Iterator[tuple[Path, Path]]:
+    """A folder for parts, and a file in it that is moved to `path` when all went well; beside it, so on one disk.
+
+    DataError where the place cannot be written.
+    """
     if path.exists() and not path.is_file():  # a device or a folder; a rename would put the table in its place
         raise DataError(f"{path}: cannot be written: it is there already, and is no file")
     folder = None
@@ -93,8 +101,21 @@ def _appearing(path: Path) -> Iterator[tuple[Path, Path]]:
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         yield folder, folder / "whole"
         os.replace(folder / "whole", path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
+    except Exception as error:
+        if (reason := _of_the_disk(error)) is None:
+            raise
+        raise DataError(f"{path}: cannot be written: {reason}") from None
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _of_the_disk(error: Exception) -> str | None:
+    """Why the place could not be written to; None for an error of another kind."""
+    if isinstance(error, OSError):
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return "the disk is full; free some space and try again" if full else error.strerror or str(error)
+    text = str(error)  # Polars packs what the system says into an error of its own
+    if type(error).__module__.startswith("polars") and (code := re.search(r"\(os error (\d+)\)", text)):
+        return _of_the_disk(OSError(int(code[1]), os.strerror(int(code[1]))))
+    return None
