@@ -30,7 +30,7 @@ CONDITIONS = st.lists(
 @given(allow=SOME, deny=SOME, within=CONDITIONS)
 def test_what_is_asked_for_holds_together(allow, deny, within):
     wanted = set(NAMES) if allow is None else set(allow) & set(NAMES)
-    for column, value in within:
+    for _, value in within:
         having = {"Comedy": {"a", "d", "e"}, "Drama": {"a", "b"}, "1999": {"a", "d"}, 2000: {"b"}}[value]
         wanted &= having
     wanted -= set(deny or ())

@@ -1,4 +1,4 @@
-"""Which items a list may hold: only these, none of those, only those of a kind. One meaning, offline and in the service.
+"""Which items a list may hold: only these, none of those, only those of a kind. One meaning, offline and served.
 
 Ids are looked up in the vocabulary of a model, kinds in the columns of its table of items.
 """

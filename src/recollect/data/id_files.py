@@ -34,7 +34,7 @@ class Ids:
 def read_ids(path: Path | str, role: str, *, also: str | None = None) -> Ids:
     """The ids of a file. `role`: user or item, which says how its column is called; `also`: another name for it.
 
-    .csv, .tsv and other text: a table, or an id a line; .txt: an id a line; a lone column has a header if that names the
+    .csv, .tsv and other text: a table, or an id a line; .txt: an id a line; a lone column has a header if it names the
     role. .jsonl and .parquet: a table. Raises DataError where the file cannot be read, has no such column or no ids.
     """
     path = Path(path)
