@@ -15,11 +15,12 @@ import torch
 
 from recollect.artifact import CARD, PARTS, SETTINGS, ArtifactError, load
 from recollect.config import ConfigError
+from recollect.data.histories import known_histories
 from recollect.data.log import DataError, build_log
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import measure
 from recollect.study.run import EPOCHS, VALIDATION, Stopped, default_folder, resume, run
-from recollect.study.scoring import SCORINGS, data_of, known_histories, note_scoring, score
+from recollect.study.scoring import SCORINGS, data_of, note_scoring, score
 from recollect.train.fit import CHECKPOINT
 from recollect.train.progress import Silent
 

@@ -138,9 +138,10 @@ def show_answer(answer: Answer, title: str) -> None:
 
 
 def _all(trained: Artifact, data: str | None, out: Path, k: int, seen: Any, json: bool) -> None:
+    from recollect.data.histories import known_histories
     from recollect.data.parquet import write_blocks
     from recollect.recommend import as_columns, top_lists
-    from recollect.study.scoring import data_of, known_histories
+    from recollect.study.scoring import data_of
 
     log = data_of(trained, data)
     histories, unknown = known_histories(log, trained.items)

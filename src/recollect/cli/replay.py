@@ -28,10 +28,11 @@ def replay(
     - `recollect replay runs/first --store store --data newer.csv`
     """
     from recollect.artifact import load
+    from recollect.data.histories import known_histories
     from recollect.serve.engine import Engine
     from recollect.serve.stores.opening import is_url, opened
     from recollect.serve.stores.replay import replay
-    from recollect.study.scoring import data_of, known_histories
+    from recollect.study.scoring import data_of
 
     artifact = load(run)
     log = data_of(artifact, data)

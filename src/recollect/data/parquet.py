@@ -73,18 +73,24 @@ def read_columns(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, str
 
 
 def as_table(columns: Mapping[str, np.ndarray]) -> pl.DataFrame:
-    """Columns of one length; dtype object is text, [N D] are vectors."""
+    """Columns of one length; dtype object is text, masked cells are nothing, [N D] are vectors."""
     import polars as pl
 
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"columns differ in length: {lengths}")
-    return pl.DataFrame(
-        [
-            pl.Series(name, column.tolist(), dtype=pl.String) if column.dtype == object else pl.Series(name, column)
-            for name, column in columns.items()
-        ]
-    )
+    return pl.DataFrame([_series(name, column) for name, column in columns.items()])
+
+
+def _series(name: str, column: np.ndarray) -> pl.Series:
+    import polars as pl
+
+    if column.dtype == object:
+        return pl.Series(name, column.tolist(), dtype=pl.String)
+    if isinstance(column, np.ma.MaskedArray):
+        there = pl.Series(~np.ma.getmaskarray(column))
+        return pl.select(pl.when(there).then(pl.Series(name, column.data)).alias(name)).to_series()
+    return pl.Series(name, column)
 
 
 @contextlib.contextmanager

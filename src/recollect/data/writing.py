@@ -17,7 +17,8 @@ from recollect.data.log import DataError
 ENDINGS = (".csv", ".jsonl", ".parquet")
 
 Columns = Mapping[str, np.ndarray]
-"""A block of a table: columns of one length. Text has dtype object, None where there is none; [N D] are vectors."""
+"""A block of a table: columns of one length. Text has dtype object, None for nothing; masked numbers are nothing too;
+[N D] are vectors."""
 
 
 def checked_ending(path: Path | str, endings: tuple[str, ...] = ENDINGS) -> str:
@@ -36,10 +37,11 @@ def checked_ending(path: Path | str, endings: tuple[str, ...] = ENDINGS) -> str:
 def write_blocks(path: Path | str, blocks: Iterable[Columns], about: Mapping[str, str] | None = None) -> int:
     """Write a table that need not fit in memory, given block by block, in the form that the ending says -> rows.
 
-    Every block has the same columns. CSV: a header, UTF-8, fields quoted where they must be, nothing for None, and a
-    column of vectors `v` as the columns `v_0`, `v_1`, ...; JSON lines: one object a line, vectors as lists, null for
-    None and for numbers that are not finite; Parquet: vectors as lists. Numbers read back as the same bits. `about`:
-    words kept in a Parquet file beside the columns; the other forms have no place for them.
+    Every block has the same columns. Numbers read back as the same bits.
+
+    - .csv: a header, UTF-8, fields quoted where they must be; a column of vectors `v` becomes `v_0`, `v_1`, ...
+    - .jsonl: one object a line, vectors as lists, null also for numbers that are not finite
+    - .parquet: vectors as lists; `about`, words on the table, is kept in the file (the other forms have no place for it)
 
     Raises ConfigError for another ending, DataError where the file cannot be written (what was there before is still
     there then), ValueError for no blocks at all: a table without columns says nothing.

@@ -18,7 +18,7 @@ from recollect.artifact import Artifact, ArtifactError, reason
 from recollect.config import ConfigError, decode
 from recollect.data.blocks import ranges
 from recollect.data.histories import Questions, Ragged, Split
-from recollect.data.log import DataError, EventLog, Vocabulary
+from recollect.data.log import DataError, EventLog
 from recollect.data.splits import SplitName
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.lists import ListMetrics, ListTally
@@ -156,14 +156,3 @@ def _split(
 
 def _asked(split: Split, on: Part) -> Questions:
     return split.validation if on == "validation" else split.test
-
-
-def known_histories(log: EventLog, items: Vocabulary) -> tuple[Ragged, int]:
-    """Every user's whole history in the item codes of a model -> (histories, events of unknown items left out)."""
-    if np.array_equal(log.item_ids.ids, items.ids):
-        return Ragged(log.items.astype(np.int64), log.times, log.offsets), 0
-    codes = np.concatenate([[0], items.encode(log.item_ids.ids.tolist(), unknown=0)])[log.items]
-    keep = codes != 0
-    lengths = np.bincount(log.users[keep], minlength=len(log.user_ids))
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return Ragged(codes[keep], log.times[keep], offsets), int((~keep).sum())
