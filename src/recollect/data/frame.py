@@ -18,6 +18,7 @@ from recollect.data.writing import write_blocks
 if TYPE_CHECKING:
     import polars as pl
 
+
 class Frame:
     """Columns of one length by name. Masked arrays have nothing where they are masked; [N D] are vectors."""
 
@@ -87,4 +88,8 @@ def _unmasked(column: np.ndarray) -> np.ndarray:
     """Masked numbers as floats with nan, which is how pandas says nothing."""
     if not isinstance(column, np.ma.MaskedArray):
         return column
-    return column.astype(np.float64).filled(np.nan) if column.mask.any() else column.data
+    if not column.mask.any():
+        return column.data
+    plain = column.data.astype(np.float64)
+    plain[column.mask] = np.nan
+    return plain

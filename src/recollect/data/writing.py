@@ -41,7 +41,7 @@ def write_blocks(path: Path | str, blocks: Iterable[Columns], about: Mapping[str
 
     - .csv: a header, UTF-8, fields quoted where they must be; a column of vectors `v` becomes `v_0`, `v_1`, ...
     - .jsonl: one object a line, vectors as lists, null also for numbers that are not finite
-    - .parquet: vectors as lists; `about`, words on the table, is kept in the file (the other forms have no place for it)
+    - .parquet: vectors as lists; `about`, words on the table, is kept in it (the other forms have no place for it)
 
     Raises ConfigError for another ending, DataError where the file cannot be written (what was there before is still
     there then), ValueError for no blocks at all: a table without columns says nothing.
