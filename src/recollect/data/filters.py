@@ -32,6 +32,14 @@ class FilterConfig(Settings):
     time_to: int | str | None = None
     """Leave out this moment and what is later."""
 
+    def for_answering(self) -> FilterConfig:
+        """Without what only chooses the events to train on: a user is answered from all that happened.
+
+        `duplicates` stays. It says what counts as an event at all, in a history that is answered as in training; it
+        leaves out no user, and no item that a user had.
+        """
+        return FilterConfig(duplicates=self.duplicates)
+
     @field_validator("time_from", "time_to")
     @classmethod
     def _is_a_time(cls, value: int | str | None) -> int | str | None:

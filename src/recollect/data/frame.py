@@ -5,7 +5,7 @@ With `data/formats` a doorway for narwhals: a caller's pandas is only ever reach
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from recollect.config import ConfigError
 from recollect.data import parquet
+from recollect.data.log import DataError
 from recollect.data.writing import write_blocks
 
 if TYPE_CHECKING:
@@ -82,6 +83,21 @@ class Frame:
 
     def _head(self) -> str:
         return f"{type(self).__name__} of {len(self):,} rows"
+
+
+def read_columns_of(table: Any, names: Sequence[str], what: str) -> tuple[list[Any], ...]:
+    """Columns of a caller's table of any kind, as plain values. DataError, naming `what`, where one is not there."""
+    import narwhals as nw
+
+    try:
+        frame = nw.from_native(table)
+    except TypeError:
+        raise DataError(f"{what}: a {type(table).__name__} is no table; give pandas, Polars, Arrow or a file") from None
+    frame = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+    for name in names:
+        if name not in frame.columns:
+            raise DataError(f"{what}: no column {name!r}; there are {', '.join(map(repr, frame.columns[:20]))}")
+    return tuple(frame[name].to_list() for name in names)
 
 
 def _unmasked(column: np.ndarray) -> np.ndarray:

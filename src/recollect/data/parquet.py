@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import re
 import shutil
@@ -59,15 +60,25 @@ def write_blocks(path: Path | str, blocks: Iterable[Mapping[str, np.ndarray]], m
 
 def read_columns(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """-> columns (text as dtype object), metadata. Raises DataError where the file is missing or damaged."""
-    import polars as pl
-
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:
-        table = pl.read_parquet(path, glob=False)
-        metadata = dict(pl.read_parquet_metadata(path))
-    except (pl.exceptions.PolarsError, OSError) as error:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: not a readable Parquet file ({error.strerror or error})") from None
+    return columns_in(data, path)
+
+
+def columns_in(data: bytes, path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """`read_columns` of a file that was read already; `path` names it in errors."""
+    import polars as pl
+
+    try:
+        table = pl.read_parquet(io.BytesIO(data))
+        metadata = dict(pl.read_parquet_metadata(io.BytesIO(data)))
+    # A damaged page can make Polars panic, which is no Exception.
+    except (pl.exceptions.PolarsError, OSError, pl.exceptions.PanicException) as error:
         raise DataError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})") from None
     return {column.name: column.to_numpy(writable=True) for column in table.get_columns()}, metadata
 

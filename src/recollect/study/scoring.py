@@ -103,11 +103,25 @@ def _settings_of(trained: Artifact) -> RunSettings:
 
 
 def data_of(trained: Artifact, source: str | None = None) -> EventLog:
-    """The log of the run, or another source read in the same way."""
+    """The log of the run, or another source read in the same way, filtered as for training: what is measured on."""
+    return read_data(_reading(trained, source))
+
+
+def whole_log(trained: Artifact, source: str | None = None) -> EventLog:
+    """The same log with every event: what users are answered from.
+
+    Filters that choose what is trained on (times, and the least number of events of a user or an item) do not apply;
+    see `FilterConfig.for_answering`.
+    """
+    settings = _reading(trained, source)
+    return read_data(settings.model_copy(update={"filters": settings.filters.for_answering()}))
+
+
+def _reading(trained: Artifact, source: str | None) -> DataSettings:
     kept = trained.settings.get("data", {})
     if source is None and "source" not in kept:
         raise ConfigError(f"{trained.folder}: this model was kept without a log; give one with --data")
-    return read_data(decode(DataSettings, {**kept, **({} if source is None else {"source": source})}, where="data"))
+    return decode(DataSettings, {**kept, **({} if source is None else {"source": source})}, where="data")
 
 
 def remark_on_data(trained: Artifact, log: EventLog) -> list[str]:
