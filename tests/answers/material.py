@@ -50,7 +50,7 @@ def trained(name: str, **fields: Any) -> Trained:
     made: Recommender = kind(config, split.catalog)  # type: ignore[call-arg]
     if isinstance(made, Counting):
         made.fit(split.train)
-    return Trained(name, made, 0.0, 0, [], 0, split, "hidden", {"model": {"name": name, **small, **fields}})
+    return Trained(name, made, 0.0, 0, [], 0, split=split, settings={"model": {"name": name, **small, **fields}})
 
 
 def past(user: str) -> list[str]:

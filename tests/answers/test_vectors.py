@@ -32,7 +32,7 @@ def test_users_times_items_are_the_logits(name):
     model = trained(name)
     users = ["u11", "u02", "u20"]
     items, people = recollect.vectors(model), recollect.user_vectors(model, log(), users=users)
-    assert items["item"].tolist() == log().item_ids.ids.tolist() and items["title"][0] == "Title i01"
+    assert items["item"].tolist() == log().item_ids.ids.tolist()
     assert people["user"].tolist() == users
     logits = np.float64(people["vector"]) @ np.float64(items["vector"]).T
     if "bias" in items.columns:

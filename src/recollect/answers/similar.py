@@ -14,6 +14,7 @@ from recollect.answers.known import Known, code_of
 from recollect.config import ConfigError
 from recollect.contracts import PAD
 from recollect.data.candidates import Within, allowed_mask
+from recollect.data.frame import Frame
 from recollect.recommend import top
 
 
@@ -68,6 +69,19 @@ class SimilarItems:
 
     def __getitem__(self, place: int) -> SimilarItem:
         return self.items[place]
+
+    def table(self) -> Frame:
+        """One row an item: item (the one asked for), rank, similar, title, similarity."""
+        own = np.array([self.item] * len(self), dtype=object if isinstance(self.item, str) else np.int64)
+        return Frame(
+            {
+                "item": own,
+                "rank": np.array([one.rank for one in self], dtype=np.int32),
+                "similar": np.array([one.item for one in self], dtype=own.dtype),
+                "title": np.array([one.title for one in self], dtype=object),
+                "similarity": np.array([one.similarity for one in self], dtype=np.float64),
+            }
+        )
 
 
 def similar(

@@ -41,7 +41,7 @@ class HasItemBias(Protocol):
 
 
 def vectors(trained: Known) -> Frame:
-    """The vectors of all items: columns item, title, vector [N D] float32 and, where the model has one, bias.
+    """The vectors of all items: columns item, vector [N D] float32 and, where the model has one, bias.
 
     Raises ConfigError where the model has none.
     """
@@ -49,11 +49,7 @@ def vectors(trained: Known) -> Frame:
     if not isinstance(model, HasItemVectors):
         raise ConfigError(f"{trained.name} has no item vectors; take a network or a factorisation (svd, nmf, pmf, bpr)")
     first = trained.items.first
-    columns = {
-        "item": trained.items.ids,
-        "title": trained.titles[first:],
-        "vector": _plain(model.item_vectors())[first:],
-    }
+    columns = {"item": trained.items.ids, "vector": _plain(model.item_vectors())[first:]}
     bias = model.item_bias() if isinstance(model, HasItemBias) else None
     return Frame(columns if bias is None else {**columns, "bias": _plain(bias)[first:]})
 

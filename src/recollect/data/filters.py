@@ -17,6 +17,14 @@ from recollect.data.log import DataError, Dropped, EventLog, Table, Vocabulary
 Duplicates = Literal["keep", "drop-exact", "drop-consecutive", "drop-repeats"]
 
 
+AGAIN = {
+    "drop-exact": "exact duplicate",
+    "drop-consecutive": "same item as just before",
+    "drop-repeats": "repeat",
+}
+"""What the events are called that `duplicates` leaves out."""
+
+
 class FilterConfig(Settings):
     """Which events to keep. The defaults keep all of them."""
 
@@ -81,11 +89,9 @@ def apply(log: EventLog, config: FilterConfig) -> EventLog:
     if config.duplicates != "keep":
         rows = np.flatnonzero(keep)
         again = _again(log, rows, config.duplicates)
-        reason = config.duplicates.removeprefix("drop-")
-        reason = {"exact": "exact duplicate", "consecutive": "same item as just before", "repeats": "repeat"}[reason]
         stay = keep.copy()
         stay[rows[again]] = False
-        keep = _note(keep, stay, reason, "", dropped)
+        keep = _note(keep, stay, AGAIN[config.duplicates], "", dropped)
     keep = _k_core(log, keep, config, dropped)
     if not keep.any():
         reasons = ", ".join(f"{entry.events} {entry.reason}" for entry in dropped)

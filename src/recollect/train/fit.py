@@ -46,10 +46,11 @@ class Trained(Answering):
     history: list[dict[str, Any]]
     """One row an epoch: loss, targets, seconds, validation figures. Empty for counting models."""
     best_epoch: int
-    split: Split = dataclasses.field(repr=False)
+    split: Split = dataclasses.field(repr=False, kw_only=True)
     """What it was trained on; questions that name no log are answered from the histories of its log."""
-    seen: Seen = "hidden"
-    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    seen: Seen = dataclasses.field(default="hidden", kw_only=True)
+    """How validation treated items that a user had, and lists treat them where a question leaves it open."""
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False, kw_only=True)
     """Plain values of [model], [train] and [evaluate], as run.toml holds them."""
 
     @property
@@ -126,15 +127,13 @@ def fit(
     config = decode(kind.Config, model or {}, where="model")
     torch.manual_seed(settings.seed)
     built: Recommender = kind(config, split.catalog)  # type: ignore[call-arg]
-    kept = {
-        "model": {"name": name, **plain(config)},
-        "train": plain(settings),
-        "evaluate": {"seen": seen, "request_time": "used" if request_time else "unused"},
-    }
+    asked_as = {"seen": seen, "request_time": "used" if request_time else "unused"}
+    kept = {"model": {"name": name, **plain(config)}, "train": plain(settings), "evaluate": asked_as}
     begun = time.monotonic()
     if isinstance(built, Counting):
         built.fit(split.train)
-        return Trained(name, built, time.monotonic() - begun, peak_bytes(), [], 0, split, seen, kept)
+        seconds = time.monotonic() - begun
+        return Trained(name, built, seconds, peak_bytes(), [], 0, split=split, seen=seen, settings=kept)
     assert isinstance(built, Network)
     tokens = token_budget(split.train.lengths, settings.batches)
     device_type = "cuda" if on_cuda(settings) else "cpu"
@@ -172,7 +171,7 @@ def fit(
         identity=identity,
     )
     went = progress.seconds, peak_bytes(), progress.history, progress.best_epoch
-    return Trained(name, built, *went, split, seen, kept)
+    return Trained(name, built, *went, split=split, seen=seen, settings=kept)
 
 
 def _some(questions: Questions, settings: TrainSettings) -> Questions:
