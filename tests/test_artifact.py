@@ -15,11 +15,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from recollect import artifact
-from recollect.artifact import CARD, ITEMS, PARTS, SETTINGS, WEIGHTS, ArtifactError, load, save
+from recollect.artifact import CARD, ITEMS, PARTS, SETTINGS, TABLE, WEIGHTS, ArtifactError, load, save
 from recollect.config import digest
 from recollect.contracts import Catalog, Counting, Events, Network, Recommender
 from recollect.data.histories import Ragged
-from recollect.data.log import Vocabulary
+from recollect.data.log import Table, Vocabulary
+from recollect.data.parquet import write_columns
 from recollect.registry import model_class, names
 
 TEXT = np.array(["A;1", "b", "with \udce9 surrogate", "z" * 5000, "é 😀"], dtype=object)
@@ -93,6 +94,61 @@ def test_settings_and_card_come_back(tmp_path: Path) -> None:
     after = load(tmp_path / "model")
     assert after.settings == {"model": {"name": "gru4rec", "width": 8}, "train": {"epochs": 3}}
     assert after.card["data"] == {"digest": "abc"} and after.card["history"][0]["loss"] == 0.1
+
+
+COLUMNS = {
+    "genres": np.array(["a|b", None, "", "é", "b"], dtype=object),
+    "year": np.array([1999.0, np.nan, -0.0, 1e300, np.inf]),
+}
+
+
+def test_columns_that_describe_the_items_come_back(tmp_path: Path) -> None:
+    keep(tmp_path / "model", item_table=Table(COLUMNS))
+    after = load(tmp_path / "model").item_table
+    assert after is not None and list(after.columns) == ["genres", "year"]
+    assert after["genres"].tolist() == COLUMNS["genres"].tolist() and after["genres"].dtype == object
+    assert after["year"].tobytes() == COLUMNS["year"].tobytes()
+
+
+def test_a_model_without_such_columns_says_so_and_the_digest_is_the_same(tmp_path: Path) -> None:
+    """No score depends on them, so the memories of a service stay good; models kept before are like these."""
+    keep(tmp_path / "plain")
+    keep(tmp_path / "empty", item_table=Table({}))
+    keep(tmp_path / "described", item_table=Table(COLUMNS))
+    plain, empty, described = (load(tmp_path / name) for name in ("plain", "empty", "described"))
+    assert plain.item_table is None and empty.item_table is None and described.item_table is not None
+    assert plain.digest == empty.digest == described.digest
+    assert not (tmp_path / "plain" / TABLE).exists()
+
+
+def test_damaged_columns_are_seen_when_the_model_is_loaded(tmp_path: Path) -> None:
+    keep(tmp_path / "model", item_table=Table(COLUMNS))
+    whole = (tmp_path / "model" / TABLE).read_bytes()
+    for place in (0, len(whole) // 2, len(whole) - 1):
+        broken = bytearray(whole)
+        broken[place] ^= 1
+        (tmp_path / "model" / TABLE).write_bytes(broken)
+        with pytest.raises(ArtifactError, match=f"damaged .{TABLE} is not what was written"):
+            load(tmp_path / "model")
+    (tmp_path / "model" / TABLE).unlink()
+    with pytest.raises(ArtifactError, match=f"{TABLE} is missing"):
+        load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("columns", [{"year": np.arange(4.0)}, {"year": np.arange(5)}, None], ids=str)
+def test_columns_that_are_not_of_these_items_are_refused(columns: Any, tmp_path: Path) -> None:
+    """With true hashes: somebody else's columns, or none at all."""
+    folder = tmp_path / "model"
+    keep(folder)
+    if columns is None:
+        (folder / TABLE).write_bytes(b"PAR1 no table PAR1")
+    else:
+        write_columns(folder / TABLE, columns, {})
+    known = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (*PARTS, TABLE)}
+    forge(folder, files=known)
+    with pytest.raises(ArtifactError, match=TABLE) as caught:
+        load(folder).item_table  # noqa: B018
+    assert "\n" not in str(caught.value)
 
 
 def test_the_digest_names_the_weights(tmp_path: Path) -> None:

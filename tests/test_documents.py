@@ -28,6 +28,20 @@ def test_the_python_of_the_front_page_runs(
     assert re.search(r"^1 i\d ", printed, re.MULTILINE)
 
 
+def test_the_python_of_the_guide_to_recommending_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"{user},id{1 + (user + step * step) % 9},{step}" for user in range(30, 60) for step in range(6)]
+    (tmp_path / "ratings.csv").write_text("\n".join(["user,item,time", *rows]))
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "guide" / "recommend.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(code, {})
+    printed = capsys.readouterr().out
+    assert "10 () 0" in printed and re.search(r"^1 id\d ", printed, re.MULTILINE)
+    assert (tmp_path / "lists.csv").read_text().count("\n") == 11
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from recollect.config import ConfigError, Settings
 from recollect.contracts import PAD, Catalog, Recommender, State, take_last
 from recollect.data.histories import Ragged
-from recollect.data.log import DataError, Vocabulary
+from recollect.data.log import DataError, Table, Vocabulary
 from recollect.recommend import NOTHING, as_columns, recommend, top, top_lists
 
 module = importlib.import_module("recollect.recommend")  # the attribute of that name is the function
@@ -154,6 +154,41 @@ def test_a_newcomer_and_one_who_has_seen_everything():
     newcomer, finished = recommend(Bigram(), ITEMS, [[], [f"i{k}" for k in range(1, SIZE)]], k=4)
     assert len(newcomer) == 4
     assert len(finished) == 0
+
+
+@given(
+    st.lists(st.lists(st.integers(1, SIZE - 1), max_size=6), min_size=1, max_size=6),
+    st.sets(st.integers(1, SIZE - 1)),
+    st.integers(1, 12),
+    st.sampled_from(["hidden", "allowed"]),
+)
+def test_what_is_not_allowed_is_in_no_list_and_shares_stay_those_among_all_items(histories, only, k, seen):
+    model = Bigram()
+    offsets = np.cumsum([0, *map(len, histories)])
+    codes = np.array([code for history in histories for code in history], dtype=np.int64)
+    allowed = np.isin(np.arange(SIZE), list(only))
+    (lists,) = top_lists(model, Ragged(codes, codes, offsets), k=k, seen=seen, allowed=allowed)
+    for row, history in enumerate(histories):
+        scores = model.table[history[-1] if history else 0]
+        expected = [one for one in by_hand(scores, history, SIZE, seen) if one[0] in only][:k]
+        found = [code for code in lists.codes[row].tolist() if code != NOTHING]
+        assert found == [code for code, _, _ in expected]
+        shares = [share for _, _, share in expected]
+        assert lists.probabilities[row, : len(found)].tolist() == pytest.approx(shares, rel=1e-4)
+
+
+def test_a_list_may_be_of_some_items_only():
+    model, table = Bigram(), Table({"kind": np.array(["x", "y|x", "y", None, "x", "z", "z", "x"], dtype=object)})
+    kinds = {"i1", "i2", "i5", "i8"}
+    (answer,) = recommend(model, ITEMS, [["i3"]], within={"kind": "x"}, item_table=table, k=9)
+    assert {one.item for one in answer} == kinds
+    (answer,) = recommend(model, ITEMS, [["i3"]], within={"kind": "x"}, deny=["i1", "?"], item_table=table, k=9)
+    assert {one.item for one in answer} == kinds - {"i1"}
+    (answer,) = recommend(model, ITEMS, [["i3"]], allow=["i1", "i3", "i4"], k=9)
+    assert {one.item for one in answer} == {"i1", "i4"}
+    assert [len(one) for one in recommend(model, ITEMS, [["i3"]], allow=[])] == [0]
+    with pytest.raises(ValueError, match="one for each item code"):
+        next(top_lists(model, Ragged(np.array([1]), np.array([0]), np.array([0, 1])), allowed=np.ones(SIZE - 1, bool)))
 
 
 def test_scores_that_are_no_likelihood_have_no_probability():

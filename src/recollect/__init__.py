@@ -1,7 +1,8 @@
 """Recollect: sequential recommendation with a memory of constant size per user.
 
 The public names resolve when they are first used, so that `import recollect` loads nothing heavy. In the order of use:
-`read` or `simulate`, `loo` or `temporal`, `fit`, `rank`, `measure`, `recommend`, `load`.
+`read` or `simulate`, `loo` or `temporal`, `fit`, `rank`, `measure`, `recommend` or `recommend_all`, `load`; of what is
+trained, `similar`, `score`, `vectors`, `user_vectors`, `explain`.
 """
 
 import importlib
@@ -25,6 +26,12 @@ _HOMES = {
     "rank": "evaluate.ranking",
     "measure": "evaluate.metrics",
     "recommend": "recommend",
+    "recommend_all": "answers.lists",
+    "similar": "answers.similar",
+    "score": "answers.pairs",
+    "vectors": "answers.vectors",
+    "user_vectors": "answers.vectors",
+    "explain": "answers.explain",
     "load": "artifact",
     "model_names": "registry",
 }
@@ -40,6 +47,7 @@ __all__ = [
     "Recommender",
     "State",
     "__version__",
+    "explain",
     "fit",
     "load",
     "loo",
@@ -48,8 +56,13 @@ __all__ = [
     "rank",
     "read",
     "recommend",
+    "recommend_all",
+    "score",
+    "similar",
     "simulate",
     "temporal",
+    "user_vectors",
+    "vectors",
 ]
 
 
@@ -77,6 +90,12 @@ class _Package(types.ModuleType):
 sys.modules[__name__].__class__ = _Package
 
 if TYPE_CHECKING:
+    from recollect.answers.explain import explain as explain
+    from recollect.answers.lists import recommend_all as recommend_all
+    from recollect.answers.pairs import score as score
+    from recollect.answers.similar import similar as similar
+    from recollect.answers.vectors import user_vectors as user_vectors
+    from recollect.answers.vectors import vectors as vectors
     from recollect.artifact import load as load
     from recollect.contracts import Catalog as Catalog
     from recollect.contracts import Events as Events

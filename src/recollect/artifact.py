@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import errno
+import functools
 import hashlib
 import json
 import os
@@ -25,16 +26,22 @@ from safetensors.torch import load as _load_tensors
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from recollect.answers.answering import Answering
 from recollect.config import ConfigError, decode, digest, read_toml, to_toml
 from recollect.contracts import Catalog, Network, Recommender
-from recollect.data.log import Vocabulary
+from recollect.data.log import DataError, Table, Vocabulary
+from recollect.data.parquet import columns_in, write_columns
+from recollect.recommend import Seen
 from recollect.registry import model_class
 
 FORMAT = "recollect-model"
 VERSION = 1
 SETTINGS, WEIGHTS, ITEMS, CARD = "run.toml", "weights.safetensors", "items.json", "card.json"
 PARTS = (SETTINGS, WEIGHTS, ITEMS)
-"""The files whose sha256 the card knows. No other name in a card is ever looked at."""
+"""The files that make the model, and its digest. The card knows their sha256."""
+TABLE = "item-table.parquet"
+"""The columns that describe the items, where there are any: checked as the parts are, and no part of the digest, since
+no score depends on them. No other name in a card is ever looked at."""
 
 _COUNTS, _MODEL = "catalog.counts", "model."
 
@@ -44,7 +51,7 @@ class ArtifactError(ValueError):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Artifact:
+class Artifact(Answering):
     """A trained model, ready to score, with the items it knows and how it came about."""
 
     folder: Path
@@ -58,11 +65,42 @@ class Artifact:
     """All of run.toml, as plain values."""
     card: Mapping[str, Any]
     """What else is known: digest, created, version, data, protocol, validation, history, seconds."""
+    table: bytes | None = dataclasses.field(default=None, repr=False)
+    """What `item_table` is read from when it is first asked for."""
 
     @property
     def digest(self) -> str:
         """Twelve hex digits that name the weights, the items and the settings."""
         return str(self.card["digest"])
+
+    @functools.cached_property
+    def item_table(self) -> Table | None:
+        """Columns that describe the items (genres, year), in the order of their ids; None where none were kept."""
+        if self.table is None:
+            return None
+        try:
+            columns, _ = columns_in(self.table, TABLE)
+        except DataError as error:
+            raise _damaged(self.folder, str(error)) from None
+        for name, column in columns.items():
+            if column.dtype not in (object, np.float64) or len(column) != len(self.items):
+                raise _damaged(self.folder, f"{TABLE}: its column {name!r} is not one for {len(self.items)} items")
+        return Table(columns)
+
+    @property
+    def seen(self) -> Seen:
+        """Whether items that a user had may be recommended, as in training's validation."""
+        return "allowed" if self.settings.get("evaluate", {}).get("seen") == "allowed" else "hidden"
+
+    @property
+    def clock(self) -> bool:
+        """Whether the log of training had times."""
+        return bool(self.card.get("data", {}).get("clock", True))
+
+    @property
+    def log(self) -> None:
+        """A kept model has no log in memory: its methods are given one."""
+        return None
 
 
 def save(
@@ -72,14 +110,16 @@ def save(
     settings: Mapping[str, Any],
     *,
     titles: np.ndarray | None = None,
+    item_table: Table | None = None,
     about: Mapping[str, Any] | None = None,
     keep: Iterable[str] = (),
     overwrite: bool = False,
 ) -> Path:
     """Write a trained model to `folder`, whole or not at all.
 
-    `settings`: plain values; `settings["model"]` holds the model's name and its own fields. `about`: what the card says
-    beside (data, protocol, validation figures, training history). With `overwrite` a run or an older model there is
+    `settings`: plain values; `settings["model"]` holds the model's name and its own fields. `item_table`: columns that
+    describe the items, in the order of their ids. `about`: what the card says beside (data, protocol, validation
+    figures, training history). With `overwrite` a run or an older model there is
     replaced, and of its other files those named in `keep` stay. Raises ArtifactError where it cannot be written; what
     was there before is then still there.
     """
@@ -90,14 +130,14 @@ def save(
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.writing-", dir=folder.parent))
-        _write(beside / "new", model, items, settings, titles, about or {})
+        _write(beside / "new", model, items, settings, titles, item_table, about or {})
         for name in keep:
             if (folder / name).is_file():
                 shutil.copy2(folder / name, beside / "new" / name)
         if folder.exists():
             folder.rename(beside / "old")
         (beside / "new").rename(folder)
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, DataError) as error:
         raise ArtifactError(f"{folder}: cannot be written ({reason(error)})") from None
     finally:
         if beside is not None:
@@ -115,6 +155,7 @@ def load(folder: str | Path, *, device: torch.device | str | None = None) -> Art
     folder = Path(folder)
     card = read_card(folder)
     parts = {name: _part(folder, name, card) for name in PARTS}
+    table = _part(folder, TABLE, card) if TABLE in card["files"] else None
     try:
         settings = read_toml(folder / SETTINGS)
         fields = dict(settings["model"])
@@ -144,7 +185,7 @@ def load(folder: str | Path, *, device: torch.device | str | None = None) -> Art
         model.eval()
         if device is not None:
             model.to(device)
-    return Artifact(folder, name, model, items, titles, settings, card)
+    return Artifact(folder, name, model, items, titles, settings, card, table)
 
 
 def is_artifact(folder: str | Path) -> bool:
@@ -176,6 +217,7 @@ def _write(
     items: Vocabulary,
     settings: Mapping[str, Any],
     titles: np.ndarray | None,
+    item_table: Table | None,
     about: Mapping[str, Any],
 ) -> None:
     from recollect import __version__
@@ -191,7 +233,11 @@ def _write(
     names = None if titles is None else [None if t == "" else str(t) for t in titles[items.first :]]
     listed = {"type": "text" if items.ids.dtype == object else "integer", "ids": items.ids.tolist(), "titles": names}
     (folder / ITEMS).write_text(json.dumps(listed), encoding="ascii")
+    described = item_table is not None and len(item_table.columns) > 0
+    if item_table is not None and described:
+        write_columns(folder / TABLE, item_table.columns, {})
     hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in PARTS}
+    table = {TABLE: hashlib.sha256((folder / TABLE).read_bytes()).hexdigest()} if described else {}
     card = {
         "format": FORMAT,
         "version": VERSION,
@@ -199,11 +245,11 @@ def _write(
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "digest": digest(hashes),
         **about,
-        "files": hashes,
+        "files": {**hashes, **table},
     }
     card = json.loads(json.dumps(card))  # as it will be read back, so that its own check agrees
     (folder / CARD).write_text(json.dumps({**card, "check": digest(card)}, indent=1), encoding="ascii")
-    for name in (*PARTS, CARD):
+    for name in (*PARTS, *table, CARD):
         with (folder / name).open("rb") as file:
             os.fsync(file.fileno())
 

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from recollect.config import one_of
-from recollect.contracts import PAD, Recommender
+from recollect.contracts import PAD, Recommender, State
 from recollect.data.blocks import by_length, pieces, ranges
+from recollect.data.candidates import Within, allowed_mask
 from recollect.data.histories import Ragged
-from recollect.data.log import DataError, Vocabulary
+from recollect.data.log import DataError, Table, Vocabulary
 from recollect.nn.evaluating import evaluating
 
 Seen = Literal["hidden", "allowed"]
@@ -30,6 +31,9 @@ CHUNK = 16384
 
 SCORE_CELLS = 1 << 24
 """Scores held at once (64 MiB in fp32)."""
+
+TOKENS, SEGMENT = 16384, 1024
+"""Cells of a batch in which histories are read, and events of a user at once."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,13 +90,21 @@ def recommend(
     k: int = 10,
     seen: Seen = "hidden",
     at: Sequence[int] | None = None,
+    allow: Iterable[Any] | None = None,
+    deny: Iterable[Any] | None = None,
+    within: Within | None = None,
+    item_table: Table | None = None,
     device: torch.device | str | None = None,
 ) -> list[Answer]:
     """The k best next items for each history of the caller's own item ids, oldest first; an empty one is a newcomer.
 
     `times`: seconds, one for each id. `titles` [vocabulary size]: names to show, by code. `at`: the time of asking
     of each history. Ids the model does not know are skipped and listed in `Answer.unknown`.
+
+    `allow`: only these items; `deny`: none of these; `within`: only items whose column of `item_table` has the value
+    (`{"genres": "Comedy"}`). What they mean together, and what they refuse, says `data.candidates.allowed_mask`.
     """
+    allowed = allowed_mask(items, item_table, allow=allow, deny=deny, within=within)
     known, clock, unknown = [], [], []
     for row, history in enumerate(histories):
         if isinstance(history, str) or not isinstance(history, Iterable):
@@ -109,7 +121,8 @@ def recommend(
     flat = Ragged(np.concatenate([np.zeros(0, np.int64), *known]), np.concatenate([np.zeros(0, int), *clock]), offsets)
     moments = None if at is None else np.asarray(at, dtype=np.int64)
     answers: list[Answer] = []
-    for lists in top_lists(model, flat, k=k, seen=seen, at=moments, clock=times is not None, device=device):
+    clocked = times is not None
+    for lists in top_lists(model, flat, k=k, seen=seen, at=moments, allowed=allowed, clock=clocked, device=device):
         rows = (listed(lists, row, items, titles) for row in range(len(lists)))
         answers += [Answer(row, unknown[lists.first + number]) for number, row in enumerate(rows)]
     return answers
@@ -135,7 +148,7 @@ def as_columns(
 ) -> dict[str, np.ndarray]:
     """The lists as a table, one row a recommendation: user, rank, item, title, logit, probability (where there is one).
 
-    users [all histories]: the caller's own id of each history. What `data.parquet.write_blocks` takes.
+    users [all histories]: the caller's own id of each history. What `data.writing.write_blocks` takes.
     """
     row, place = np.nonzero(lists.codes != NOTHING)
     codes = lists.codes[row, place]
@@ -155,16 +168,17 @@ def top_lists(
     k: int = 10,
     seen: Seen = "hidden",
     at: np.ndarray | None = None,
+    allowed: np.ndarray | None = None,
     clock: bool = True,
     device: torch.device | str | None = None,
-    token_budget: int = 16384,
-    segment: int = 1024,
+    token_budget: int = TOKENS,
+    segment: int = SEGMENT,
 ) -> Iterator[TopLists]:
     """Stream the lists of many histories of item codes, in their order, in memory that their number does not change.
 
     `clock` False: the histories' times are no times, and the model is shown none. `at` [users] int64: the time of
-    asking. Equal scores stand in the order of their codes. Raises DataError where the model scores NaN or was made
-    for other items, ValueError for a k below 1.
+    asking. `allowed` [V] bool: the only items that may be in a list. Equal scores stand in the order of their codes.
+    Raises DataError where the model scores NaN or was made for other items, ValueError for a k below 1.
     """
     one_of("seen", seen, Seen)
     if k < 1:
@@ -172,59 +186,94 @@ def top_lists(
     if at is not None and len(at) != len(histories):
         raise ValueError(f"{len(histories)} histories but {len(at)} times of asking")
     size = model.catalog.size
+    if allowed is not None and allowed.shape != (size,):
+        raise ValueError(f"allowed is of shape {list(allowed.shape)}, expected {[size]}: one for each item code")
+    for first in range(0, len(histories), CHUNK):
+        some = slice(first, min(first + CHUNK, len(histories)))
+        lists = _empty(first, some.stop - first, min(k, size - 1), model.probabilistic)
+        # Inference mode is entered anew for each chunk: it must not stay on in the caller between two of them.
+        with torch.inference_mode(), evaluating(model):
+            blocks = memories(model, histories, some, clock, device, token_budget, segment)
+            for rows, scores in scored(model, blocks, at):
+                _fill(lists, rows, scores, histories, seen, allowed)
+        yield lists
+
+
+def memories(
+    model: Recommender,
+    histories: Ragged,
+    some: slice | None = None,
+    clock: bool = True,
+    device: torch.device | str | None = None,
+    token_budget: int = TOKENS,
+    segment: int = SEGMENT,
+) -> Iterator[tuple[np.ndarray, State]]:
+    """Row numbers and their memory after the whole history, for the rows `some`, many at a time, longest first.
+
+    To be consumed in inference mode, with the model evaluating. DataError where a code is none of the model's.
+    """
+    size = model.catalog.size
     if len(histories.items) and not 0 < int(histories.items.min()) <= int(histories.items.max()) < size:
         raise DataError(f"the histories hold item codes outside 1 to {size - 1}, which {type(model).__name__} knows")
     place = torch.device(device) if device is not None else getattr(model, "device", torch.device("cpu"))
-    for first in range(0, len(histories), CHUNK):
-        # Inference mode is entered anew for each chunk: it must not stay on in the caller between two of them.
-        with torch.inference_mode(), evaluating(model):
-            chunk = _chunk(model, histories, first, min(k, size - 1), seen, at, clock, place, token_budget, segment)
-        yield chunk
-
-
-def _chunk(
-    model: Recommender,
-    histories: Ragged,
-    first: int,
-    k: int,
-    seen: str,
-    at: np.ndarray | None,
-    clock: bool,
-    place: torch.device,
-    token_budget: int,
-    segment: int,
-) -> TopLists:
-    starts, ends = histories.offsets[:-1][first : first + CHUNK], histories.offsets[1:][first : first + CHUNK]
-    codes = np.zeros((len(starts), k), dtype=np.int64)
-    logits = np.zeros((len(starts), k), dtype=np.float32)
-    shares = np.zeros((len(starts), k), dtype=np.float32)
+    some = some or slice(0, len(histories))
+    starts, ends = histories.offsets[:-1][some], histories.offsets[1:][some]
     times = histories.times if clock else None
-    step = max(1, SCORE_CELLS // model.catalog.size)
     for block in by_length(ends - starts, token_budget, segment):
         state = model.fresh(len(block))
         for events in pieces(histories.items, times, starts[block], ends[block], segment):
             state = model.advance(state, events.to(place))
+        yield some.start + block, state
+
+
+def scored(
+    model: Recommender, blocks: Iterable[tuple[np.ndarray, State]], at: np.ndarray | None = None
+) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """Memories in, the scores of all items out: row numbers and [B V] fp32, so many at a time as memory allows.
+
+    Raises DataError where a score is NaN or infinite: neither can be ranked beside the others.
+    """
+    step = max(1, SCORE_CELLS // model.catalog.size)
+    for block, state in blocks:
         for begin in range(0, len(block), step):
-            rows = block[begin : begin + step]
-            moment = None if at is None else torch.from_numpy(at[first + rows].astype(np.int64)).to(place)
-            scores = model.score(state.rows(slice(begin, begin + step)), moment).float()
-            normaliser = torch.logsumexp(scores, dim=1, keepdim=True)  # [B 1]
-            # One infinite score makes this NaN as well: neither can be ranked beside the others.
-            if normaliser.isnan().any() or (normaliser == torch.inf).any():
+            rows, part = block[begin : begin + step], state.rows(slice(begin, begin + step))
+            moment = None
+            if at is not None:
+                moment = torch.from_numpy(at[rows].astype(np.int64)).to(next(iter(part.values())).device)
+            scores = model.score(part, moment).float()
+            best = scores.amax(dim=1)  # a maximum of NaN is NaN
+            if best.isnan().any() or (best == torch.inf).any():
                 raise DataError(
                     f"{type(model).__name__} scored NaN or infinity: its weights or its state are not finite; "
                     "train again, with a smaller learning rate or in fp32"
                 )
-            if seen == "hidden":
-                index, row = ranges(starts[rows], ends[rows])
-                flat = torch.from_numpy(row * scores.shape[1] + histories.items[index])
-                scores = scores.clone(memory_format=torch.contiguous_format)
-                scores.view(-1).index_fill_(0, flat.to(scores.device), -torch.inf)
-            best, chosen = top(scores, k)
-            codes[rows] = chosen.masked_fill(best == -torch.inf, NOTHING).cpu().numpy()
-            logits[rows] = best.cpu().numpy()
-            shares[rows] = (best - normaliser).exp().nan_to_num(0.0).cpu().numpy()
-    return TopLists(first, codes, logits, shares if model.probabilistic else None)
+            yield rows, scores
+
+
+def _empty(first: int, rows: int, k: int, likely: bool) -> TopLists:
+    codes = np.full((rows, k), NOTHING, dtype=np.int64)
+    shares = np.zeros((rows, k), dtype=np.float32) if likely else None
+    return TopLists(first, codes, np.full((rows, k), -np.inf, dtype=np.float32), shares)
+
+
+def _fill(
+    lists: TopLists, rows: np.ndarray, scores: Tensor, histories: Ragged, seen: str, allowed: np.ndarray | None
+) -> None:
+    """The best of scores [B V] into the lists of these rows."""
+    normaliser = torch.logsumexp(scores, dim=1, keepdim=True)  # [B 1]
+    if allowed is not None:
+        scores = scores.masked_fill(torch.from_numpy(~allowed).to(scores.device), -torch.inf)
+    if seen == "hidden":
+        index, row = ranges(histories.offsets[rows], histories.offsets[rows + 1])
+        flat = torch.from_numpy(row * scores.shape[1] + histories.items[index])
+        scores = scores.clone(memory_format=torch.contiguous_format)
+        scores.view(-1).index_fill_(0, flat.to(scores.device), -torch.inf)
+    best, chosen = top(scores, lists.codes.shape[1])
+    rows = rows - lists.first
+    lists.codes[rows] = chosen.masked_fill(best == -torch.inf, NOTHING).cpu().numpy()
+    lists.logits[rows] = best.cpu().numpy()
+    if lists.probabilities is not None:
+        lists.probabilities[rows] = (best - normaliser).exp().nan_to_num(0.0).cpu().numpy()
 
 
 def top(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from .tree import ROOT, Source, sources
 DOORWAYS = {
     "lightning_fabric": r"train(\..+)?",
     "polars": r"data(\..+)?",
-    "narwhals": r"data\.formats(\..+)?",
+    "narwhals": r"data\.(formats(\..+)?|frame)",
     "matplotlib": r"(.+\.)?(plots|report)(\..+)?",
     "typer": r"cli(\..+)?",
     "rich": r"(cli|train)(\..+)?",

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 import torch
 
-from recollect.artifact import CARD, PARTS, SETTINGS, ArtifactError, load
+from recollect.artifact import CARD, PARTS, SETTINGS, TABLE, ArtifactError, load
 from recollect.config import ConfigError
+from recollect.data.histories import known_histories
 from recollect.data.log import DataError, build_log
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import measure
 from recollect.study.run import EPOCHS, VALIDATION, Stopped, default_folder, resume, run
-from recollect.study.scoring import SCORINGS, data_of, known_histories, note_scoring, score
+from recollect.study.scoring import SCORINGS, data_of, note_scoring, score
 from recollect.train.fit import CHECKPOINT
 from recollect.train.progress import Silent
 
@@ -46,11 +47,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_leaves_a_model_and_its_figures(whole: Path) -> None:
-    assert sorted(path.name for path in whole.iterdir()) == sorted([*PARTS, CARD, EPOCHS, VALIDATION])
+    assert sorted(path.name for path in whole.iterdir()) == sorted([*PARTS, TABLE, CARD, EPOCHS, VALIDATION])
     assert [path.name for path in whole.parent.iterdir()] == ["whole"]
     trained = load(whole)
     assert trained.card["data"]["digest"] == LOG.digest
     assert trained.titles[1:].tolist() == LOG.titles()[1:].tolist()
+    assert trained.item_table is not None and LOG.item_table is not None
+    assert trained.item_table["title"].tolist() == LOG.item_table["title"].tolist()
     ledger = Ledger.load(whole / VALIDATION)
     assert measure(ledger)["ndcg@10"] == trained.card["validation"]["values"]["ndcg@10"]
     epochs = [json.loads(line) for line in (whole / EPOCHS).read_text().splitlines()]

@@ -12,7 +12,22 @@ from typing import Annotated
 
 import typer
 
-from recollect.cli import compare, data, demo, doctor, evaluate, journal, models, recommend, replay, serve, train
+from recollect.cli import (
+    compare,
+    data,
+    demo,
+    doctor,
+    evaluate,
+    journal,
+    models,
+    recommend,
+    replay,
+    score,
+    serve,
+    similar,
+    train,
+    vectors,
+)
 
 DEBUG = "RECOLLECT_DEBUG"
 LONGEST = 2000
@@ -42,6 +57,9 @@ app.command("train")(train.train)
 app.command("compare")(compare.compare)
 app.command("evaluate")(evaluate.evaluate)
 app.command("recommend")(recommend.recommend)
+app.command("similar")(similar.similar)
+app.command("score")(score.score)
+app.command("vectors")(vectors.vectors)
 app.command("serve")(serve.serve)
 app.command("replay")(replay.replay)
 app.add_typer(journal.app, name="journal")

@@ -88,10 +88,10 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
+    if hasattr(value, "__dataclass_fields__"):  # before the next: it may have a field called `item`
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
     if hasattr(value, "item") and not isinstance(value, str):
         value = value.item()
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

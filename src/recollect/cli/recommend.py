@@ -1,4 +1,4 @@
-"""`recollect recommend`: a ranked list with logit and probability, for one user, one history, or everybody."""
+"""`recollect recommend`: ranked lists with logit and probability, for a user, a history, some users or everybody."""
 
 from __future__ import annotations
 
@@ -7,109 +7,142 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from recollect.cli.asking import (
+    OUT,
+    Allow,
+    Data,
+    Deny,
+    Json,
+    Restriction,
+    Run,
+    Within,
+    answering_log,
+    column_of,
+    history_of,
+    named,
+    note,
+    restricted,
+    such_as,
+)
 from recollect.cli.choices import Seen
 from recollect.cli.output import print_json, printable, table
 
 if TYPE_CHECKING:
+    from recollect.answers.explain import Explanations
     from recollect.artifact import Artifact
     from recollect.recommend import Answer
 
 TAIL = 10
-"""Events of a history that are shown."""
+"""Events of a history that are shown, and whose effect `--why` looks at."""
 
 
 def recommend(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a trained model.")],
+    run: Run,
     user: Annotated[str | None, typer.Option(help="A user of the log, by id.", show_default=False)] = None,
     history: Annotated[
         str | None,
         typer.Option(help="Item ids or titles, oldest first, with ; between them.", show_default=False),
     ] = None,
     everybody: Annotated[bool, typer.Option("--all", help="Lists for all users, written to --out.")] = False,
-    out: Annotated[Path | None, typer.Option(help="With --all: a Parquet file.", show_default=False)] = None,
+    users: Annotated[
+        Path | None,
+        typer.Option(
+            help="Lists for these users, written to --out: ids, one a line, or a table with a user column.",
+            metavar="FILE",
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help=OUT, show_default=False)] = None,
     k: Annotated[int, typer.Option("-k", "--k", min=1, help="How many items.")] = 10,
     seen: Annotated[
         Seen | None, typer.Option(help="Whether items already had may be recommended.", show_default="the run's")
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Where the log lies now, or a newer log.", show_default="the run's")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
+    allow: Allow = None,
+    deny: Deny = None,
+    within: Within = None,
+    why: Annotated[
+        bool, typer.Option("--why", help=f"Say how each of the last {TAIL} events moved the logits of the list.")
+    ] = False,
+    data: Data = None,
+    json: Json = False,
 ) -> None:
     """Recommend the next items: rank, id, title, logit and probability.
 
-    A probability is an item's share among all items, before anything is hidden. Exactly one of `--user`, `--history`
-    and `--all` says for whom.
+    A user is answered from every event the log has, also those that training left out. A probability is an item's
+    share among all items, before anything is hidden. Exactly one of `--user`, `--history`, `--users` and `--all` says
+    for whom.
+
+    `--why`: an event's figure is the logit of the item with the event minus without it. Above zero, the event speaks
+    for the item.
 
     Examples:
 
-    - `recollect recommend runs/first --user 42 -k 5`
+    - `recollect recommend runs/first --user 42 -k 5 --why`
     - `recollect recommend runs/first --history "Toy Story; The Matrix; 260"`
-    - `recollect recommend runs/first --all --out recommendations.parquet`
+    - `recollect recommend runs/first --all --out lists.csv --allow in-stock.txt`
+    - `recollect recommend runs/first --users newsletter.csv --within genres=Comedy --out lists.parquet`
     """
     from recollect.config import ConfigError
 
-    if (user is not None) + (history is not None) + everybody != 1:
-        raise ConfigError('say for whom: exactly one of --user ID, --history "id or title; ..." and --all')
-    if everybody != (out is not None):
-        raise ConfigError("--all and --out belong together: recollect recommend RUN --all --out recs.parquet")
+    if (user is not None) + (history is not None) + everybody + (users is not None) != 1:
+        raise ConfigError(
+            'say for whom: exactly one of --user ID, --history "id or title; ...", --users FILE and --all'
+        )
+    if (everybody or users is not None) and out is None:
+        which = "--all" if everybody else "--users"
+        raise ConfigError(f"{which} and --out belong together: recollect recommend RUN {which} --out lists.csv")
+    if out is not None and history is not None:
+        raise ConfigError("--out is for users of the log: it goes with --user, --users and --all")
+    if why and out is not None:
+        raise ConfigError("--why explains one list on the screen or as --json; leave out --out")
+    if out is not None:
+        from recollect.data.writing import checked_ending
+
+        checked_ending(out)
 
     from recollect.artifact import load
 
     trained = load(run)
-    hide = seen.value if seen is not None else trained.settings.get("evaluate", {}).get("seen", "hidden")
-    if everybody:
-        assert out is not None
-        _all(trained, data, out, k, hide, json)
+    hide: Any = seen.value if seen is not None else trained.seen
+    may = restricted(trained, allow, deny, within)
+    if out is not None:
+        _write(trained, data, [user] if user is not None else users, out, k, hide, may, json)
     elif user is not None:
-        past, times = _history_of(trained, data, user)
-        _show(trained, past, times, k, hide, json, f"user {user}")
+        past, times = history_of(trained, answering_log(trained, data), user)
+        _show(trained, past, times, k, hide, may, why, json, f"user {user}")
     else:
         from recollect.data.titles import resolve_history
 
         assert history is not None
         codes = resolve_history(history, trained.items, trained.titles)
-        _show(trained, trained.items.decode(codes).tolist(), None, k, hide, json, "a typed history")
-
-
-def _history_of(trained: Artifact, data: str | None, user: str) -> tuple[list[Any], list[int] | None]:
-    """Ids (and times, if the log has a clock) of a user's events, oldest first."""
-    from recollect.data.log import DataError
-    from recollect.study.scoring import data_of
-
-    log = data_of(trained, data)
-    code = log.user_ids.find(user)
-    if code is None:
-        some = ", ".join(printable(str(one), 20) for one in log.user_ids.ids[:5].tolist())
-        raise DataError(f"{log.name} has no user {printable(user)!r}; it has {len(log.user_ids):,}, such as {some}")
-    first, last = log.offsets[code : code + 2]
-    times = log.times[first:last].tolist() if log.clock else None
-    return log.item_ids.decode(log.items[first:last]).tolist(), times
+        _show(trained, trained.items.decode(codes).tolist(), None, k, hide, may, why, json, "a typed history")
 
 
 def _show(
-    trained: Artifact, past: list[Any], times: list[int] | None, k: int, seen: Any, json: bool, whose: str
+    trained: Artifact,
+    past: list[Any],
+    times: list[int] | None,
+    k: int,
+    seen: Any,
+    may: Restriction,
+    why: bool,
+    json: bool,
+    whose: str,
 ) -> None:
-    from recollect.recommend import recommend as lists
-
-    (answer,) = lists(
-        trained.model,
-        trained.items,
-        [past],
-        times=None if times is None else [times],
-        titles=trained.titles,
-        k=k,
-        seen=seen,
-    )
+    (answer,) = trained.recommend([past], times=None if times is None else [times], k=k, seen=seen, **may.asked)
+    listed = [one.item for one in answer]
+    reasons = trained.explain(past, times=times, items=listed, last=TAIL) if why else None
     if json:
         rows = [
             {name: getattr(one, name) for name in ("rank", "item", "title", "logit", "probability")} for one in answer
         ]
         about = {"model": trained.name, "digest": trained.digest, "seen": seen, "events": len(past)}
-        print_json({**about, "history": past[-TAIL:], "unknown": list(answer.unknown), "recommendations": rows})
+        shown = {"history": past[-TAIL:], "unknown": list(answer.unknown), "recommendations": rows}
+        print_json({**about, **shown, **({} if reasons is None else {"why": reasons.items})})
         return
     show_history(trained, past, f"The events of {whose}")
     show_answer(answer, f"Next for {whose} (seen items {seen})")
+    if reasons is not None:
+        show_reasons(reasons)
 
 
 def show_history(trained: Artifact, past: list[Any], title: str) -> None:
@@ -137,20 +170,80 @@ def show_answer(answer: Answer, title: str) -> None:
         typer.echo(f"Not known to the model, and skipped: {len(answer.unknown)} ({some})", err=True)
 
 
-def _all(trained: Artifact, data: str | None, out: Path, k: int, seen: Any, json: bool) -> None:
-    from recollect.data.parquet import write_blocks
-    from recollect.recommend import as_columns, top_lists
-    from recollect.study.scoring import data_of, known_histories
+def show_reasons(reasons: Explanations) -> None:
+    """For each listed item the events that moved it most, a line each."""
+    rows = []
+    for rank, one in enumerate(reasons, 1):
+        strongest = one.strongest()
+        for line, effect in enumerate(strongest):
+            head = [str(rank), one.title] if line == 0 else ["", ""]
+            rows.append([*head, f"{effect.logit:+.3f}", f"{effect.title} (event {effect.position})"])
+        if not strongest:
+            rows.append([str(rank), one.title, "", "none of these events moves it"])
+    columns = [("rank", "right"), ("item", "left"), ("logit", "right"), ("moved by", "left")]
+    table(columns, rows, "Why: the logit with an event minus without it, the strongest of the last events")
 
-    log = data_of(trained, data)
-    histories, unknown = known_histories(log, trained.items)
-    lists = top_lists(trained.model, histories, k=k, seen=seen, clock=log.clock)
-    blocks = (as_columns(block, log.user_ids.ids, trained.items, trained.titles) for block in lists)
+
+def _write(
+    trained: Artifact,
+    data: str | None,
+    users: list[str] | Path | None,
+    out: Path,
+    k: int,
+    seen: Any,
+    may: Restriction,
+    json: bool,
+) -> None:
+    import numpy as np
+
+    from recollect.answers.lists import audience, list_blocks
+    from recollect.data.id_files import read_ids
+    from recollect.data.writing import write_blocks
+
+    asked: list[Any] | None
+    if isinstance(users, Path):
+        found = read_ids(users, "user", also=column_of(trained, "user"))
+        asked = found.ids
+        if found.empty:
+            note(f"{users}: {found.empty:,} lines have no id")
+    else:
+        asked = users
+    log = answering_log(trained, data)
+    if isinstance(users, list):
+        history_of(trained, log, users[0])  # a stranger is answered as on the screen
+    who = audience(trained, log, asked)
+    with_list = 0
+
+    def counted() -> Any:
+        nonlocal with_list
+        for block in list_blocks(trained, who, k=k, seen=seen, allowed=may.mask):
+            with_list += int(np.count_nonzero(block["rank"] == 1))
+            yield block
+
     about = {"recollect.model": trained.name, "recollect.digest": trained.digest, "recollect.seen": str(seen)}
-    rows = write_blocks(out, blocks, about)
+    rows = write_blocks(out, counted(), about)
+    empty = len(who) - with_list
+    if isinstance(users, Path) and who.unknown_users:
+        assert asked is not None
+        unknown = named(len(who.unknown_users), len(asked), "users", users)
+        note(f"{unknown} are not in {log.name}{such_as(who.unknown_users)}, and have no list")
+    if who.repeated:
+        note(f"{who.repeated:,} users are named again, and have one list")
+    if empty:
+        note(f"{empty:,} users have an empty list: no item is left for them")
     if json:
-        print_json({"out": str(out), "users": len(histories), "rows": rows, "seen": seen, "unknown_events": unknown})
+        print_json(
+            {
+                "out": str(out),
+                "users": len(who),
+                "rows": rows,
+                "seen": seen,
+                "unknown_events": who.unknown_events,
+                "unknown_users": list(who.unknown_users),
+                "empty_lists": empty,
+            }
+        )
         return
-    typer.echo(f"{rows:,} recommendations for {len(histories):,} users are in {out}")
-    if unknown:
-        typer.echo(f"{unknown:,} events of items the model does not know were skipped", err=True)
+    typer.echo(f"{rows:,} recommendations for {len(who):,} users are in {out}")
+    if who.unknown_events:
+        typer.echo(f"{who.unknown_events:,} events of items the model does not know were skipped", err=True)

@@ -19,6 +19,8 @@ def replay(
 ) -> None:
     """Load a log into the journal and make every user's memory, before the service starts.
 
+    Every event goes in, also those that training left out by time or as rare.
+
     Interrupted or repeated, it goes on where it was: an event that is there already, the same user, item and time, is
     not taken in again.
 
@@ -28,13 +30,14 @@ def replay(
     - `recollect replay runs/first --store store --data newer.csv`
     """
     from recollect.artifact import load
+    from recollect.data.histories import known_histories
     from recollect.serve.engine import Engine
     from recollect.serve.stores.opening import is_url, opened
     from recollect.serve.stores.replay import replay
-    from recollect.study.scoring import data_of, known_histories
+    from recollect.study.scoring import whole_log
 
     artifact = load(run)
-    log = data_of(artifact, data)
+    log = whole_log(artifact, data)
     with opened(store) as kept:
         for remark in log.remarks():
             typer.echo(remark, err=True)

@@ -91,6 +91,12 @@ class FoldIn(Counting):
 
         return score_in_blocks(score_rows, len(known), size, items, state["distinct"].device)
 
+    def weighted(self, state: State) -> sp.csr_array:
+        """[B V]: what each user remembers of the items that training saw, the newest with most weight."""
+        remembered = state["distinct"].cpu().numpy()
+        known = np.where(self._counts[remembered] > 0, remembered, PAD)
+        return profiles(known, self.catalog.size, self.config.decay)
+
     def tensors(self) -> Mapping[str, Tensor]:
         return {"counts": torch.from_numpy(self._counts)} | {n: torch.from_numpy(t) for n, t in self._tables.items()}
 
@@ -102,3 +108,28 @@ class FoldIn(Counting):
                 raise ValueError(f"{name}: {table} has the shape {tuple(tensors[table].shape)}, not {shape}")
         self._counts = tensors["counts"].cpu().numpy()
         self._tables = {table: tensors[table].cpu().numpy() for table in self.shapes()}
+
+
+class Factorisation(FoldIn):
+    """Scores are the vector of a user times the vectors of the items, plus the bias of the items where there is one."""
+
+    @abstractmethod
+    def fold(self, rows: sp.csr_array) -> np.ndarray:
+        """rows [b V]: the weights of what users remember -> their vectors [b D]."""
+
+    def item_vectors(self) -> Tensor:
+        """[V D]."""
+        return torch.from_numpy(self.table("items"))
+
+    def item_bias(self) -> Tensor | None:
+        """[V], or None."""
+        return None
+
+    def user_vectors(self, state: State) -> Tensor:
+        """[B D]."""
+        return torch.from_numpy(np.asarray(self.fold(self.weighted(state)), np.float32))
+
+    def answer(self, rows: sp.csr_array) -> np.ndarray:
+        bias = self.item_bias()
+        scores: np.ndarray = self.fold(rows) @ self.item_vectors().numpy().T
+        return scores if bias is None else scores + bias.numpy()

@@ -17,6 +17,14 @@ from recollect.data.log import DataError, Dropped, EventLog, Table, Vocabulary
 Duplicates = Literal["keep", "drop-exact", "drop-consecutive", "drop-repeats"]
 
 
+AGAIN = {
+    "drop-exact": "exact duplicate",
+    "drop-consecutive": "same item as just before",
+    "drop-repeats": "repeat",
+}
+"""What the events are called that `duplicates` leaves out."""
+
+
 class FilterConfig(Settings):
     """Which events to keep. The defaults keep all of them."""
 
@@ -31,6 +39,14 @@ class FilterConfig(Settings):
     """Leave out what is earlier: unix seconds, or an ISO date such as 2024-05-31 (UTC)."""
     time_to: int | str | None = None
     """Leave out this moment and what is later."""
+
+    def for_answering(self) -> FilterConfig:
+        """Without what only chooses the events to train on: a user is answered from all that happened.
+
+        `duplicates` stays. It says what counts as an event at all, in a history that is answered as in training; it
+        leaves out no user, and no item that a user had.
+        """
+        return FilterConfig(duplicates=self.duplicates)
 
     @field_validator("time_from", "time_to")
     @classmethod
@@ -73,11 +89,9 @@ def apply(log: EventLog, config: FilterConfig) -> EventLog:
     if config.duplicates != "keep":
         rows = np.flatnonzero(keep)
         again = _again(log, rows, config.duplicates)
-        reason = config.duplicates.removeprefix("drop-")
-        reason = {"exact": "exact duplicate", "consecutive": "same item as just before", "repeats": "repeat"}[reason]
         stay = keep.copy()
         stay[rows[again]] = False
-        keep = _note(keep, stay, reason, "", dropped)
+        keep = _note(keep, stay, AGAIN[config.duplicates], "", dropped)
     keep = _k_core(log, keep, config, dropped)
     if not keep.any():
         reasons = ", ".join(f"{entry.events} {entry.reason}" for entry in dropped)

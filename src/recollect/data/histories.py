@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from recollect.contracts import Catalog
-from recollect.data.log import EventLog
+from recollect.data.blocks import ranges
+from recollect.data.log import EventLog, Vocabulary
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,6 +36,12 @@ class Ragged:
     @property
     def lengths(self) -> np.ndarray:
         return np.diff(self.offsets)
+
+    def rows(self, some: np.ndarray) -> Ragged:
+        """The rows of these numbers, in this order; a row may come again."""
+        starts, ends = self.offsets[:-1][some], self.offsets[1:][some]
+        index, _ = ranges(starts, ends)
+        return Ragged(self.items[index], self.times[index], np.concatenate([[0], np.cumsum(ends - starts)]))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -80,3 +87,14 @@ def ragged(log: EventLog, starts: np.ndarray, ends: np.ndarray) -> Ragged:
     index = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
     weights = None if log.weights is None else log.weights[index]
     return Ragged(log.items[index].astype(np.int64), log.times[index], offsets, weights)
+
+
+def known_histories(log: EventLog, items: Vocabulary) -> tuple[Ragged, int]:
+    """Every user's whole history in the item codes of a model -> (histories, events of unknown items left out)."""
+    if np.array_equal(log.item_ids.ids, items.ids):
+        return Ragged(log.items.astype(np.int64), log.times, log.offsets), 0
+    codes = np.concatenate([[0], items.encode(log.item_ids.ids.tolist(), unknown=0)])[log.items]
+    keep = codes != 0
+    lengths = np.bincount(log.users[keep], minlength=len(log.user_ids))
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return Ragged(codes[keep], log.times[keep], offsets), int((~keep).sum())

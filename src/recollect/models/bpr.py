@@ -15,10 +15,10 @@ from pydantic import Field
 from torch import Tensor
 
 from recollect.counting.draws import draw_generator
-from recollect.counting.folding import FoldIn, FoldInSettings
+from recollect.counting.folding import Factorisation, FoldInSettings
 
 
-class BPR(FoldIn):
+class BPR(Factorisation):
     """Scores are x.y + b, fitted by stochastic gradient on triples of a user, an item met and one not met.
 
     The source has a vector for each user; somebody new has none. So x is, for everybody, the mean of the vectors of
@@ -65,9 +65,11 @@ class BPR(FoldIn):
         scale = (means * people.numpy()).sum() / max((means**2).sum(), 1e-12)
         return {"items": items.numpy(), "bias": bias.numpy(), "scale": scale}
 
-    def answer(self, rows: sp.csr_array) -> np.ndarray:
-        items = self.table("items")
-        return (self.table("scale") * _means(rows, items)) @ items.T + self.table("bias")
+    def fold(self, rows: sp.csr_array) -> np.ndarray:
+        return self.table("scale") * _means(rows, self.table("items"))
+
+    def item_bias(self) -> Tensor:
+        return torch.from_numpy(self.table("bias"))
 
 
 def gradients(

@@ -61,6 +61,13 @@ class EASE(FoldIn):
     def answer(self, rows: sp.csr_array) -> np.ndarray:
         return rows @ self.table("weights")
 
+    @property
+    def likeness(self) -> str:
+        return "weight of this item in the score of the other"
+
+    def alike(self, item: int) -> np.ndarray:
+        return self.table("weights")[item]
+
 
 def together(matrix: sp.csr_array) -> np.ndarray:
     """matrix [U V] -> X'X [V V] fp64, a block of rows at a time: the sparse product would take more than the dense."""

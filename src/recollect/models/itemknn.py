@@ -107,6 +107,13 @@ class ItemKNN(Counting):
 
         return score_in_blocks(score_rows, len(known), self.catalog.size, items, state["distinct"].device)
 
+    @property
+    def likeness(self) -> str:
+        return f"{self.config.similarity} similarity, of the {self.config.neighbours} nearest"
+
+    def alike(self, item: int) -> np.ndarray:
+        return self._similar[[item]].toarray()[0]
+
     def tensors(self) -> Mapping[str, Tensor]:
         return {"counts": torch.from_numpy(self._counts), **to_tensors("similar", self._similar)}
 

@@ -97,6 +97,13 @@ class Markov(Counting):
         scores[~(leads[recent] & filled).any(axis=1)] = prior
         return scores
 
+    @property
+    def likeness(self) -> str:
+        return "how strongly an item follows this one (damped counts)"
+
+    def alike(self, item: int) -> np.ndarray:
+        return self._steps[[item]].toarray()[0]
+
     def tensors(self) -> Mapping[str, Tensor]:
         return {"counts": torch.from_numpy(self._counts), **to_tensors("steps", self._steps)}
 

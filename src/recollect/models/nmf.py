@@ -10,13 +10,15 @@ from collections.abc import Mapping
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from pydantic import Field
+from torch import Tensor
 
 from recollect.counting.draws import draw_generator
-from recollect.counting.folding import FoldIn, FoldInSettings
+from recollect.counting.folding import Factorisation, FoldInSettings
 
 
-class NMF(FoldIn):
+class NMF(Factorisation):
     """X ~ W'H with W [D U] and H [D V] not negative, least squares; scores are w'H with w folded in, H as it is."""
 
     class Config(FoldInSettings):
@@ -43,13 +45,16 @@ class NMF(FoldIn):
             sweep(items, (met_by @ users.T).T, users @ users.T, self.config.l2)
         return {"items": items}
 
-    def answer(self, rows: sp.csr_array) -> np.ndarray:
+    def fold(self, rows: sp.csr_array) -> np.ndarray:
         items = self.table("items")
         users = np.zeros((self.config.width, rows.shape[0]), np.float32)
         target, gram = np.ascontiguousarray((rows @ items.T).T), items @ items.T
         for _ in range(self.config.fold_rounds):
             sweep(users, target, gram, self.config.l2)
-        return users.T @ items
+        return users.T
+
+    def item_vectors(self) -> Tensor:
+        return torch.from_numpy(self.table("items").T)
 
 
 def start(matrix: sp.csr_array, width: int, draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -13,11 +13,11 @@ import scipy.sparse as sp
 from pydantic import Field
 
 from recollect.counting.draws import draw_generator
-from recollect.counting.folding import FoldIn, FoldInSettings
+from recollect.counting.folding import Factorisation, FoldInSettings
 from recollect.counting.ridge import ridge
 
 
-class PMF(FoldIn):
+class PMF(Factorisation):
     """Scores are x.y: the most probable x and y under X[u, v] ~ N(x_u.y_v, 1 / c_uv) and x, y ~ N(0, 1 / `l2`).
 
     The first source leaves out what is not rated; events have no ratings, and everything left would be 1. So what was
@@ -50,9 +50,8 @@ class PMF(FoldIn):
             items = self._fitted(met_by, users)
         return {"items": items}
 
-    def answer(self, rows: sp.csr_array) -> np.ndarray:
-        items = self.table("items")
-        return self._fitted(rows, items) @ items.T
+    def fold(self, rows: sp.csr_array) -> np.ndarray:
+        return self._fitted(rows, self.table("items"))
 
     def _fitted(self, rows: sp.csr_array, table: np.ndarray) -> np.ndarray:
         return ridge(rows, table, confidence=self.config.confidence, l2=self.config.l2)

@@ -12,13 +12,13 @@ import scipy.sparse as sp
 from pydantic import Field
 from scipy.sparse.linalg import svds
 
-from recollect.counting.folding import FoldIn, FoldInSettings
+from recollect.counting.folding import Factorisation, FoldInSettings
 
 _NOTHING = 1e-6
 """A singular value below this share of the largest is rounding: its vector is arbitrary, and is left out."""
 
 
-class SVD(FoldIn):
+class SVD(Factorisation):
     """Scores are the user's row x projected on the leading right singular vectors V of the matrix: x V V'.
 
     The matrix holds ones and zeros where the source has ratings: a log of events has none.
@@ -40,9 +40,8 @@ class SVD(FoldIn):
         items[:, : vectors.shape[1]] = vectors
         return {"items": items}
 
-    def answer(self, rows: sp.csr_array) -> np.ndarray:
-        items = self.table("items")
-        return (rows @ items) @ items.T
+    def fold(self, rows: sp.csr_array) -> np.ndarray:
+        return rows @ self.table("items")
 
 
 def leading(matrix: sp.csr_array, width: int) -> np.ndarray:

@@ -18,7 +18,7 @@ from recollect.artifact import Artifact, ArtifactError, reason
 from recollect.config import ConfigError, decode
 from recollect.data.blocks import ranges
 from recollect.data.histories import Questions, Ragged, Split
-from recollect.data.log import DataError, EventLog, Vocabulary
+from recollect.data.log import DataError, EventLog
 from recollect.data.splits import SplitName
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.lists import ListMetrics, ListTally
@@ -103,11 +103,25 @@ def _settings_of(trained: Artifact) -> RunSettings:
 
 
 def data_of(trained: Artifact, source: str | None = None) -> EventLog:
-    """The log of the run, or another source read in the same way."""
+    """The log of the run, or another source read in the same way, filtered as for training: what is measured on."""
+    return read_data(_reading(trained, source))
+
+
+def whole_log(trained: Artifact, source: str | None = None) -> EventLog:
+    """The same log with every event: what users are answered from.
+
+    Filters that choose what is trained on (times, and the least number of events of a user or an item) do not apply;
+    see `FilterConfig.for_answering`.
+    """
+    settings = _reading(trained, source)
+    return read_data(settings.model_copy(update={"filters": settings.filters.for_answering()}))
+
+
+def _reading(trained: Artifact, source: str | None) -> DataSettings:
     kept = trained.settings.get("data", {})
     if source is None and "source" not in kept:
         raise ConfigError(f"{trained.folder}: this model was kept without a log; give one with --data")
-    return read_data(decode(DataSettings, {**kept, **({} if source is None else {"source": source})}, where="data"))
+    return decode(DataSettings, {**kept, **({} if source is None else {"source": source})}, where="data")
 
 
 def remark_on_data(trained: Artifact, log: EventLog) -> list[str]:
@@ -156,14 +170,3 @@ def _split(
 
 def _asked(split: Split, on: Part) -> Questions:
     return split.validation if on == "validation" else split.test
-
-
-def known_histories(log: EventLog, items: Vocabulary) -> tuple[Ragged, int]:
-    """Every user's whole history in the item codes of a model -> (histories, events of unknown items left out)."""
-    if np.array_equal(log.item_ids.ids, items.ids):
-        return Ragged(log.items.astype(np.int64), log.times, log.offsets), 0
-    codes = np.concatenate([[0], items.encode(log.item_ids.ids.tolist(), unknown=0)])[log.items]
-    keep = codes != 0
-    lengths = np.bincount(log.users[keep], minlength=len(log.user_ids))
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return Ragged(codes[keep], log.times[keep], offsets), int((~keep).sum())

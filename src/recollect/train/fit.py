@@ -6,6 +6,7 @@ Counting models are fitted in one pass; networks are trained by the loop, with e
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,11 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from recollect import artifact
+from recollect.answers.answering import Answering
 from recollect.config import decode, one_of, plain
 from recollect.contracts import Counting, Network, Recommender
 from recollect.data.batches import token_budget
 from recollect.data.histories import Questions, Split
-from recollect.data.log import EventLog
+from recollect.data.log import EventLog, Table, Vocabulary
 from recollect.data.splits import loo
 from recollect.evaluate.metrics import measure
 from recollect.evaluate.protocol import Seen
@@ -33,8 +36,8 @@ CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclasses.dataclass(frozen=True)
-class Trained:
-    """What `fit` gives back: the model in evaluation mode, and how it went."""
+class Trained(Answering):
+    """What `fit` gives back: the model in evaluation mode, how it went, and what it can be asked (`Answering`)."""
 
     name: str
     model: Recommender
@@ -43,6 +46,57 @@ class Trained:
     history: list[dict[str, Any]]
     """One row an epoch: loss, targets, seconds, validation figures. Empty for counting models."""
     best_epoch: int
+    split: Split = dataclasses.field(repr=False, kw_only=True)
+    """What it was trained on; questions that name no log are answered from the histories of its log."""
+    seen: Seen = dataclasses.field(default="hidden", kw_only=True)
+    """How validation treated items that a user had, and lists treat them where a question leaves it open."""
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False, kw_only=True)
+    """Plain values of [model], [train] and [evaluate], as run.toml holds them."""
+
+    @property
+    def log(self) -> EventLog:
+        return self.split.log
+
+    @property
+    def items(self) -> Vocabulary:
+        return self.log.item_ids
+
+    @functools.cached_property
+    def titles(self) -> np.ndarray:
+        """[vocabulary size] object: a name to show for every item code."""
+        return self.log.titles()
+
+    @property
+    def item_table(self) -> Table | None:
+        return self.log.item_table
+
+    @property
+    def clock(self) -> bool:
+        return self.log.clock
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Keep the model in a folder, for `load`, `recollect recommend` and `recollect serve`.
+
+        Raises ArtifactError where something is there already or it cannot be written. The folder names no log: the
+        commands are given one with --data.
+        """
+        about = {
+            "model": self.name,
+            "data": {"name": self.log.name, "digest": self.log.digest, "clock": self.clock},
+            "best epoch": self.best_epoch,
+            "seconds": round(self.seconds, 3),
+            "history": self.history,
+        }
+        return artifact.save(
+            folder,
+            self.model,
+            self.items,
+            self.settings,
+            titles=self.titles if self.item_table is not None and "title" in self.item_table else None,
+            item_table=self.item_table,
+            about=about,
+            overwrite=overwrite,
+        )
 
 
 def fit(
@@ -75,10 +129,13 @@ def fit(
     built: Recommender = kind(config, split.catalog)  # type: ignore[call-arg]
     if split.log.weights is not None and not built.weighs:
         report.note(f"{name} counts every event alike: the weights of kinds of events change nothing in it")
+    asked_as = {"seen": seen, "request_time": "used" if request_time else "unused"}
+    kept = {"model": {"name": name, **plain(config)}, "train": plain(settings), "evaluate": asked_as}
     begun = time.monotonic()
     if isinstance(built, Counting):
         built.fit(split.train)
-        return Trained(name, built, time.monotonic() - begun, peak_bytes(), [], 0)
+        seconds = time.monotonic() - begun
+        return Trained(name, built, seconds, peak_bytes(), [], 0, split=split, seen=seen, settings=kept)
     assert isinstance(built, Network)
     tokens = token_budget(split.train.lengths, settings.batches)
     device_type = "cuda" if on_cuda(settings) else "cpu"
@@ -115,7 +172,8 @@ def fit(
         resume=resume,
         identity=identity,
     )
-    return Trained(name, built, progress.seconds, peak_bytes(), progress.history, progress.best_epoch)
+    went = progress.seconds, peak_bytes(), progress.history, progress.best_epoch
+    return Trained(name, built, *went, split=split, seen=seen, settings=kept)
 
 
 def _some(questions: Questions, settings: TrainSettings) -> Questions:

@@ -1,0 +1,117 @@
+"""What a model thinks of given pairs of a user and an item: logit, probability, and the rank among all items."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+
+from recollect.answers.known import Known, log_for
+from recollect.answers.lists import audience
+from recollect.data.blocks import ranges
+from recollect.data.frame import Frame, read_columns_of
+from recollect.data.log import DataError, EventLog
+from recollect.nn.evaluating import evaluating
+from recollect.recommend import memories, scored
+
+
+class PairScores(Frame):
+    """Pairs in their order: user, item, title, logit, probability (if it is one), rank; nothing where not known."""
+
+    unknown_users: tuple[Any, ...] = ()
+    """Users that the log does not have, each once."""
+    unknown_items: tuple[Any, ...] = ()
+    """Items that the model does not know, each once."""
+
+
+def score(trained: Known, pairs: Any, log: Any = None) -> PairScores:
+    """Logit, probability and rank of each (user, item) pair, after the user's whole history in the log.
+
+    `pairs`: (user, item) tuples, a file or a table with the columns user and item. `log`: as in `recommend_all`. The
+    rank is the item's place in a list of all items, those had before among them, from 1; equal scores stand in the
+    order of the item codes. A pair whose user is not in the log, or whose item the model does not know, has no
+    figures; `unknown_users` and `unknown_items` name them. Raises DataError where no pair is known.
+    """
+    histories = log_for(trained, log)
+    users, items = _sides(pairs)
+    user_codes = histories.user_ids.encode(users, unknown=-1)
+    item_codes = trained.items.encode(items, unknown=0)
+    there = (user_codes >= 0) & (item_codes > 0)
+    unknown_users = _distinct(users, user_codes < 0)
+    unknown_items = _distinct(items, item_codes == 0)
+    if not there.any():
+        raise DataError(
+            f"none of the {len(users):,} pairs is known: {len(unknown_users):,} users are not in {histories.name}, "
+            f"{len(unknown_items):,} items not in the model"
+        )
+    found = _figures(trained, histories, user_codes[there], item_codes[there])
+    known = {"logit": np.float32, "probability": np.float32, "rank": np.int64}
+    columns: dict[str, np.ndarray] = {
+        "user": _as_column(users),
+        "item": _as_column(items),
+        "title": np.array([trained.titles[code] if code else None for code in item_codes], dtype=object),
+    }
+    for name, kind in known.items():
+        if name == "probability" and not trained.model.probabilistic:
+            continue
+        values = np.zeros(len(there), kind)
+        values[there] = found[name]
+        columns[name] = np.ma.masked_array(values, ~there)
+    result = PairScores(columns)
+    result.unknown_users, result.unknown_items = unknown_users, unknown_items
+    return result
+
+
+def _figures(trained: Known, log: EventLog, users: np.ndarray, items: np.ndarray) -> dict[str, np.ndarray]:
+    """users, items [P] codes -> logit, probability, rank [P]."""
+    asked, row_of = np.unique(users, return_inverse=True)
+    who = audience(trained, log, log.user_ids.decode(asked).tolist())
+    order = np.argsort(row_of, kind="stable")  # the pairs of a user stand together
+    ends = np.cumsum(np.bincount(row_of, minlength=len(asked)))
+    starts = np.concatenate([[0], ends[:-1]])
+    logits, shares = np.zeros(len(users), np.float32), np.zeros(len(users), np.float32)
+    places = np.zeros(len(users), np.int64)
+    model = trained.model
+    with torch.inference_mode(), evaluating(model):
+        blocks = memories(model, who.histories, clock=who.clock)
+        for rows, scores in scored(model, blocks):
+            index, row = ranges(starts[rows], ends[rows])
+            pair = order[index]
+            at, code = (torch.from_numpy(one).to(scores.device) for one in (row, items[pair]))
+            ranked = scores.argsort(dim=1, descending=True, stable=True)  # [B V]
+            place = torch.empty_like(ranked)
+            place.scatter_(1, ranked, torch.arange(ranked.shape[1], device=ranked.device).expand_as(ranked))
+            normaliser = torch.logsumexp(scores, dim=1)
+            logits[pair] = scores[at, code].cpu().numpy()
+            shares[pair] = (scores[at, code] - normaliser[at]).exp().cpu().numpy()
+            places[pair] = place[at, code].cpu().numpy() + 1
+    return {"logit": logits, "probability": shares, "rank": places}
+
+
+def _sides(pairs: Any) -> tuple[list[Any], list[Any]]:
+    if isinstance(pairs, str | os.PathLike):
+        from recollect.data.id_files import read_pairs
+
+        return read_pairs(os.fspath(pairs))
+    if isinstance(pairs, Iterable) and not hasattr(pairs, "columns") and not hasattr(pairs, "__arrow_c_stream__"):
+        rows = [tuple(one) for one in pairs]
+        if not rows or any(len(one) != 2 for one in rows):
+            raise DataError("pairs: expected (user, item) tuples, at least one")
+        return [one[0] for one in rows], [one[1] for one in rows]
+    users, items = read_columns_of(pairs, ("user", "item"), "pairs")
+    return users, items
+
+
+def _distinct(ids: list[Any], which: np.ndarray) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(one for one, wanted in zip(ids, which, strict=True) if wanted and one is not None))
+
+
+def _as_column(ids: list[Any]) -> np.ndarray:
+    if all(isinstance(one, int | np.integer) for one in ids):
+        return np.array(ids, dtype=np.int64)
+    column = np.empty(len(ids), dtype=object)
+    column[:] = [None if one is None else str(one) for one in ids]
+    return column

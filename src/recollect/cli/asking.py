@@ -1,0 +1,128 @@
+"""What the commands that ask a trained model share: which items may be in a list, and whose histories answer."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recollect.cli.output import printable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from recollect.artifact import Artifact
+    from recollect.data.log import EventLog
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a trained model.")]
+Data = Annotated[
+    str | None,
+    typer.Option("--data", help="Where the log lies now, or a newer log, read as the run's.", show_default="the run's"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Allow = Annotated[
+    Path | None,
+    typer.Option(
+        "--allow", help="Only these items: a file of ids, one a line, or a table with an item column.", metavar="FILE"
+    ),
+]
+Deny = Annotated[Path | None, typer.Option("--deny", help="None of these items: a file as --allow.", metavar="FILE")]
+Within = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--within",
+        help="Only items whose column has this value, or has it in a list joined by |; several hold together.",
+        metavar="COLUMN=VALUE",
+    ),
+]
+OUT = "A file: .csv, .jsonl or .parquet."
+SHOWN = 5
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Restriction:
+    """Which items may be in a list, as the options say it: what `allow`, `deny` and `within` of the library take."""
+
+    allow: list[Any] | None
+    deny: list[Any] | None
+    within: list[tuple[str, str]]
+    mask: np.ndarray | None
+    """[vocabulary size] bool; None where every item may be in a list."""
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        return {"allow": self.allow, "deny": self.deny, "within": self.within}
+
+
+def restricted(trained: Artifact, allow: Path | None, deny: Path | None, within: list[str] | None) -> Restriction:
+    """Read the options; ids that the model does not know are counted and said. DataError where no item is left."""
+    from recollect.data.candidates import allowed_mask, parse_within, unknown_ids
+    from recollect.data.id_files import read_ids
+    from recollect.data.log import DataError
+
+    lists: list[list[Any] | None] = []
+    for file in (allow, deny):
+        if file is None:
+            lists.append(None)
+            continue
+        found = read_ids(file, "item", also=column_of(trained, "item"))
+        strangers = unknown_ids(trained.items, found.ids)
+        if strangers:
+            some = named(len(strangers), len(found.ids), "items", file)
+            note(f"{some} are not known to the model{such_as(strangers)}")
+        if found.empty:
+            note(f"{file}: {found.empty:,} lines have no id")
+        lists.append(found.ids)
+    pairs = [parse_within(text) for text in within or []]
+    mask = allowed_mask(trained.items, trained.item_table, allow=lists[0], deny=lists[1], within=pairs)
+    if mask is not None and not mask.any():
+        raise DataError("no item is left to recommend: --allow, --deny and --within together leave none")
+    return Restriction(lists[0], lists[1], pairs, mask)
+
+
+def history_of(trained: Artifact, log: EventLog, user: str) -> tuple[list[Any], list[int] | None]:
+    """Ids (and times, if the log has a clock) of a user's events, oldest first. DataError where the log has none."""
+    from recollect.data.log import DataError
+
+    code = log.user_ids.find(user)
+    if code is None:
+        some = ", ".join(printable(str(one), 20) for one in log.user_ids.ids[:SHOWN].tolist())
+        raise DataError(f"{log.name} has no user {printable(user)!r}; it has {len(log.user_ids):,}, such as {some}")
+    first, last = log.offsets[code : code + 2]
+    times = log.times[first:last].tolist() if log.clock else None
+    return log.item_ids.decode(log.items[first:last]).tolist(), times
+
+
+def answering_log(trained: Artifact, data: str | None) -> EventLog:
+    """The log that users are answered from, with every event; what still is left out of it is said."""
+    from recollect.data.filters import AGAIN
+    from recollect.study.scoring import whole_log
+
+    log = whole_log(trained, data)
+    chosen = trained.settings.get("data", {}).get("filters", {}).get("duplicates", "keep")
+    last = log.dropped[-1] if log.dropped else None
+    if last is not None and last.reason == AGAIN.get(chosen):
+        note(f"{last.events:,} events are left out of the histories, as in training (data.filters.duplicates={chosen})")
+    return log
+
+
+def column_of(trained: Artifact, role: str) -> str | None:
+    """What the log of the run calls its column of users, or of items, where it was said."""
+    name = trained.settings.get("data", {}).get(role)
+    return name if isinstance(name, str) else None
+
+
+def named(count: int, of: int, what: str, file: Path) -> str:
+    return f"{count:,} of the {of:,} {what} in {file}"
+
+
+def such_as(ids: list[Any] | tuple[Any, ...]) -> str:
+    """` (a, b, ...)`: the first few."""
+    more = ", ..." if len(ids) > SHOWN else ""
+    return f" ({', '.join(printable(str(one), 30) for one in ids[:SHOWN])}{more})"
+
+
+def note(text: str) -> None:
+    typer.echo(f"note: {text}", err=True)

@@ -1,0 +1,126 @@
+"""Files that name users or items: one id a line, or a table with such a column; and files of (user, item) pairs.
+
+What `--users`, `--allow`, `--deny` and `--pairs` take. Order and repeats are the file's; a line without an id is
+counted. Ids get their kind as in a log, so that 17 in a table of numbers is the 17 of the log.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from recollect.data.formats.delimited import TAB, read_text, sniff
+from recollect.data.formats.tabular import JSON_LINES, PARQUET, ending
+from recollect.data.log import DataError
+from recollect.data.raw_table import code_ready, shorten
+from recollect.data.roles import ITEM_NAMES, USER_NAMES, guess
+
+ROLES = {"user": USER_NAMES, "item": ITEM_NAMES}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ids:
+    """What a file names, in its order. `empty`: lines of a table that have no id."""
+
+    ids: list[Any]
+    empty: int = 0
+
+
+def read_ids(path: Path | str, role: str, *, also: str | None = None) -> Ids:
+    """The ids of a file. `role`: user or item, which says how its column is called; `also`: another name for it.
+
+    .csv, .tsv and other text: a table, or an id a line; .txt: an id a line; a lone column has a header if it names the
+    role. .jsonl and .parquet: a table. Raises DataError where the file cannot be read, has no such column or no ids.
+    """
+    path = Path(path)
+    table = _table(path, {role: also})
+    column = table[_named(table, role, also, path)] if table.width > 1 else table.to_series()
+    found = _ids(column, path)
+    ids = [one for one in found if one is not None]
+    if not ids:
+        raise DataError(f"{path}: no ids in it; write one a line")
+    return Ids(ids, len(found) - len(ids))
+
+
+def read_pairs(path: Path | str, *, user: str | None = None, item: str | None = None) -> tuple[list[Any], list[Any]]:
+    """The users and the items of a table of pairs, row by row; None where a row has no id.
+
+    `user`, `item`: other names of the columns. Raises DataError as `read_ids`.
+    """
+    path = Path(path)
+    table = _table(path, {"user": user, "item": item})
+    names = [_named(table, role, also, path) for role, also in (("user", user), ("item", item))]
+    if names[0] == names[1]:
+        raise DataError(f"{path}: user and item are one column, {names[0]!r}; there are {', '.join(table.columns)}")
+    if not table.height:
+        raise DataError(f"{path}: no pairs in it, only a header")
+    users, items = (_ids(table[name], path) for name in names)
+    return users, items
+
+
+def _table(path: Path, roles: dict[str, str | None]) -> pl.DataFrame:
+    kind = ending(path)
+    try:
+        if kind in PARQUET:
+            return pl.read_parquet(io.BytesIO(path.read_bytes()))
+        text = read_text(path)
+        if kind in JSON_LINES:
+            return pl.read_ndjson(text, infer_schema_length=None)
+        return _headed(_lines(text) if kind == ".txt" else _delimited(text, kind), roles)
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: the text is not UTF-8; save it as UTF-8") from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+        reason = shorten(str(error).splitlines()[0] if str(error) else type(error).__name__, 100)
+        raise DataError(f"{path}: not a table that can be read ({reason})") from None
+
+
+def _lines(text: bytes) -> pl.DataFrame:
+    lines = (line.strip() for line in text.decode("utf-8").splitlines())
+    return pl.DataFrame({"1": [line for line in lines if line]}, schema={"1": pl.String})
+
+
+def _delimited(text: bytes, kind: str) -> pl.DataFrame:
+    first = next(line for line in text.decode("utf-8").splitlines() if line.strip())
+    usual = {".csv": ",", ".tsv": TAB, ".tab": TAB}.get(kind)
+    found = usual if usual is not None and usual in first else sniff(first)
+    separator = "," if found in (None, " ", "::") else found
+    return pl.read_csv(io.BytesIO(text), has_header=False, infer_schema=False, separator=separator or ",")
+
+
+def _headed(rows: pl.DataFrame, roles: dict[str, str | None]) -> pl.DataFrame:
+    """With the first row as names, if it names a column that is looked for; a lone column of ids needs no header."""
+    names = [str(name or "").strip() for name in rows.row(0)]
+    named = any(also in names or guess(names, ROLES[role]) for role, also in roles.items())
+    if not named and rows.width == 1:
+        return rows
+    unlike = [name if name and name not in names[:place] else f"column {place + 1}" for place, name in enumerate(names)]
+    return rows.slice(1).rename(dict(zip(rows.columns, unlike, strict=True)))
+
+
+def _named(table: pl.DataFrame, role: str, also: str | None, path: Path) -> str:
+    if also is not None and also in table.columns:
+        return also
+    found = guess(table.columns, ROLES[role])
+    if found is None:
+        shown = ", ".join(map(repr, table.columns[:20]))
+        raise DataError(f"{path}: no column looks like the {role}; call it {role!r}; there are {shown}")
+    return found
+
+
+def _ids(column: pl.Series, path: Path) -> list[Any]:
+    """Ids as a log would have them, None where there is none."""
+    if column.dtype == pl.String:
+        column = column.str.strip_chars().replace("", None)
+    elif column.dtype.is_float():
+        column = column.fill_nan(None)
+    there = column.is_not_null()
+    ids: Sequence[Any] = code_ready(column.drop_nulls(), str(path)).tolist()
+    given = iter(ids)
+    return [next(given) if one else None for one in there.to_list()]

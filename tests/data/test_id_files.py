@@ -1,0 +1,77 @@
+"""Ids out of files in every dress they come in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from recollect.data.id_files import read_ids, read_pairs
+from recollect.data.log import DataError
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "ids"),
+    [
+        ("a.txt", "b, c\n\n  7 \r\nb, c\n", ["b, c", "7", "b, c"]),
+        ("a.txt", "user\n7\n", [7]),
+        ("a", "3\n1\n2\n", [3, 1, 2]),
+        ("a.csv", "userId\n3\n1\n", [3, 1]),
+        ("a.csv", "007\n1\n", ["007", "1"]),
+        ("a.csv", '\ufeffname,customer_id\nAnn,"x,1"\nBob,y\n', ["x,1", "y"]),
+        ("a.csv", "name;uid\nAnn;5\n", [5]),
+        ("a.tsv", "user\tsegment\n5\tgold\n\tgold\n6\tgold\n", [5, 6]),
+        ("a.jsonl", '{"user": "x", "n": 1}\n{"user": "y", "n": 2}\n', ["x", "y"]),
+        ("a.CSV", "kunde,n\n9,1\n", [9]),
+    ],
+)
+def test_ids_are_found_in_their_order(tmp_path: Path, name: str, text: str, ids: list[object]) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8", newline="")
+    found = read_ids(tmp_path / name, "user", also="kunde")
+    assert found.ids == ids
+    assert found.empty == (1 if name == "a.tsv" else 0)
+
+
+def test_a_table_of_numbers_has_whole_ids(tmp_path: Path) -> None:
+    pl.DataFrame({"price": [1.5, 2.5, 3.5], "itemId": [17.0, None, 18.0]}).write_parquet(tmp_path / "a.parquet")
+    found = read_ids(tmp_path / "a.parquet", "item")
+    assert found.ids == [17, 18] and all(isinstance(one, int) for one in found.ids) and found.empty == 1
+
+
+def test_pairs_keep_their_rows(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("item,weight,user\nb,1,2\n,1,1\na,1,\nb,1,2\n")
+    assert read_pairs(tmp_path / "p.csv") == ([2, 1, None, 2], ["b", None, "a", "b"])
+    pl.DataFrame({"film": [5, 6], "kunde": ["x", "y"]}).write_parquet(tmp_path / "p.parquet")
+    assert read_pairs(tmp_path / "p.parquet", user="kunde", item="film") == (["x", "y"], [5, 6])
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("a.csv", b"", "empty"),
+        ("a.csv", b"name,age\nAnn,3\n", "no column looks like the user; call it 'user'; there are 'name', 'age'"),
+        ("a.csv", b"user,age\nAnn,3\nBob,4,5\n", "not a table that can be read"),
+        ("a.csv", b"user,age\n,3\n", "no ids in it"),
+        ("a.txt", "Zoë\n".encode("latin-1"), "not UTF-8"),
+        ("a.parquet", b"PAR1", "not a table that can be read"),
+        ("a.jsonl", b"[1,2", "not a table that can be read"),
+        ("none.csv", None, "cannot be read (No such file or directory)"),
+        ("none.parquet", None, "cannot be read (No such file or directory)"),
+    ],
+)
+def test_what_is_no_list_is_one_clear_line(tmp_path: Path, name: str, data: bytes | None, message: str) -> None:
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(DataError) as caught:
+        read_ids(tmp_path / name, "user")
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_pairs_need_both_columns(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("user,thing\n1,2\n")
+    with pytest.raises(DataError, match="no column looks like the item"):
+        read_pairs(tmp_path / "p.csv")
+    (tmp_path / "p.csv").write_text("user,item\n")
+    with pytest.raises(DataError, match="only a header"):
+        read_pairs(tmp_path / "p.csv")
