@@ -52,8 +52,9 @@ def settings(**changes: Any) -> TrainSettings:
 def run(name: str, folder: Path | None = None, report: Reporter | None = None, **changes: Any) -> Trained:
     """Train one of the small models on the log; `resume` is passed on, all else are training settings."""
     resume = bool(changes.pop("resume", False))
+    told = report or Silent()
     return fit(
-        name, log(), settings(**changes), model=SMALL[name], seen="allowed", folder=folder, resume=resume, report=report
+        name, log(), settings(**changes), model=SMALL[name], seen="allowed", folder=folder, resume=resume, report=told
     )
 
 

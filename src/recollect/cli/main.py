@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from recollect.cli import compare, data, demo, doctor, evaluate, journal, models, recommend, replay, serve, train
+from recollect.cli import compare, data, demo, doctor, evaluate, journal, models, recommend, refit, replay, serve, train
 
 DEBUG = "RECOLLECT_DEBUG"
 LONGEST = 2000
@@ -39,6 +39,7 @@ New here? `recollect demo` shows the whole path on a simulated log in a few minu
 app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
+app.command("refit")(refit.refit)
 app.command("compare")(compare.compare)
 app.command("evaluate")(evaluate.evaluate)
 app.command("recommend")(recommend.recommend)

@@ -2,6 +2,7 @@
 
 Sources: leave-one-out as in SASRec (Kang & McAuley 2018); the global timeline as argued by Ji et al. 2023 and the
 `temporal` protocol of this project's docs/guide. A user's questions always see everything that user did before.
+`everything` holds nothing out: for a model that is used and has been judged before, by another split.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from recollect.data.histories import Questions, Split
 from recollect.data.log import DataError, EventLog
 
 SplitName = Literal["loo", "temporal"]
+"""Splits that ask questions."""
 Target = Literal["first", "last", "all"]
+EVERYTHING = "everything trains"
+"""What the split that asks nobody is called."""
 
 
 def loo(log: EventLog) -> Split:
@@ -76,6 +80,12 @@ def temporal(log: EventLog, *, validation: float = 0.8, test: float = 0.9, targe
         asked_late,
         {"test targets unseen in training": unseen},
     )
+
+
+def everything(log: EventLog) -> Split:
+    """All events train and nobody is asked, so nothing can be measured."""
+    nobody = Questions(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+    return Split(log, EVERYTHING, log.offsets[1:], nobody, nobody)
 
 
 def _ask(log: EventLog, period: np.ndarray, target: Target) -> Questions:

@@ -6,27 +6,34 @@ Counting models are fitted in one pass; networks are trained by the loop, with e
 from __future__ import annotations
 
 import dataclasses
+import signal
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from recollect.config import decode, one_of, plain
+from recollect.artifact import load
+from recollect.config import ConfigError, Settings, decode, one_of, plain
 from recollect.contracts import Counting, Network, Recommender
 from recollect.data.batches import token_budget
 from recollect.data.histories import Questions, Split
-from recollect.data.log import EventLog
+from recollect.data.log import EventLog, Vocabulary
 from recollect.data.splits import loo
 from recollect.evaluate.metrics import measure
 from recollect.evaluate.protocol import Seen
 from recollect.evaluate.ranking import rank
-from recollect.registry import model_class
-from recollect.train.loop import on_cuda, prepares_products, train
+from recollect.train.checkpoint import load_best
+from recollect.train.choice import Model, chosen
+from recollect.train.device import check_device, device_of, on_cuda, refuse_several_processes
+from recollect.train.item_vectors import init_items
+from recollect.train.loop import Interrupted, prepares_products, train
 from recollect.train.memory import estimate_bytes, human_bytes, peak_bytes
-from recollect.train.progress import Reporter, Silent
+from recollect.train.older import start_from
+from recollect.train.progress import Console, Reporter
 from recollect.train.settings import TrainSettings
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -43,42 +50,54 @@ class Trained:
     history: list[dict[str, Any]]
     """One row an epoch: loss, targets, seconds, validation figures. Empty for counting models."""
     best_epoch: int
+    """The epoch whose weights the model has; 0 where none was validated, and they are the last ones."""
+    interrupted: bool = False
+    """True where Ctrl-C ended training before its time."""
 
 
 def fit(
-    name: str,
+    name: Model,
     data: EventLog | Split,
     settings: TrainSettings | Mapping[str, Any] | None = None,
     *,
-    model: Mapping[str, Any] | None = None,
+    model: Mapping[str, Any] | Settings | None = None,
     seen: Seen = "hidden",
     request_time: bool = False,
     folder: Path | None = None,
     resume: bool = False,
     report: Reporter | None = None,
 ) -> Trained:
-    """Train the model called `name` on a split (a log is split by `loo`).
+    """Train a model on a split (a log is split by `loo`; one that holds nothing out is trained to its last epoch).
 
-    `model`: the model's own settings, by name. `seen`: how validation treats items the user already has; allowed for
-    data with repeats. `request_time`: whether validation tells a model that can use it when it is asked. `folder`:
-    where the checkpoint goes; with `resume` a run is taken up from there.
+    `name`: the model, as its name (`"sasrec"`), its class, or its Config. `model`: the model's own settings, by name.
+    `seen`: how validation treats items the user already has; allowed for data with repeats. `request_time`: whether
+    validation tells a model that can use it when it is asked. `folder`: where the checkpoint goes; with `resume` a run
+    is taken up from there. `report`: who is told how it goes; by default it is printed, `Silent()` prints nothing.
+
+    Ctrl-C ends the step under way. With a `folder` that raises `Interrupted`, and the checkpoint is there; without one
+    the model comes back as good as it has become, `interrupted` and with a warning. A second Ctrl-C ends at once.
     """
     one_of("seen", seen, Seen)
+    refuse_several_processes()
     split = loo(data) if isinstance(data, EventLog) else data
     settings = (
         decode(TrainSettings, settings or {}, where="train") if not isinstance(settings, TrainSettings) else settings
     )
-    report = report or Silent()
-    kind = model_class(name)
-    config = decode(kind.Config, model or {}, where="model")
+    name, kind, config = chosen(name, model)
+    check_device(settings)
+    report = report or Console(settings.epochs)
     torch.manual_seed(settings.seed)
     built: Recommender = kind(config, split.catalog)  # type: ignore[call-arg]
     if split.log.weights is not None and not built.weighs:
         report.note(f"{name} counts every event alike: the weights of kinds of events change nothing in it")
     begun = time.monotonic()
     if isinstance(built, Counting):
+        for line in _without_table(name, settings):
+            report.note(line)
         built.fit(split.train)
-        return Trained(name, built, time.monotonic() - begun, peak_bytes(), [], 0)
+        seconds = time.monotonic() - begun
+        report.note(f"{name}: fitted on {len(split.train.items):,} events in {seconds:.1f} s")
+        return Trained(name, built, seconds, peak_bytes(), [], 0)
     assert isinstance(built, Network)
     tokens = token_budget(split.train.lengths, settings.batches)
     device_type = "cuda" if on_cuda(settings) else "cpu"
@@ -90,6 +109,69 @@ def fit(
     )
     if built.request_time and not request_time:
         report.note(f"{name} learns with the time of asking and is validated without it (evaluate.request_time=unused)")
+    path = None if folder is None else folder / CHECKPOINT
+    if not (resume and path is not None and path.is_file()):  # else the checkpoint says what the weights are
+        for line in _start(built, name, split.log.item_ids, settings):
+            report.note(line)
+    try:
+        progress = train(
+            built,
+            split.train,
+            settings,
+            _validation(name, split, settings, seen, request_time),
+            report,
+            clock=split.log.clock,
+            save_to=path,
+            resume=resume,
+            identity=identity(name, config, settings, split, seen),
+        )
+    except Interrupted as stop:
+        if path is not None or stop.by != signal.SIGINT:
+            raise
+        place = stop.progress
+        warnings.warn(_left_with(name, place.best_epoch, place.epoch), stacklevel=2)
+        return Trained(name, built, place.seconds, peak_bytes(), place.history, place.best_epoch, interrupted=True)
+    return Trained(name, built, progress.seconds, peak_bytes(), progress.history, progress.best_epoch)
+
+
+def best_so_far(
+    name: Model, fields: Mapping[str, Any], split: Split, settings: TrainSettings, seen: Seen, folder: Path
+) -> Trained:
+    """The best validated epoch of an interrupted run, from its checkpoint. Raises ConfigError where there is none."""
+    name, kind, config = chosen(name, fields)
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        raise ConfigError(f"{folder}: no checkpoint was written yet, so there is nothing to keep; start it again")
+    progress, weights = load_best(path, identity(name, config, settings, split, seen))
+    if not weights:
+        raise ConfigError(
+            f"{folder}: no epoch of it has been validated yet, so there is no best one; go on with it: "
+            f"recollect train --resume {folder}"
+        )
+    built: Recommender = kind(config, split.catalog)  # type: ignore[call-arg]
+    built.restore(weights)
+    if isinstance(built, Network):
+        built.to(device_of(settings)).eval()
+    return Trained(name, built, progress.seconds, peak_bytes(), progress.history, progress.best_epoch, interrupted=True)
+
+
+def identity(name: str, config: Settings, settings: TrainSettings, split: Split, seen: Seen) -> dict[str, Any]:
+    """What a run must share with its checkpoint to be taken up from it."""
+    return {
+        "model": {"name": name, **plain(config)},
+        "training settings": plain(settings),
+        "data": split.log.digest,
+        "split": split.protocol,
+        "seen filter": seen,
+    }
+
+
+def _validation(
+    name: str, split: Split, settings: TrainSettings, seen: Seen, request_time: bool
+) -> Callable[[Network], dict[str, float]] | None:
+    """What measures an epoch; None where nothing is held out."""
+    if len(split.validation) == 0:
+        return None
     asked = _some(split.validation, settings)
 
     def validate(network: Network) -> dict[str, float]:
@@ -97,25 +179,29 @@ def fit(
         metrics = measure(ledger, ["hr@10", "ndcg@10"])
         return {"hr@10": metrics["hr@10"], "ndcg@10": metrics["ndcg@10"]}
 
-    identity = {
-        "model": {"name": name, **plain(config)},
-        "training settings": plain(settings),
-        "data": split.log.digest,
-        "split": split.protocol,
-        "seen filter": seen,
-    }
-    progress = train(
-        built,
-        split.train,
-        settings,
-        validate,
-        report,
-        clock=split.log.clock,
-        save_to=None if folder is None else folder / CHECKPOINT,
-        resume=resume,
-        identity=identity,
-    )
-    return Trained(name, built, progress.seconds, peak_bytes(), progress.history, progress.best_epoch)
+    return validate
+
+
+def _start(built: Network, name: str, items: Vocabulary, settings: TrainSettings) -> Iterator[str]:
+    """Given vectors first, then the rows of the older run, which has learnt what its items are."""
+    if settings.init_items is not None:
+        yield from init_items(built, items, settings.init_items)
+    if settings.start_from is not None:
+        yield from start_from(built, name, items, load(settings.start_from))
+
+
+def _without_table(name: str, settings: TrainSettings) -> Iterator[str]:
+    """What a counting model makes of settings that are about weights."""
+    if settings.start_from is not None:
+        raise ConfigError(f"{name} is fitted in one pass over the log, so there are no older weights to start from")
+    if settings.init_items is not None:
+        yield f"{name} has no item table, so train.init_items is not used"
+
+
+def _left_with(name: str, best: int, epochs: int) -> str:
+    if best:
+        return f"interrupted: {name} has the weights of epoch {best}, the best of {epochs} so far"
+    return f"interrupted before any validation: {name} has the weights of the last step, and nobody knows how good"
 
 
 def _some(questions: Questions, settings: TrainSettings) -> Questions:
