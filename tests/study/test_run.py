@@ -18,7 +18,7 @@ from recollect.config import ConfigError
 from recollect.data.log import DataError, build_log
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import measure
-from recollect.study.run import EPOCHS, VALIDATION, Stopped, default_folder, resume, run
+from recollect.study.run import EPOCHS, VALIDATION, Stopped, default_folder, finish, resume, run
 from recollect.study.scoring import SCORINGS, data_of, known_histories, note_scoring, score
 from recollect.train.fit import CHECKPOINT
 from recollect.train.progress import Silent
@@ -81,6 +81,31 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(at: int, whole: Path, tm
     assert len((outcome.folder / EPOCHS).read_text().splitlines()) == 2
     with pytest.raises(ConfigError, match="has ended"):
         resume(outcome.folder, log=LOG)
+
+
+def test_an_interrupted_run_is_finished_with_its_best_epoch(tmp_path: Path) -> None:
+    settings = small_settings("gru4rec", epochs=8, patience=8, learning_rate=0.05, warmup=2)
+    whole = run(settings, tmp_path / "whole", log=LOG)
+    steps = len((tmp_path / "whole" / EPOCHS).read_text().splitlines())
+    assert steps == 8
+    an_epoch = Interrupts(0)
+    run(small_settings("gru4rec", epochs=1), tmp_path / "count", log=LOG, report=an_epoch)
+    with pytest.raises(Stopped, match="recollect train --finish"):
+        run(settings, tmp_path / "run", log=LOG, report=Interrupts(-5 * an_epoch.left + 2))
+    outcome = finish(tmp_path / "run", log=LOG)
+    scores = [row["ndcg@10"] for row in whole.trained.history[:5]]
+    best = int(np.argmax(scores)) + 1
+    assert outcome.trained.best_epoch == best
+    short = small_settings("gru4rec", epochs=8, patience=8, learning_rate=0.05, warmup=2, stop_after=best)
+    expected = run(short, tmp_path / "short", log=LOG)  # the same run, ended where it was best
+    kept = load(tmp_path / "run")
+    for name, tensor in expected.trained.model.tensors().items():
+        assert torch.equal(kept.model.tensors()[name], tensor), name
+    assert kept.card["finished early"] == {"epochs": 5, "of": 8}
+    assert kept.card["validation"] == load(tmp_path / "short").card["validation"]
+    assert not (tmp_path / "run" / CHECKPOINT).exists()
+    with pytest.raises(ConfigError, match="has ended; there is nothing to finish"):
+        finish(tmp_path / "run", log=LOG)
 
 
 def test_another_log_is_not_gone_on_with(tmp_path: Path) -> None:

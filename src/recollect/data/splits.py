@@ -70,13 +70,13 @@ def temporal(log: EventLog, *, validation: float = 0.8, test: float = 0.9, targe
     middle = ~train & (log.times < cut_test)
     late = log.times >= cut_test
     known = np.bincount(log.items[train], minlength=log.item_ids.size) > 0
-    asked_late = _ask(log, late, target)
+    asked_late = asked_in(log, late, target)
     unseen = int((~known[log.items[asked_late.positions]]).sum())
     return Split(
         log,
         f"temporal(validation {validation}, test {test}, target {target})",
         train_ends,
-        _ask(log, middle, target),
+        asked_in(log, middle, target),
         asked_late,
         {"test targets unseen in training": unseen},
     )
@@ -88,7 +88,8 @@ def everything(log: EventLog) -> Split:
     return Split(log, EVERYTHING, log.offsets[1:], nobody, nobody)
 
 
-def _ask(log: EventLog, period: np.ndarray, target: Target) -> Questions:
+def asked_in(log: EventLog, period: np.ndarray, target: Target) -> Questions:
+    """The first, last or all of each user's targets among the events of a period ([events] bool), as questions."""
     positions = np.flatnonzero(period if log.targets is None else period & log.targets)
     users = log.users[positions].astype(np.int64)
     if target == "first":

@@ -1,14 +1,15 @@
 """Vectors of items made elsewhere (from texts, images, or another model), read with their ids from the usual files.
 
 `.npz` with arrays `ids` and `vectors`; `.npy` with the ids in a file beside it, one a line (`vectors.ids.txt`), or as
-an array (`vectors.ids.npy`); `.parquet` and `.csv` with a column of ids and one column of lists or one a dimension; text
-as word2vec, fastText and GloVe write it (`.txt`, `.vec`). Nothing is unpickled.
+an array (`vectors.ids.npy`); `.parquet` and `.csv` with a column of ids and one column of lists or one a dimension;
+text as word2vec, fastText and GloVe write it (`.txt`, `.vec`). Nothing is unpickled.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,9 +70,9 @@ def _checked(path: Path, ids: np.ndarray, vectors: np.ndarray) -> Vectors:
     if len(ids) != len(vectors):
         raise DataError(f"{path}: {len(vectors):,} vectors but {len(ids):,} ids")
     names = np.array([_name(one) for one in ids.tolist()], dtype=object)
-    known, counts = np.unique(names.astype(str), return_counts=True)
-    if (counts > 1).any():
-        raise DataError(f"{path}: id {known[counts > 1][0]!r} stands more than once; keep one vector an item")
+    ((often, times),) = Counter(names.tolist()).most_common(1) if len(names) else [("", 0)]
+    if times > 1:
+        raise DataError(f"{path}: id {often!r} stands {times} times; keep one vector an item")
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
         raise DataError(f"{path}: the vector of {names[~finite][0]!r} is not finite")

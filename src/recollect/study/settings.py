@@ -15,7 +15,7 @@ from pydantic import Field
 from recollect.config import ConfigError, Settings, apply_sets, decode, did_you_mean, plain, read_toml
 from recollect.data.filters import FilterConfig
 from recollect.data.reading import Reading
-from recollect.data.splits import SplitName, Target
+from recollect.data.splits import Target
 from recollect.evaluate.protocol import RequestTime, Seen
 from recollect.registry import model_class
 from recollect.train.settings import TrainSettings
@@ -40,7 +40,7 @@ class DataSettings(Reading):
 class SplitSettings(Settings):
     """How the log is cut into training, validation and test."""
 
-    protocol: SplitName | Literal["none"] = "loo"
+    protocol: Literal["loo", "temporal", "none"] = "loo"
     """loo: each user's last event is test, the one before validation; temporal: one clock for everybody; none: every
     event trains, for a model that is used and not measured (`recollect refit`)."""
     validation: float = Field(0.8, gt=0, lt=1)

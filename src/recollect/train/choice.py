@@ -46,6 +46,4 @@ def _owner(config: Settings) -> type[Recommender]:
         found = getattr(found, part, None)
     if inspect.isclass(found) and issubclass(found, Recommender) and found.Config is type(config):
         return found
-    raise ConfigError(
-        f"{type(config).__qualname__} is nested in no model class; give that class, and model=Config"
-    )
+    raise ConfigError(f"{type(config).__qualname__} is nested in no model class; give that class, and model=Config")

@@ -45,6 +45,13 @@ def refuse_several_processes() -> None:
             )
 
 
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, each as CUDA_VISIBLE_DEVICES would name it alone."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    named = [one.strip() for one in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if one.strip()]
+    return named[:count] if named else [str(number) for number in range(count)]
+
+
 def on_cuda(settings: TrainSettings) -> bool:
     """True if the run computes on a CUDA device."""
     return settings.accelerator.partition(":")[0] in ("auto", "cuda") and torch.cuda.is_available()

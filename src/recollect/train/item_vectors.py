@@ -25,9 +25,7 @@ def init_items(model: Network, items: Vocabulary, path: str) -> Iterator[str]:
     given = read_vectors(path)
     table = model.item_vectors()
     if not isinstance(table, nn.Parameter):
-        raise ConfigError(
-            f"train.init_items: {type(model).__name__} has no item table that could be set"
-        )
+        raise ConfigError(f"train.init_items: {type(model).__name__} has no item table that could be set")
     width = table.shape[1]
     if given.width != width:
         settable = "width" in type(model.config).model_fields

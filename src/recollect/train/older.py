@@ -36,9 +36,7 @@ def start_from(model: Network, name: str, items: Vocabulary, older: Artifact) ->
     axes = item_axes(type(model), model.config, items.size)
     known = list(_matched(older.items, items))
     if not known:
-        raise ConfigError(
-            f"{older.folder}: none of its {len(older.items):,} items is in this log"
-        )
+        raise ConfigError(f"{older.folder}: none of its {len(older.items):,} items is in this log")
     there, here = (torch.tensor([PAD, *codes]) for codes in zip(*known, strict=True))
     given = older.model.state_dict()
     started = {}
