@@ -149,6 +149,8 @@ def _in_codes_of(log: EventLog, items: Vocabulary, questions: Questions) -> tupl
         times=log.times[keep],
         item_ids=items,
         values={name: column[keep] for name, column in log.values.items()},
+        weights=None if log.weights is None else log.weights[keep],
+        targets=None if log.targets is None else log.targets[keep],
         item_table=None,
     )
     before = np.cumsum(keep) - keep  # events kept before each event

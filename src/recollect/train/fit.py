@@ -26,7 +26,7 @@ from recollect.data.splits import loo
 from recollect.evaluate.metrics import measure
 from recollect.evaluate.protocol import Seen
 from recollect.evaluate.ranking import rank
-from recollect.train.checkpoint import load_best
+from recollect.train.checkpoint import Progress, load_best
 from recollect.train.choice import Model, chosen
 from recollect.train.device import check_device, device_of, on_cuda, refuse_several_processes
 from recollect.train.item_vectors import init_items
@@ -97,7 +97,7 @@ def fit(
         built.fit(split.train)
         seconds = time.monotonic() - begun
         report.note(f"{name}: fitted on {len(split.train.items):,} events in {seconds:.1f} s")
-        return Trained(name, built, seconds, peak_bytes(), [], 0)
+        return _trained(name, built, Progress(seconds=seconds))
     assert isinstance(built, Network)
     tokens = token_budget(split.train.lengths, settings.batches)
     device_type = "cuda" if on_cuda(settings) else "cpu"
@@ -128,10 +128,9 @@ def fit(
     except Interrupted as stop:
         if path is not None or stop.by != signal.SIGINT:
             raise
-        place = stop.progress
-        warnings.warn(_left_with(name, place.best_epoch, place.epoch), stacklevel=2)
-        return Trained(name, built, place.seconds, peak_bytes(), place.history, place.best_epoch, interrupted=True)
-    return Trained(name, built, progress.seconds, peak_bytes(), progress.history, progress.best_epoch)
+        warnings.warn(_left_with(name, stop.progress.best_epoch, stop.progress.epoch), stacklevel=2)
+        return _trained(name, built, stop.progress, interrupted=True)
+    return _trained(name, built, progress)
 
 
 def best_so_far(
@@ -152,7 +151,11 @@ def best_so_far(
     built.restore(weights)
     if isinstance(built, Network):
         built.to(device_of(settings)).eval()
-    return Trained(name, built, progress.seconds, peak_bytes(), progress.history, progress.best_epoch, interrupted=True)
+    return _trained(name, built, progress, interrupted=True)
+
+
+def _trained(name: str, built: Recommender, place: Progress, *, interrupted: bool = False) -> Trained:
+    return Trained(name, built, place.seconds, peak_bytes(), place.history, place.best_epoch, interrupted)
 
 
 def identity(name: str, config: Settings, settings: TrainSettings, split: Split, seen: Seen) -> dict[str, Any]:
