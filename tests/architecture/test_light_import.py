@@ -35,7 +35,18 @@ def test_an_import_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["train"], ["compare"], ["data", "inspect"], ["serve"], ["replay"], ["journal", "verify"]]
+    "arguments",
+    [
+        [],
+        ["train"],
+        ["refit"],
+        ["evaluate"],
+        ["compare"],
+        ["data", "inspect"],
+        ["serve"],
+        ["replay"],
+        ["journal", "verify"],
+    ],
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     loaded = fresh(

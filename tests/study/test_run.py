@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -239,3 +240,35 @@ def test_a_run_finds_its_log_from_anywhere(source: str, tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path / "elsewhere")
     again = data_of(load(made.folder))
     assert len(again) == len(small_log()) and again.digest == load(made.folder).card["data"]["digest"]
+
+
+def test_a_run_from_an_older_one_is_resumed_without_it(whole: Path, tmp_path: Path) -> None:
+    older = Path(shutil.copytree(whole, tmp_path / "older"))
+    settings = small_settings(start_from=str(older))
+    expected = run(settings, tmp_path / "expected", log=LOG).trained.model.tensors()
+    with pytest.raises(Stopped):
+        run(settings, tmp_path / "run", log=LOG, report=Interrupts(4))
+    older.rename(tmp_path / "moved")
+    got = resume(tmp_path / "run", log=LOG).trained.model.tensors()
+    assert all(torch.equal(tensor, got[name]) for name, tensor in expected.items())
+    fresh = load(whole).model.tensors()
+    assert any(not torch.equal(tensor, expected[name]) for name, tensor in fresh.items())
+
+
+def test_an_older_run_that_learnt_more_than_this_log_has_is_remarked(whole: Path, tmp_path: Path) -> None:
+    keep = LOG.times < np.quantile(LOG.times, 0.8)
+    users, items = LOG.user_ids.decode(LOG.users[keep]), LOG.item_ids.decode(LOG.items[keep])
+    earlier, told = build_log(users, items, LOG.times[keep]), Told()
+    run(small_settings(epochs=1, start_from=str(whole)), tmp_path / "run", log=earlier, report=told)
+    assert any("its answers have been learnt" in text for text in told.texts)
+    told = Told()
+    run(small_settings(epochs=1, start_from=str(whole)), tmp_path / "same", log=LOG, report=told)
+    assert not any("have been learnt" in text for text in told.texts)
+
+
+class Told(Silent):
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)

@@ -182,7 +182,8 @@ def default_folder(model: str, data: str) -> Path:
 
 
 def _run(settings: RunSettings, split: Split, folder: Path, report: Reporter, *, resume: bool) -> Outcome:
-    for line in (*remarks(split), *refuse_learnt_answers(settings, split)):
+    begins = not (resume and (folder / CHECKPOINT).is_file())
+    for line in (*remarks(split), *(refuse_learnt_answers(settings, split) if begins else ())):
         report.note(line)
     with _full_disk_said(folder):
         try:
