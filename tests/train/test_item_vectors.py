@@ -64,7 +64,7 @@ def test_fit_starts_from_them_and_from_an_older_run_where_that_knows_more(file: 
     trained = fit("gru4rec", LOG, settings(epochs=1, **given), model=SMALL["gru4rec"], seen="allowed", report=report)
 
     def row(item: str) -> torch.Tensor:
-        return trained.model.item_vectors()[LOG.item_ids.find(item)]  # type: ignore[attr-defined]
+        return trained.model.item_vectors().cpu()[LOG.item_ids.find(item)]  # type: ignore[attr-defined]
 
     torch.testing.assert_close(row("i11"), torch.from_numpy(GIVEN[3]), atol=1e-9, rtol=0)
     learnt = older.model.item_vectors()[older.items.find("i03")]  # type: ignore[attr-defined]

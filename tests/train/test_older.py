@@ -166,7 +166,7 @@ def test_fit_starts_from_a_folder(tmp_path: Path) -> None:
     for item in OLD:
         was, now = older.items.find(item), newer.item_ids.find(item)
         torch.testing.assert_close(
-            trained.model.item_vectors()[now],
+            trained.model.item_vectors().cpu()[now],
             older.model.item_vectors()[was],
             atol=1e-9,
             rtol=0,  # type: ignore[attr-defined]
