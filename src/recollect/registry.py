@@ -47,6 +47,16 @@ def model_class(name: str) -> type[Recommender]:
     return _checked(name, found[0])
 
 
+def name_of(kind: type[Recommender]) -> str | None:
+    """The name that a class is registered under; None for a class that only its author knows."""
+    module = kind.__module__.removeprefix("recollect.models.")
+    own = module.replace("_", "-") if module != kind.__module__ else None
+    if own in _built_in() and own not in _foreign():
+        return own
+    value = f"{kind.__module__}:{kind.__qualname__}"
+    return next((name for name, point in _foreign().items() if point.value == value), None)
+
+
 def _built_in() -> list[str]:
     spec = importlib.util.find_spec("recollect")
     assert spec is not None and spec.submodule_search_locations is not None

@@ -13,7 +13,7 @@ from recollect.contracts import Counting, Recommender
 from recollect.data.log import EventLog, Table, build_log
 from recollect.data.splits import loo
 from recollect.registry import model_class
-from recollect.train.fit import Trained
+from recollect.train.trained import Trained
 
 ITEMS = 20
 GENRES = ["Comedy|Drama", "Drama", "Comedy", "Horror"]

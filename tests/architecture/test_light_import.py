@@ -39,6 +39,8 @@ def test_an_import_loads_nothing_heavy() -> None:
     [
         [],
         ["train"],
+        ["refit"],
+        ["evaluate"],
         ["compare"],
         ["data", "inspect"],
         ["recommend"],

@@ -87,3 +87,34 @@ def test_several_runs_are_put_side_by_side(recollect: Command, run: Path, log_fi
     printed = recollect("evaluate", run, tmp_path / "markov", "--on", "validation").out
     assert "minus that of" in printed and "split loo, validation" in printed
     assert recollect("evaluate", run, tmp_path / "markov", "--lists").code == 2
+
+
+def test_an_older_model_is_asked_for_what_came_since(recollect: Command, run: Path, tmp_path: Path) -> None:
+    log = data_of(load(run))
+    end = int(log.times.max())
+    newer, user = tmp_path / "newer.csv", log.user_ids.ids[0]
+    rows = [
+        f"{user},{log.item_ids.ids[2]},{end + 10}",
+        f"{user},new,{end + 20}",
+        f"999,{log.item_ids.ids[0]},{end + 30}",
+    ]
+    source = Path(load(run).settings["data"]["source"])
+    newer.write_text(source.read_text() + "\n".join(rows) + "\n")
+    since = ["evaluate", run, "--data", newer, "--since", end + 1]
+    said = recollect(*since, "--seen", "allowed", "--ledger", tmp_path / "ranks.parquet", "--json")
+    assert said.code == 0, said.err
+    every, known = said.json["new_items_are_misses"], said.json["new_items_left_out"]
+    assert (every["questions"], known["questions"], said.json["targets_of_new_items"]) == (3, 2, 1)
+    assert every["values"] == measure(Ledger.load(tmp_path / "ranks.parquet")).values
+    assert every["values"]["hr@20"] == pytest.approx(known["values"]["hr@20"] * 2 / 3)
+    assert "events since" in every["protocol_line"] and "new items left out" in known["protocol_line"]
+    said = recollect(*since)
+    assert "1 of 3 targets (33.3%) are of items that the model does not know (1 different" in said.out
+    assert "1 of the 2 users begin without any event" in said.out
+    assert len((run / SCORINGS).read_text().splitlines()) == 2
+    said = recollect(*since, "--on", "validation")
+    assert said.code == 2 and "leave out --on" in said.error
+    said = recollect("evaluate", run, "--target", "first")
+    assert said.code == 2 and "give --since" in said.error
+    said = recollect("evaluate", run, "--since", "2023-01-01")
+    assert said.code == 2 and "has learnt from events up to" in said.error

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -87,3 +88,74 @@ def test_a_stopped_run_says_how_to_go_on(
     assert recollect("train", "--resume", run).code == 0
     said = recollect("train", "--resume", run)
     assert said.code == 2 and "has ended" in said.error
+
+
+def test_it_says_what_the_kept_model_has_never_seen(recollect: Command, log_file: Path, tmp_path: Path) -> None:
+    said = recollect("train", "popularity", "--data", log_file, "--out", tmp_path / "run")
+    events = len(log_file.read_text().splitlines()) - 1
+    assert f"The kept model has never seen 60 of the {events:,} events" in said.out  # two of each of 30 users
+    assert f"recollect refit {tmp_path / 'run'}" in said.out
+
+
+def test_a_run_starts_from_another_on_a_newer_log(
+    recollect: Command, trained: Path, log_file: Path, tmp_path: Path
+) -> None:
+    newer = tmp_path / "newer.csv"
+    newer.write_text(log_file.read_text() + "3,brand new,1900000000\n3,brand new,1900000001\n")
+    said = recollect("train", "--from", trained, "--data", newer, "--out", tmp_path / "run")
+    assert said.code == 0 and "24 items have their rows from there, 1 are new" in said.err
+    kept = load(tmp_path / "run")
+    assert kept.settings["train"]["start_from"] == str(trained) and kept.settings["model"]["width"] == 8
+    said = recollect("train", "--from", trained, "--set", "model.width=16", "--out", tmp_path / "wide")
+    assert said.code == 2 and "model.width is 8 there and 16 now" in said.err.splitlines()[-1]
+    assert not (tmp_path / "wide").exists()
+    said = recollect("train", "sasrec", "--from", trained)
+    assert said.code == 2 and "a gru4rec, whose weights are no start for sasrec" in said.error
+    assert recollect("train", "gru4rec", "--from", trained, "--out", tmp_path / "named").code == 0
+
+
+def test_an_interrupted_run_is_finished(
+    recollect: Command, log_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from recollect.train.progress import Console
+
+    def stop(self: Console, place: object, row: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Console, "epoch", stop)
+    run = tmp_path / "stopped"
+    said = recollect("train", "gru4rec", "--data", log_file, *TINY, "--set", "train.epochs=9", "--out", run)
+    assert said.code == 130 and f"recollect train --finish {run}" in said.err.splitlines()[-1]
+    monkeypatch.undo()
+    said = recollect("train", "--finish", run, "--set", "train.epochs=3")
+    assert said.code == 2 and "--finish takes everything from the run's folder; leave out --set" in said.error
+    assert recollect("train", "--finish", run, "--resume", run).code == 2
+    assert recollect("train", "--finish", run).code == 0
+    assert load(run).card["finished early"] == {"epochs": 1, "of": 9}
+    said = recollect("train", "--resume", run)
+    assert said.code == 2 and "has ended" in said.error
+
+
+@pytest.mark.parametrize("setting", ["model.init_items", "train.init_items"])
+def test_an_item_table_starts_from_a_file(setting: str, recollect: Command, log_file: Path, tmp_path: Path) -> None:
+    names = sorted({line.split(",")[1] for line in log_file.read_text().splitlines()[1:]})
+    np.savez(tmp_path / "v.npz", ids=np.array(names[1:]), vectors=np.ones((len(names) - 1, 8), dtype=np.float32))
+    call = ["train", "gru4rec", "--data", log_file, *TINY, "--set", f"{setting}={tmp_path / 'v.npz'}"]
+    said = recollect(*call, "--out", tmp_path / "run")
+    assert said.code == 0 and f"{len(names) - 1} of {len(names)} items start from" in said.err
+    assert load(tmp_path / "run").settings["train"]["init_items"] == str(tmp_path / "v.npz")
+    said = recollect(*call, "--set", "model.width=16", "--out", tmp_path / "wide")
+    assert said.code == 2 and "set model.width=8" in said.err.splitlines()[-1]
+
+
+def test_several_processes_and_a_gpu_that_is_not_there_are_refused(
+    recollect: Command, log_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = ["train", "gru4rec", "--data", log_file, *TINY, "--out", tmp_path / "run"]
+    said = recollect(*call, "--set", "train.accelerator=cuda:97")
+    assert said.code == 2 and "train.accelerator=cuda:97: no such device" in said.error
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    said = recollect(*call)
+    assert said.code == 2 and "WORLD_SIZE=2" in said.error and not (tmp_path / "run").exists()
+    said = recollect("compare", "--models", "popularity", "--data", log_file, "--out", tmp_path / "all")
+    assert said.code == 2 and "WORLD_SIZE=2" in said.error

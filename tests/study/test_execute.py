@@ -32,6 +32,7 @@ def say(**words):
     print(json.dumps(words), flush=True)
 mark("begun")
 (folder / "threads").write_text(os.environ.get("OMP_NUM_THREADS", "unset"))
+(folder / "gpu").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "unset"))
 print("progress", file=sys.stderr)
 if act == 1:
     print("a library talks", flush=True)
@@ -98,6 +99,28 @@ def do(todo: list[Job], at_once: int = 1, total: int = 0, notes: Notes | None = 
         ended=lambda job, failure: ends.__setitem__(job.label, failure),
     )
     return ends
+
+
+def test_runs_side_by_side_are_spread_over_the_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(module, "visible_gpus", lambda: ["2", "5"])
+    todo, notes = jobs(tmp_path, DONE, DONE, DONE, DONE), Notes()
+    do(todo, at_once=4, notes=notes)
+    assert sorted((job.folder / "gpu").read_text() for job in todo) == ["2", "2", "5", "5"]
+    assert "spread over 2" in notes.lines[0]
+
+
+def test_a_run_that_names_its_gpu_keeps_it_and_one_at_a_time_needs_no_choice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(module, "visible_gpus", lambda: ["0", "1"])
+    named = Job(small_settings("popularity", epochs=DONE, accelerator="cuda:1"), tmp_path / "named", True)
+    do([named, *jobs(tmp_path, DONE)], at_once=2)
+    assert (named.folder / "gpu").read_text() == "unset"
+    (alone,) = jobs(tmp_path, DONE, model="markov")
+    do([alone])
+    assert (alone.folder / "gpu").read_text() == "unset"
 
 
 def test_one_after_the_other_with_its_number(tmp_path: Path) -> None:

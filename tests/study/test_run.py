@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from recollect.data.histories import known_histories
 from recollect.data.log import DataError, build_log
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import measure
-from recollect.study.run import EPOCHS, VALIDATION, Stopped, default_folder, resume, run
+from recollect.study.run import EPOCHS, VALIDATION, Stopped, default_folder, finish, resume, run
 from recollect.study.scoring import SCORINGS, data_of, note_scoring, score
 from recollect.train.fit import CHECKPOINT
 from recollect.train.progress import Silent
@@ -84,6 +85,31 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(at: int, whole: Path, tm
     assert len((outcome.folder / EPOCHS).read_text().splitlines()) == 2
     with pytest.raises(ConfigError, match="has ended"):
         resume(outcome.folder, log=LOG)
+
+
+def test_an_interrupted_run_is_finished_with_its_best_epoch(tmp_path: Path) -> None:
+    settings = small_settings("gru4rec", epochs=8, patience=8, learning_rate=0.05, warmup=2)
+    whole = run(settings, tmp_path / "whole", log=LOG)
+    steps = len((tmp_path / "whole" / EPOCHS).read_text().splitlines())
+    assert steps == 8
+    an_epoch = Interrupts(0)
+    run(small_settings("gru4rec", epochs=1), tmp_path / "count", log=LOG, report=an_epoch)
+    with pytest.raises(Stopped, match="recollect train --finish"):
+        run(settings, tmp_path / "run", log=LOG, report=Interrupts(-5 * an_epoch.left + 2))
+    outcome = finish(tmp_path / "run", log=LOG)
+    scores = [row["ndcg@10"] for row in whole.trained.history[:5]]
+    best = int(np.argmax(scores)) + 1
+    assert outcome.trained.best_epoch == best
+    short = small_settings("gru4rec", epochs=8, patience=8, learning_rate=0.05, warmup=2, stop_after=best)
+    expected = run(short, tmp_path / "short", log=LOG)  # the same run, ended where it was best
+    kept = load(tmp_path / "run")
+    for name, tensor in expected.trained.model.tensors().items():
+        assert torch.equal(kept.model.tensors()[name], tensor), name
+    assert kept.card["finished early"] == {"epochs": 5, "of": 8}
+    assert kept.card["validation"] == load(tmp_path / "short").card["validation"]
+    assert not (tmp_path / "run" / CHECKPOINT).exists()
+    with pytest.raises(ConfigError, match="has ended; there is nothing to finish"):
+        finish(tmp_path / "run", log=LOG)
 
 
 def test_another_log_is_not_gone_on_with(tmp_path: Path) -> None:
@@ -217,3 +243,35 @@ def test_a_run_finds_its_log_from_anywhere(source: str, tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path / "elsewhere")
     again = data_of(load(made.folder))
     assert len(again) == len(small_log()) and again.digest == load(made.folder).card["data"]["digest"]
+
+
+def test_a_run_from_an_older_one_is_resumed_without_it(whole: Path, tmp_path: Path) -> None:
+    older = Path(shutil.copytree(whole, tmp_path / "older"))
+    settings = small_settings(start_from=str(older))
+    expected = run(settings, tmp_path / "expected", log=LOG).trained.model.tensors()
+    with pytest.raises(Stopped):
+        run(settings, tmp_path / "run", log=LOG, report=Interrupts(4))
+    older.rename(tmp_path / "moved")
+    got = resume(tmp_path / "run", log=LOG).trained.model.tensors()
+    assert all(torch.equal(tensor, got[name]) for name, tensor in expected.items())
+    fresh = load(whole).model.tensors()
+    assert any(not torch.equal(tensor, expected[name]) for name, tensor in fresh.items())
+
+
+def test_an_older_run_that_learnt_more_than_this_log_has_is_remarked(whole: Path, tmp_path: Path) -> None:
+    keep = LOG.times < np.quantile(LOG.times, 0.8)
+    users, items = LOG.user_ids.decode(LOG.users[keep]), LOG.item_ids.decode(LOG.items[keep])
+    earlier, told = build_log(users, items, LOG.times[keep]), Told()
+    run(small_settings(epochs=1, start_from=str(whole)), tmp_path / "run", log=earlier, report=told)
+    assert any("its answers have been learnt" in text for text in told.texts)
+    told = Told()
+    run(small_settings(epochs=1, start_from=str(whole)), tmp_path / "same", log=LOG, report=told)
+    assert not any("have been learnt" in text for text in told.texts)
+
+
+class Told(Silent):
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)

@@ -13,9 +13,10 @@ import numpy as np
 
 from recollect.config import decode
 from recollect.data.log import EventLog, build_log
-from recollect.train.fit import Trained, fit
+from recollect.train.fit import fit
 from recollect.train.progress import Reporter, Silent
 from recollect.train.settings import TrainSettings
+from recollect.train.trained import Trained
 
 SMALL: dict[str, dict[str, Any]] = {
     "gru4rec": {"width": 8, "hidden": 8},
@@ -52,8 +53,9 @@ def settings(**changes: Any) -> TrainSettings:
 def run(name: str, folder: Path | None = None, report: Reporter | None = None, **changes: Any) -> Trained:
     """Train one of the small models on the log; `resume` is passed on, all else are training settings."""
     resume = bool(changes.pop("resume", False))
+    told = report or Silent()
     return fit(
-        name, log(), settings(**changes), model=SMALL[name], seen="allowed", folder=folder, resume=resume, report=report
+        name, log(), settings(**changes), model=SMALL[name], seen="allowed", folder=folder, resume=resume, report=told
     )
 
 

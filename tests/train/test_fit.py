@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 
 from recollect.config import ConfigError
 from recollect.contracts import Counting
 from recollect.data.histories import Questions
-from recollect.data.splits import loo
+from recollect.data.splits import everything, loo
 from recollect.evaluate.metrics import measure
 from recollect.evaluate.ranking import rank
-from recollect.train.fit import _some, fit
+from recollect.train.fit import _some, best_so_far, fit
+from recollect.train.loop import Interrupted
 from recollect.train.progress import Silent
 
 from .material import SMALL, log, run, settings
@@ -70,3 +77,99 @@ def test_settings_may_be_plain_values() -> None:
     assert len(trained.history) == 1
     with pytest.raises(ConfigError, match=r"train\.epoch: unknown"):
         fit("gru4rec", log(), {"epoch": 1})
+
+
+def test_it_tells_how_it_goes_unless_it_is_silenced(capsys: pytest.CaptureFixture[str]) -> None:
+    fit("gru4rec", log(), settings(epochs=2), model=SMALL["gru4rec"], seen="allowed")
+    lines = capsys.readouterr().err.splitlines()
+    assert "parameters" in lines[0] and [line[:9] for line in lines[1:]] == ["epoch 1/2", "epoch 2/2"]
+    fit("markov", log())
+    assert "markov: fitted on" in capsys.readouterr().err
+    fit("markov", log(), report=Silent())
+    assert capsys.readouterr().err == ""
+
+
+def test_with_nothing_held_out_it_trains_to_the_last_epoch() -> None:
+    changes = {"epochs": 4, "patience": 1, "validate_every": 1}
+    trained = fit(
+        "gru4rec", everything(log()), settings(**changes), model=SMALL["gru4rec"], seen="allowed", report=Silent()
+    )
+    assert len(trained.history) == 4 and trained.best_epoch == 0
+    assert all("ndcg@10" not in row and row["targets"] == len(log()) for row in trained.history)
+
+
+def test_it_stops_after_an_epoch_at_the_rates_of_all() -> None:
+    """The first two epochs of four, then, and not a run of two."""
+    trained = run("gru4rec", epochs=4, stop_after=2, patience=9)
+    whole = run("gru4rec", epochs=4, patience=9)
+    assert [row["loss"] for row in trained.history] == [row["loss"] for row in whole.history[:2]]
+    assert [row["loss"] for row in run("gru4rec", epochs=2, patience=9).history] != [
+        row["loss"] for row in trained.history
+    ]
+
+
+class Interrupts(Silent):
+    """Presses Ctrl-C at a step of an epoch, and keeps the weights that were best before it."""
+
+    def __init__(self, epoch: int, by: signal.Signals = signal.SIGINT) -> None:
+        self.at, self.by, self.pressed = epoch, by, False
+
+    def step(self, place: Any, steps: int) -> None:
+        if place.epoch == self.at and place.step == 3 and not self.pressed:
+            self.pressed = True
+            os.kill(os.getpid(), self.by)
+
+
+def test_interrupted_without_a_folder_it_gives_back_the_best() -> None:
+    rows = {"epochs": 6, "patience": 6, "learning_rate": 0.05}
+    whole = run("gru4rec", **rows)
+    scores = [row["ndcg@10"] for row in whole.history]
+    for epoch in (2, 5):
+        with pytest.warns(UserWarning, match=r"interrupted: gru4rec has the weights of epoch \d, the best of"):
+            trained = run("gru4rec", report=Interrupts(epoch), **rows)
+        best = int(np.argmax(scores[:epoch])) + 1
+        assert trained.interrupted and not whole.interrupted
+        assert trained.best_epoch == best and len(trained.history) == epoch
+        stopped = run("gru4rec", **rows, stop_after=best)  # ends with the best of so many, which is its last
+        for name, tensor in stopped.model.tensors().items():
+            assert torch.equal(trained.model.tensors()[name], tensor), name
+        assert not trained.model.training  # type: ignore[attr-defined]
+
+
+def test_interrupted_in_the_first_epoch_it_says_that_nobody_knows() -> None:
+    with pytest.warns(UserWarning, match="before any validation"):
+        trained = run("gru4rec", report=Interrupts(0))
+    assert trained.interrupted and trained.best_epoch == 0 and trained.history == []
+    split = loo(log())
+    assert measure(rank(trained.model, split.log, split.validation, seen="allowed")).questions > 0
+
+
+def test_a_termination_is_no_wish_to_go_on(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        run("gru4rec", report=Interrupts(1, signal.SIGTERM))
+    with pytest.raises(Interrupted):
+        run("gru4rec", folder=tmp_path, report=Interrupts(1))
+
+
+def test_the_best_so_far_of_a_checkpoint_is_that_of_the_interrupted_run(tmp_path: Path) -> None:
+    rows = {"epochs": 6, "patience": 6, "learning_rate": 0.05}
+    with pytest.raises(Interrupted):
+        run("gru4rec", tmp_path, Interrupts(4), **rows)
+    with pytest.warns(UserWarning):
+        expected = run("gru4rec", report=Interrupts(4), **rows)
+    found = best_so_far("gru4rec", SMALL["gru4rec"], loo(log()), settings(**rows), "allowed", tmp_path)
+    assert found.best_epoch == expected.best_epoch and found.interrupted and len(found.history) == 4
+    for name, tensor in expected.model.tensors().items():
+        assert torch.equal(found.model.tensors()[name], tensor), name
+    with pytest.raises(ConfigError, match="another training settings"):
+        best_so_far("gru4rec", SMALL["gru4rec"], loo(log()), settings(), "allowed", tmp_path)
+
+
+def test_without_a_validated_epoch_there_is_no_best(tmp_path: Path) -> None:
+    asked = ("gru4rec", SMALL["gru4rec"], loo(log()), settings(), "allowed", tmp_path)
+    with pytest.raises(ConfigError, match="no checkpoint was written yet"):
+        best_so_far(*asked)  # type: ignore[arg-type]
+    with pytest.raises(Interrupted):
+        run("gru4rec", tmp_path, Interrupts(0))
+    with pytest.raises(ConfigError, match="no epoch of it has been validated yet.*--resume"):
+        best_so_far(*asked)  # type: ignore[arg-type]

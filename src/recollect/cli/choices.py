@@ -39,6 +39,12 @@ class Part(StrEnum):
     test = "test"
 
 
+class Target(StrEnum):
+    first = "first"
+    last = "last"
+    all = "all"
+
+
 SOURCE = "A file, glob (in quotes), folder, or a name such as `simulated`."
 # Options of a run: what is not said (None) is left to the settings file, or to the default shown.
 RunData = Annotated[str | None, typer.Option("--data", help=SOURCE)]

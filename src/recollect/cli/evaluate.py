@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recollect.cli.choices import Part, Protocol, Seen
+from recollect.cli.choices import Part, Protocol, Seen, Target
 from recollect.cli.output import print_json, print_sheets, table
 
 if TYPE_CHECKING:
     from recollect.data.splits import SplitName
+    from recollect.evaluate.ledger import Ledger
     from recollect.evaluate.lists import ListMetrics
     from recollect.evaluate.metrics import Metrics
     from recollect.evaluate.protocol import Seen as SeenName
+    from recollect.study.since import Since
 
 
 def evaluate(
@@ -25,9 +28,16 @@ def evaluate(
     seen: Annotated[
         Seen | None, typer.Option(help="Whether items a user already had can be answers.", show_default="the run's")
     ] = None,
-    on: Annotated[Part, typer.Option(help="Which questions are asked.")] = Part.test,
+    on: Annotated[Part | None, typer.Option(help="Which questions are asked.", show_default="test")] = None,
     data: Annotated[
-        str | None, typer.Option(help="Where the log lies now, if it has moved.", show_default="the run's")
+        str | None, typer.Option(help="Where the log lies now, or a newer one.", show_default="the run's")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Ask for the events since this date (UTC) or unix time instead.", show_default=False),
+    ] = None,
+    target: Annotated[
+        Target | None, typer.Option(help="With --since: which of a user's events are asked for.", show_default="all")
     ] = None,
     ledger: Annotated[
         Path | None, typer.Option(help="Keep the rank of every target here, as Parquet.", show_default=False)
@@ -40,6 +50,9 @@ def evaluate(
     Several runs are put side by side: a table of all, and the difference of each to the best with its interval. Runs
     that differ only in their seed are one row.
 
+    `--since` judges an older model on a newer log: each event since is asked for, given all its user did before. Items
+    that the model does not know are counted as misses, and left out; both are printed.
+
     Test answers honestly only once per choice made, so every scoring of test is noted in the run's folder
     (test-scorings.jsonl); choose between models with `--on validation`.
 
@@ -50,6 +63,7 @@ def evaluate(
     - `recollect evaluate runs/first --on validation --lists`
     - `recollect evaluate runs/first runs/second --on validation`
     - `recollect evaluate runs/ml-1m/*/seed-? --seen allowed`
+    - `recollect evaluate runs/last-week --data this-week.csv --since 2024-06-03`
     """
     from recollect.artifact import load
     from recollect.config import ConfigError
@@ -61,6 +75,15 @@ def evaluate(
     def note(text: str) -> None:
         typer.echo(f"note: {text}", err=True)
 
+    if since is not None:
+        others = {"--protocol": protocol, "--on": on, "--lists": lists, "several runs": len(runs) > 1}
+        if said := [name for name, value in others.items() if value]:
+            raise ConfigError(f"--since asks one run for what came later; leave out {', '.join(said)}")
+        _since(runs[0], data, since, target or Target.all, seen, ledger, json, note)
+        return
+    if target is not None:
+        raise ConfigError("--target says which events since a moment are asked for; give --since, or leave it out")
+    on = on or Part.test
     split: SplitName | None = None if protocol is None else protocol.value
     candidates: SeenName | None = None if seen is None else seen.value
     if len(runs) > 1:
@@ -104,15 +127,91 @@ def evaluate(
         _print(trained.name, on, metrics, line, look, scorings)
 
 
+def _since(
+    run: Path,
+    data: str | None,
+    since: str,
+    target: Target,
+    seen: Seen | None,
+    ledger: Path | None,
+    json: bool,
+    note: Callable[[str], None],
+) -> None:
+    from recollect.artifact import load
+    from recollect.evaluate.metrics import measure
+    from recollect.study.scoring import note_scoring
+    from recollect.study.since import data_since, score_since
+
+    trained = load(run)
+    log, remark = data_since(trained, data)
+    result = score_since(trained, log, since, target=target.value, seen=None if seen is None else seen.value)
+    for one in (*([remark] if remark else []), *result.notes):
+        note(one)
+    metrics = measure(result.missed)
+    known = None if result.known is None else measure(result.known)
+    if ledger is not None:
+        result.missed.save(ledger)
+    scorings = note_scoring(run, result.missed, metrics)
+    if json:
+
+        def plain(ranked: Ledger, its: Metrics) -> dict[str, object]:
+            return {
+                "values": its.values,
+                "errors": its.errors,
+                "users": its.users,
+                "questions": its.questions,
+                "misses": its.misses,
+                "protocol": ranked.protocols[trained.name],
+                "protocol_line": ranked.protocols[trained.name].line(),
+            }
+
+        print_json(
+            {
+                "model": trained.name,
+                "since": since,
+                "target": target.value,
+                "targets_of_new_items": result.new_targets,
+                "new_items": result.new_items,
+                "new_users": result.new_users,
+                "new_items_are_misses": plain(result.missed, metrics),
+                "new_items_left_out": None if result.known is None or known is None else plain(result.known, known),
+                "test_scorings": scorings,
+            }
+        )
+        return
+    _print_since(trained.name, since, result, metrics, known)
+
+
+def _print_since(model: str, since: str, result: Since, metrics: Metrics, known: Metrics | None) -> None:
+    share = f"{result.new_targets:,} of {metrics.questions:,} targets ({result.new_targets / metrics.questions:.1%})"
+    if known is None:
+        typer.echo(f"All {metrics.questions:,} targets since {since} are items that {model} does not know.")
+        typer.echo(result.missed.protocols[model].line())
+        return
+    if result.new_targets:
+        _table(f"{model} on events since {since}, new items are misses", metrics)
+        typer.echo(result.missed.protocols[model].line() + "\n")
+        _table(f"{model} on events since {since}, new items left out", known)
+        typer.echo(result.known.protocols[model].line() if result.known else "")
+        typer.echo(f"{share} are of items that the model does not know ({result.new_items:,} different ones).")
+    else:
+        _table(f"{model} on events since {since}", metrics)
+        typer.echo(result.missed.protocols[model].line())
+        typer.echo("Every target is an item that the model knows.")
+    if result.new_users:
+        typer.echo(f"{result.new_users:,} of the {metrics.users:,} users begin without any event the model can read.")
+    seen_before = known.misses
+    if seen_before:
+        typer.echo(
+            f"{seen_before / known.questions:.1%} of the targets the model knows were seen before and count as misses; "
+            "--seen allowed ranks them too."
+        )
+
+
 def _print(model: str, on: Part, metrics: Metrics, line: str, look: ListMetrics | None, scorings: int) -> None:
-    from recollect.evaluate.metrics import CUTOFFS
     from recollect.study.scoring import SCORINGS
 
-    kinds = [("HR", "hr"), ("NDCG", "ndcg"), ("MRR", "mrr"), ("Precision", "precision")]
-    rows = [[name, *(metrics.text(f"{kind}@{k}") for k in CUTOFFS)] for name, kind in kinds]
-    rows.append(["MAP (whole list)", metrics.text("map"), "", ""])
-    heads = [("", "left"), *((f"@{k}", "right") for k in CUTOFFS)]
-    table(heads, rows, f"{model} on {on.value}: mean ± standard error over {metrics.users:,} users")
+    _table(f"{model} on {on.value}", metrics)
     typer.echo("HR is Recall here: every question has one right answer.")
     if metrics.misses:
         share = metrics.misses / metrics.questions
@@ -126,3 +225,13 @@ def _print(model: str, on: Part, metrics: Metrics, line: str, look: ListMetrics 
         )
     if scorings > 1:
         typer.echo(f"This was scoring {scorings} of test for this run ({SCORINGS} lists them).")
+
+
+def _table(title: str, metrics: Metrics) -> None:
+    from recollect.evaluate.metrics import CUTOFFS
+
+    kinds = [("HR", "hr"), ("NDCG", "ndcg"), ("MRR", "mrr"), ("Precision", "precision")]
+    rows = [[name, *(metrics.text(f"{kind}@{k}") for k in CUTOFFS)] for name, kind in kinds]
+    rows.append(["MAP (whole list)", metrics.text("map"), "", ""])
+    heads = [("", "left"), *((f"@{k}", "right") for k in CUTOFFS)]
+    table(heads, rows, f"{title}: mean ± standard error over {metrics.users:,} users")

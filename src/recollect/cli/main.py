@@ -21,6 +21,7 @@ from recollect.cli import (
     journal,
     models,
     recommend,
+    refit,
     replay,
     score,
     serve,
@@ -54,6 +55,7 @@ New here? `recollect demo` shows the whole path on a simulated log in a few minu
 app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
+app.command("refit")(refit.refit)
 app.command("compare")(compare.compare)
 app.command("evaluate")(evaluate.evaluate)
 app.command("recommend")(recommend.recommend)

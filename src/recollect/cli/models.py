@@ -66,7 +66,7 @@ def describe(kind: type[BaseModel], prefix: str = "") -> Iterator[dict[str, Any]
         yield {
             "path": f"{prefix}{field}",
             "type": spell(about.annotation),
-            "default": None if required else about.default,
+            "default": None if required else about.get_default(call_default_factory=True),
             "required": required,
             "meaning": " ".join((about.description or "").split()),
         }

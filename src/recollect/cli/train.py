@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recollect.cli.choices import RunData, RunSeen, Sets
 from recollect.cli.output import print_json, printable
 from recollect.cli.reading import with_reading
+
+if TYPE_CHECKING:
+    from recollect.study.run import Outcome
 
 
 @with_reading
@@ -26,6 +29,11 @@ def train(
         Path | None, typer.Option(help="Where the run is kept.", show_default="runs/<model>-<data>-<date>")
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with an interrupted run, named by its folder.")] = None,
+    finish: Annotated[Path | None, typer.Option(help="End an interrupted run: keep its best epoch as it is.")] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option("--from", help="Start from the weights and settings of a trained run; items are matched by id."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON for a program to read.")] = False,
     *,
     reading: dict[str, Any],
@@ -42,24 +50,29 @@ def train(
     - `recollect train xlstm-lsr --data ratings.csv --user user --item item --time time --out runs/first`
     - `recollect train sasrec --data ml-1m --set model.width=128 --set train.epochs=20`
     - `recollect train --config runs/first/run.toml --set train.seed=1 --out runs/second`
+    - `recollect train --from runs/first --data newer.csv --set train.epochs=5 --out runs/second`
+    - `recollect train sasrec --data ratings.csv --set model.width=384 --set model.init_items=vectors.npz`
     - `recollect train --resume runs/first`
     """
     from recollect.config import ConfigError
 
-    if resume is not None:
-        given: dict[str, object] = {
-            "MODEL": model,
-            "--data": data,
-            "--config": config,
-            "--set": sets,
-            "--out": out,
-            "--seen": seen,
-            **{f"--{name.replace('_', '-')}": value for name, value in reading.items()},
-        }
+    given: dict[str, object] = {
+        "MODEL": model,
+        "--data": data,
+        "--config": config,
+        "--set": sets,
+        "--out": out,
+        "--seen": seen,
+        "--from": start_from,
+        **{f"--{name.replace('_', '-')}": value for name, value in reading.items()},
+    }
+    for verb, folder in (("--resume", resume), ("--finish", finish)):
         said = [name for name, value in given.items() if value]
-        if said:
-            raise ConfigError(f"--resume takes everything from the run's folder; leave out {', '.join(said)}")
-    elif model is None and config is None:
+        if folder is not None and said:
+            raise ConfigError(f"{verb} takes everything from the run's folder; leave out {', '.join(said)}")
+    if resume is not None and finish is not None:
+        raise ConfigError("--resume goes on with a run and --finish ends it; leave one of them out")
+    if not (resume or finish or model or config or start_from):
         raise ConfigError("which model? Give its name, as in: recollect train xlstm-lsr --data ratings.csv")
 
     from recollect.study import run as study
@@ -68,41 +81,59 @@ def train(
 
     if resume is not None:
         outcome = study.resume(resume, report=Console())
+    elif finish is not None:
+        outcome = study.finish(finish, report=Console())
     else:
-        settings = compose(
-            config, {"data": {**reading, "source": data}, "evaluate": {"seen": seen}}, sets or [], name=model
-        )
+        values = {"data": {**reading, "source": data}, "evaluate": {"seen": seen}}
+        settings = compose(config, values, sets or [], name=model, start_from=start_from)
         outcome = study.run(settings, out, report=Console(epochs=settings.train.epochs))
-    folder = short(outcome.folder)
+    show(outcome, json)
+
+
+def show(outcome: Outcome, json: bool) -> None:
+    """What a run gave, and what can be done with it next."""
+    from recollect.train.memory import human_bytes
+
+    trained, metrics, learnt = outcome.trained, outcome.metrics, outcome.learnt
     if json:
+        figures = None if metrics is None else {"values": metrics.values, "errors": metrics.errors}
         print_json(
             {
                 "folder": str(outcome.folder),
-                "model": outcome.trained.name,
-                "seconds": outcome.trained.seconds,
-                "peak_bytes": outcome.trained.peak_bytes,
-                "best_epoch": outcome.trained.best_epoch,
-                "validation": {"values": outcome.metrics.values, "errors": outcome.metrics.errors},
+                "model": trained.name,
+                "seconds": trained.seconds,
+                "peak_bytes": trained.peak_bytes,
+                "best_epoch": trained.best_epoch,
+                "learnt": learnt,
+                "validation": figures,
                 "protocol": outcome.protocol_line,
-                "history": outcome.trained.history,
+                "history": trained.history,
             }
         )
         return
-    from recollect.train.memory import human_bytes
-
-    trained, metrics = outcome.trained, outcome.metrics
-    best = f", best epoch {trained.best_epoch} of {len(trained.history)}" if trained.history else ""
+    folder = short(outcome.folder)
+    best = f", best epoch {trained.best_epoch} of {len(trained.history)}" if trained.best_epoch else ""
     typer.echo(f"{trained.name}: {trained.seconds:.1f} s{best}, peak memory {human_bytes(trained.peak_bytes)}")
-    typer.echo(f"validation  HR@10 {metrics.text('hr@10')}  NDCG@10 {metrics.text('ndcg@10')}")
-    if metrics.misses:
+    if metrics is not None:
+        typer.echo(f"validation  HR@10 {metrics.text('hr@10')}  NDCG@10 {metrics.text('ndcg@10')}")
+        if metrics.misses:
+            typer.echo(
+                f"{metrics.misses / metrics.questions:.1%} of the targets were seen before and count as misses; "
+                "where people come back to items, train with --seen allowed"
+            )
+        typer.echo(outcome.protocol_line)
         typer.echo(
-            f"{metrics.misses / metrics.questions:.1%} of the targets were seen before and count as misses; "
-            "where people come back to items, train with --seen allowed"
+            f"The kept model has never seen {learnt['held out']:,} of the {learnt['events'] + learnt['held out']:,} "
+            "events: they are held out for validation and test."
         )
-    typer.echo(outcome.protocol_line)
+    else:
+        typer.echo(f"It has learnt from all {learnt['events']:,} events, so it has no validation or test figure.")
     typer.echo(f"The model lies in {folder}. Next:")
-    typer.echo(f"  recollect evaluate {folder}")
+    if metrics is not None:
+        typer.echo(f"  recollect evaluate {folder}")
     typer.echo(f"  recollect recommend {folder} --user ID")
+    if metrics is not None:
+        typer.echo(f"  recollect refit {folder}   (once it is settled on: the same on every event)")
 
 
 def short(folder: Path) -> str:

@@ -75,6 +75,11 @@ class Split:
         return ragged(self.log, self.log.offsets[:-1], self.train_ends)
 
     @property
+    def held_out(self) -> int:
+        """How many events of the log are no training events."""
+        return len(self.log) - int((self.train_ends - self.log.offsets[:-1]).sum())
+
+    @property
     def catalog(self) -> Catalog:
         counts = np.bincount(self.train.items, minlength=self.log.item_ids.size)
         return Catalog(self.log.item_ids.size, counts)

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from recollect.data import ids
 from recollect.data.formats.delimited import TAB, read_text, sniff
 from recollect.data.formats.tabular import JSON_LINES, PARQUET, ending
 from recollect.data.log import DataError
-from recollect.data.raw_table import code_ready, shorten
+from recollect.data.raw_table import shorten
 from recollect.data.roles import ITEM_NAMES, USER_NAMES, guess
 
 ROLES = {"user": USER_NAMES, "item": ITEM_NAMES}
@@ -116,11 +116,6 @@ def _named(table: pl.DataFrame, role: str, also: str | None, path: Path) -> str:
 
 def _ids(column: pl.Series, path: Path) -> list[Any]:
     """Ids as a log would have them, None where there is none."""
-    if column.dtype == pl.String:
-        column = column.str.strip_chars().replace("", None)
-    elif column.dtype.is_float():
-        column = column.fill_nan(None)
-    there = column.is_not_null()
-    ids: Sequence[Any] = code_ready(column.drop_nulls(), str(path)).tolist()
-    given = iter(ids)
-    return [next(given) if one else None for one in there.to_list()]
+    coded = ids.code(column.to_frame(), (column.name,), str(path))
+    known = coded.ids.tolist()
+    return [None if place < 0 else known[place] for place in coded.codes.tolist()]

@@ -2,6 +2,7 @@
 
 Sources: leave-one-out as in SASRec (Kang & McAuley 2018); the global timeline as argued by Ji et al. 2023 and the
 `temporal` protocol of this project's docs/guide. A user's questions always see everything that user did before.
+`everything` holds nothing out: for a model that is used and has been judged before, by another split.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from recollect.data.histories import Questions, Split
 from recollect.data.log import DataError, EventLog
 
 SplitName = Literal["loo", "temporal"]
+"""Splits that ask questions."""
 Target = Literal["first", "last", "all"]
+EVERYTHING = "everything trains"
+"""What the split that asks nobody is called."""
 
 
 def loo(log: EventLog) -> Split:
@@ -66,19 +70,26 @@ def temporal(log: EventLog, *, validation: float = 0.8, test: float = 0.9, targe
     middle = ~train & (log.times < cut_test)
     late = log.times >= cut_test
     known = np.bincount(log.items[train], minlength=log.item_ids.size) > 0
-    asked_late = _ask(log, late, target)
+    asked_late = asked_in(log, late, target)
     unseen = int((~known[log.items[asked_late.positions]]).sum())
     return Split(
         log,
         f"temporal(validation {validation}, test {test}, target {target})",
         train_ends,
-        _ask(log, middle, target),
+        asked_in(log, middle, target),
         asked_late,
         {"test targets unseen in training": unseen},
     )
 
 
-def _ask(log: EventLog, period: np.ndarray, target: Target) -> Questions:
+def everything(log: EventLog) -> Split:
+    """All events train and nobody is asked, so nothing can be measured."""
+    nobody = Questions(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+    return Split(log, EVERYTHING, log.offsets[1:], nobody, nobody)
+
+
+def asked_in(log: EventLog, period: np.ndarray, target: Target) -> Questions:
+    """The first, last or all of each user's targets among the events of a period ([events] bool), as questions."""
     positions = np.flatnonzero(period if log.targets is None else period & log.targets)
     users = log.users[positions].astype(np.int64)
     if target == "first":

@@ -27,8 +27,8 @@ from recollect.evaluate.metrics import measure
 from recollect.study.run import Stopped, resume, run
 from recollect.study.scoring import TEST, Part, note_scoring, score
 from recollect.study.settings import RunSettings, settings_from, to_plain
+from recollect.train.device import device_of
 from recollect.train.progress import Console, Reporter
-from recollect.train.settings import TrainSettings
 
 LONGEST = 20_000
 """Characters of a traceback that are passed on; a pipe holds some more than that."""
@@ -77,13 +77,9 @@ def work(order: Order, report: Reporter) -> None:
         else:
             run(order.settings, folder, log=log, report=report)
     if order.on == "test" and not (folder / TEST).is_file():
-        ledger = score(load(folder, device=_device(order.settings.train)), log)
+        ledger = score(load(folder, device=device_of(order.settings.train)), log)
         note_scoring(folder, ledger, measure(ledger))  # first: a scoring may be noted and lost, never kept unnoted
         ledger.save(folder / TEST)
-
-
-def _device(settings: TrainSettings) -> str:
-    return "cuda" if settings.accelerator in ("auto", "cuda") and torch.cuda.is_available() else "cpu"
 
 
 def outcome_of(error: BaseException) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from recollect.study.plan import Job, loadable, plan, refuse_others
 from recollect.study.run import read_data, remarks, split_data
 from recollect.study.scoring import Part
 from recollect.study.tables import Measured, Table, tabulate
+from recollect.train.device import check_device, refuse_several_processes
 from recollect.train.progress import Reporter, Silent
 
 if sys.platform != "win32":
@@ -68,6 +69,8 @@ def compare(
     `at_once`: how many runs are made at the same time. `command`: what the report says it was made by. Raises
     ConfigError, DataError or ArtifactError before anything is trained or overwritten; Halted after Ctrl-C.
     """
+    refuse_several_processes()
+    check_device(settings.train)
     report, out = report or Silent(), Path(os.path.abspath(out))
     names, unloadable = loadable(dict.fromkeys(models))
     if not names and not unloadable:

@@ -58,6 +58,8 @@ def comparison_from(values: Mapping[str, Any]) -> CompareSettings:
     if "model" in values:
         raise ConfigError("model: what belongs to one model stands under its name, as models.NAME.model.width")
     settings = decode(CompareSettings, {**values, "models": {}}, where="")
+    if settings.split.protocol == "none":
+        raise ConfigError("split.protocol=none holds nothing out, so there is nothing to compare; take loo or temporal")
     theirs = values.get("models", {})
     if not isinstance(theirs, Mapping):
         raise ConfigError(f"models: a section of settings is expected, not {theirs!r}")

@@ -122,6 +122,8 @@ def run_demo(
             model, seconds[name] = outcome.trained.model, outcome.trained.seconds
         else:
             trained = fit(name, split, recipe.get("train"), model=recipe.get("model"), seen="allowed", report=report)
+            if trained.interrupted:
+                raise KeyboardInterrupt
             model, seconds[name] = trained.model, trained.seconds
         ledgers.append(rank(model, split.log, split.test, seen="allowed", run=name, split=f"{split.protocol}, test"))
     report.note("the best possible: the exact probability of every item, given each history")

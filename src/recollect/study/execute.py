@@ -22,6 +22,7 @@ from typing import IO
 from recollect.study.child import Order
 from recollect.study.plan import Job
 from recollect.study.scoring import Part
+from recollect.train.device import visible_gpus
 from recollect.train.progress import Reporter
 
 CHILD = "recollect.study.child"
@@ -53,6 +54,8 @@ class Child:
 
     job: Job
     process: subprocess.Popen[str]
+    gpu: str | None = None
+    """The one GPU it may use, as CUDA_VISIBLE_DEVICES names it; None: no choice was made for it."""
 
     def let_go(self) -> None:
         """Close the pipe that it lives by."""
@@ -96,12 +99,16 @@ def execute(
     `keep_open`: a descriptor that the children hold open too.
     """
     waiting, running = deque(jobs), list[Child]()
+    gpus = visible_gpus() if at_once > 1 else []
+    if len(gpus) > 1:
+        report.note(f"runs that leave open which GPU they take are spread over {len(gpus)}")
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
                 job = waiting.popleft()
                 report.note(f"{total - len(waiting)} of {total}: {job.label}")
-                running.append(_start(job, Order(job.settings, job.folder, log, on, tuple(said)), at_once, keep_open))
+                order = Order(job.settings, job.folder, log, on, tuple(said))
+                running.append(_start(job, order, at_once, keep_open, _free(gpus, running, job)))
             time.sleep(TICK)
             for child in [one for one in running if one.process.poll() is not None]:
                 running.remove(child)
@@ -116,9 +123,18 @@ def execute(
         _stop(running)
 
 
-def _start(job: Job, order: Order, at_once: int, keep_open: int | None) -> Child:
+def _free(gpus: Sequence[str], running: Sequence[Child], job: Job) -> str | None:
+    """The GPU with the fewest runs on it, for a job that does not name one."""
+    if len(gpus) < 2 or job.settings.train.accelerator not in ("auto", "cuda"):
+        return None
+    return min(gpus, key=lambda gpu: sum(child.gpu == gpu for child in running))
+
+
+def _start(job: Job, order: Order, at_once: int, keep_open: int | None, gpu: str | None) -> Child:
     """A session of its own, so that a terminal's Ctrl-C reaches this process only."""
     environment = dict(os.environ)
+    if gpu is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = gpu
     output: IO[str] | None = None
     if at_once > 1:
         environment.setdefault("OMP_NUM_THREADS", str(max(1, _processors() // at_once)))
@@ -143,7 +159,7 @@ def _start(job: Job, order: Order, at_once: int, keep_open: int | None) -> Child
     with contextlib.suppress(BrokenPipeError):  # it is gone already, and how it ended will say why
         process.stdin.write(order.to_json() + "\n")
         process.stdin.flush()
-    return Child(job, process)
+    return Child(job, process, gpu)
 
 
 def _stop(running: Sequence[Child]) -> None:

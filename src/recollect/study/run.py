@@ -6,6 +6,7 @@ and the validation ledger, and the checkpoint is gone. An interrupted run is tak
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import json
@@ -26,14 +27,17 @@ from recollect.data import filters
 from recollect.data.histories import Split
 from recollect.data.log import DataError, EventLog
 from recollect.data.sources import DATA_DIR, SIMULATED, is_place, read
-from recollect.data.splits import loo, temporal
+from recollect.data.splits import everything, loo, temporal
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import Metrics, measure
 from recollect.evaluate.ranking import rank
+from recollect.study.lineage import LEARNT, learnt, refit_card, refuse_learnt_answers
 from recollect.study.settings import DataSettings, RunSettings, SplitSettings, settings_in, to_plain
-from recollect.train.fit import CHECKPOINT, Trained, fit
-from recollect.train.loop import Interrupted
+from recollect.train.device import check_device, refuse_several_processes
+from recollect.train.fit import CHECKPOINT, best_so_far, fit
+from recollect.train.loop import Interrupted, last_epoch
 from recollect.train.progress import Reporter, Silent
+from recollect.train.trained import Trained
 
 EPOCHS, VALIDATION = "epochs.jsonl", "validation.parquet"
 KEPT = (EPOCHS, VALIDATION)
@@ -44,22 +48,32 @@ class Stopped(Exception):
     """The run was interrupted and its state is kept in `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(f"stopped; nothing is lost. To go on: recollect train --resume {folder}")
+        super().__init__(
+            f"stopped; nothing is lost. To go on: recollect train --resume {folder}; to keep its best epoch as it is: "
+            f"recollect train --finish {folder}"
+        )
         self.folder = folder
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a run gives: where the model lies, how training went, and the validation figures with their protocol."""
+    """What a run gives: where the model lies, how training went, and the validation figures with their protocol.
+
+    A run that holds nothing out has no figures: `ledger` and `metrics` are None, and the protocol line says so.
+    """
 
     folder: Path
     settings: RunSettings
     trained: Trained
-    ledger: Ledger
-    metrics: Metrics
+    ledger: Ledger | None
+    metrics: Metrics | None
+    learnt: Mapping[str, Any]
+    """How many events were learnt from (`events`) and held out (`held out`), and `until` when."""
 
     @property
     def protocol_line(self) -> str:
+        if self.ledger is None:
+            return "no figures: nothing was held out"
         return self.ledger.protocols[self.settings.model_name].line()
 
 
@@ -71,6 +85,8 @@ def run(
     `log`: what was read already, instead of `settings.data`. Raises DataError, ConfigError, ArtifactError, or
     `Stopped` after an interruption; whatever goes wrong before training begins leaves no folder behind.
     """
+    refuse_several_processes()
+    check_device(settings.train)
     folder = None if out is None else Path(os.path.abspath(out))
     if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         if (folder / artifact.SETTINGS).is_file() and not artifact.is_artifact(folder):
@@ -103,14 +119,35 @@ def run(
 
 def resume(folder: str | Path, *, report: Reporter | None = None, log: EventLog | None = None) -> Outcome:
     """Take up an interrupted run; it ends with the weights of one that was never interrupted."""
+    refuse_several_processes()
     folder = Path(os.path.abspath(folder))
-    if artifact.is_artifact(folder):
-        raise ConfigError(f"{folder}: this run has ended; there is nothing to resume")
-    if not (folder / artifact.SETTINGS).is_file():
-        raise ConfigError(f"{folder}: no run to resume (there is no {artifact.SETTINGS} in it)")
-    settings = settings_in(folder)
-    split = split_data(read_data(settings.data) if log is None else log, settings.split)
+    settings, split = _unfinished(folder, log, "resume")
     return _run(settings, split, folder, report or Silent(), resume=True)
+
+
+def finish(folder: str | Path, *, report: Reporter | None = None, log: EventLog | None = None) -> Outcome:
+    """End an interrupted run where it is: its best validated epoch becomes the model that is kept.
+
+    Raises ConfigError where no epoch has been validated yet, as in a refit.
+    """
+    folder, report = Path(os.path.abspath(folder)), report or Silent()
+    settings, split = _unfinished(folder, log, "finish")
+    for line in remarks(split):
+        report.note(line)
+    trained = best_so_far(
+        settings.model_name, settings.model_fields_given, split, settings.train, settings.evaluate.seen, folder
+    )
+    report.note(f"kept: epoch {trained.best_epoch}, the best of {len(trained.history)}")
+    return _measured(settings, split, folder, trained, report)
+
+
+def _unfinished(folder: Path, log: EventLog | None, verb: str) -> tuple[RunSettings, Split]:
+    if artifact.is_artifact(folder):
+        raise ConfigError(f"{folder}: this run has ended; there is nothing to {verb}")
+    if not (folder / artifact.SETTINGS).is_file():
+        raise ConfigError(f"{folder}: no run to {verb} (there is no {artifact.SETTINGS} in it)")
+    settings = settings_in(folder)
+    return settings, split_data(read_data(settings.data) if log is None else log, settings.split)
 
 
 def read_data(settings: DataSettings) -> EventLog:
@@ -121,6 +158,8 @@ def read_data(settings: DataSettings) -> EventLog:
 
 def split_data(log: EventLog, settings: SplitSettings) -> Split:
     """The log, cut as the run says."""
+    if settings.protocol == "none":
+        return everything(log)
     if settings.protocol == "loo":
         return loo(log)
     split = temporal(log, validation=settings.validation, test=settings.test, target=settings.target)
@@ -144,53 +183,65 @@ def default_folder(model: str, data: str) -> Path:
 
 
 def _run(settings: RunSettings, split: Split, folder: Path, report: Reporter, *, resume: bool) -> Outcome:
-    name, seen = settings.model_name, settings.evaluate.seen
-    for line in remarks(split):
+    begins = not (resume and (folder / CHECKPOINT).is_file())
+    for line in (*remarks(split), *(refuse_learnt_answers(settings, split) if begins else ())):
         report.note(line)
-    try:
-        trained = fit(
-            name,
-            split,
-            settings.train,
-            model=settings.model_fields_given,
-            seen=seen,
-            request_time=settings.evaluate.request_time == "used",
-            folder=folder,
-            resume=resume,
-            report=Recorded(report, folder / EPOCHS),
-        )
-        begun = time.monotonic()
-        ledger = rank(
-            trained.model,
-            split.log,
-            split.validation,
-            seen=seen,
-            request_time=settings.evaluate.request_time == "used",
-            run=name,
-            seed=settings.train.seed,
-            split=f"{split.protocol}, validation",
-        )
-        ranking = time.monotonic() - begun
-        ledger.save(folder / VALIDATION)
-    except Interrupted:
-        raise Stopped(folder) from None
-    except (DataError, ConfigError, ArtifactError):
-        raise
-    except Exception as error:  # the checkpoint's writer has an error class of its own
-        if "disk is full" not in artifact.reason(error):
-            raise
-        left = f"; then: recollect train --resume {folder}" if (folder / CHECKPOINT).is_file() else ""
-        raise ArtifactError(f"{folder}: {artifact.reason(error)}{left}") from None
-    metrics = measure(ledger)
-    about = {
+    with _full_disk_said(folder):
+        try:
+            trained = fit(
+                settings.model_name,
+                split,
+                settings.train,
+                model=settings.model_fields_given,
+                seen=settings.evaluate.seen,
+                request_time=settings.evaluate.request_time == "used",
+                folder=folder,
+                resume=resume,
+                report=Recorded(report, folder / EPOCHS),
+            )
+        except Interrupted:
+            raise Stopped(folder) from None
+    return _measured(settings, split, folder, trained, report)
+
+
+def _measured(settings: RunSettings, split: Split, folder: Path, trained: Trained, report: Reporter) -> Outcome:
+    """Rank the validation questions, if there are any, and keep the model."""
+    name, ledger, begun = settings.model_name, None, time.monotonic()
+    with _full_disk_said(folder):
+        if len(split.validation):
+            ledger = rank(
+                trained.model,
+                split.log,
+                split.validation,
+                seen=settings.evaluate.seen,
+                request_time=settings.evaluate.request_time == "used",
+                run=name,
+                seed=settings.train.seed,
+                split=f"{split.protocol}, validation",
+            )
+            ledger.save(folder / VALIDATION)
+    cost = _cost(trained)
+    metrics, learns = None, learnt(settings, split)
+    about: dict[str, Any] = {
         "model": name,
         "data": {"name": split.log.name, "digest": split.log.digest, "clock": split.log.clock},
-        "protocol": dataclasses.asdict(ledger.protocols[name]),
-        "protocol line": ledger.protocols[name].line(),
-        "validation": {"values": dict(metrics.values), "errors": dict(metrics.errors)},
+        LEARNT: learns,
+        **refit_card(settings, split),
+    }
+    if ledger is not None:
+        metrics = measure(ledger)
+        about |= {
+            "protocol": dataclasses.asdict(ledger.protocols[name]),
+            "protocol line": ledger.protocols[name].line(),
+            "validation": {"values": dict(metrics.values), "errors": dict(metrics.errors)},
+        }
+        cost["ranking seconds"] = round(time.monotonic() - begun, 3)
+    if trained.interrupted:
+        about["finished early"] = {"epochs": len(trained.history), "of": last_epoch(settings.train)}
+    about |= {
         "best epoch": trained.best_epoch,
         "seconds": round(trained.seconds, 3),
-        "cost": {**_cost(trained), "ranking seconds": round(ranking, 3)},
+        "cost": cost,
         "history": trained.history,
     }
     log = split.log
@@ -205,7 +256,21 @@ def _run(settings: RunSettings, split: Split, folder: Path, report: Reporter, *,
         keep=KEPT,
         overwrite=True,
     )
-    return Outcome(folder, settings, trained, ledger, metrics)
+    return Outcome(folder, settings, trained, ledger, metrics, learns)
+
+
+@contextlib.contextmanager
+def _full_disk_said(folder: Path) -> Iterator[None]:
+    """A full disk is told as one, with how to go on; the checkpoint's writer has an error class of its own."""
+    try:
+        yield
+    except (DataError, ConfigError, ArtifactError, Stopped):
+        raise
+    except Exception as error:
+        if "disk is full" not in artifact.reason(error):
+            raise
+        left = f"; then: recollect train --resume {folder}" if (folder / CHECKPOINT).is_file() else ""
+        raise ArtifactError(f"{folder}: {artifact.reason(error)}{left}") from None
 
 
 def _cost(trained: Trained) -> dict[str, Any]:
@@ -231,6 +296,9 @@ def remarks(split: Split) -> Iterator[str]:
 
 def placed(settings: RunSettings) -> RunSettings:
     """With the whole path of the source or of the data folder, so that the run can be used from anywhere."""
+    paths = {name: getattr(settings.train, name) for name in ("start_from", "init_items")}
+    whole = {name: os.path.abspath(os.path.expanduser(path)) for name, path in paths.items() if path is not None}
+    settings = settings.model_copy(update={"train": settings.train.model_copy(update=whole)})
     source = settings.data.source
     if source == SIMULATED and not os.path.exists(source):
         return settings

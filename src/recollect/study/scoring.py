@@ -26,6 +26,7 @@ from recollect.evaluate.metrics import Metrics
 from recollect.evaluate.protocol import Seen
 from recollect.evaluate.ranking import rank
 from recollect.recommend import top_lists
+from recollect.study.lineage import refuse_refitted
 from recollect.study.run import read_data, split_data
 from recollect.study.settings import DataSettings, RunSettings, settings_from
 
@@ -49,11 +50,13 @@ def score(
     Raises DataError where the log has other items than the model, ConfigError where the model was trained on the
     answers of the split asked for.
     """
-    settings = _settings_of(trained)
+    settings = settings_of(trained)
+    refuse_refitted(trained.folder, trained.card)
     if not np.array_equal(log.item_ids.ids, trained.items.ids):
         raise DataError(
             f"{log.name} holds {len(log.item_ids):,} items, and they are not the {len(trained.items):,} the model was "
-            "trained on; evaluate on the log of the run (the same file, columns and filters)"
+            "trained on; evaluate on the log of the run (the same file, columns and filters), or ask a newer log for "
+            "what is new in it: --since DATE"
         )
     split, note = _split(trained, settings, log, protocol, on)
     return rank(
@@ -79,7 +82,7 @@ def shown(
     k: int = 10,
 ) -> ListMetrics:
     """What the top k lists show, one list a user: the one given at the user's first question. As `score` otherwise."""
-    settings = _settings_of(trained)
+    settings = settings_of(trained)
     split, _ = _split(trained, settings, log, protocol, on)
     asked = _asked(split, on)
     users, first = np.unique(asked.users, return_index=True)
@@ -93,7 +96,8 @@ def shown(
     return tally.result()
 
 
-def _settings_of(trained: Artifact) -> RunSettings:
+def settings_of(trained: Artifact) -> RunSettings:
+    """The settings of a run. Raises ConfigError for a model that was kept without a log."""
     if "data" not in trained.settings:
         raise ConfigError(
             f"{trained.folder}: kept without a log, so nothing says which events it has not learnt from; "

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
 from recollect.config import ConfigError, Settings, apply_sets, decode, did_you_mean, plain, read_toml
 from recollect.data.filters import FilterConfig
 from recollect.data.reading import Reading
-from recollect.data.splits import SplitName, Target
+from recollect.data.splits import Target
 from recollect.evaluate.protocol import RequestTime, Seen
 from recollect.registry import model_class
 from recollect.train.settings import TrainSettings
 
 Checked = TypeVar("Checked")
+
+INIT_ITEMS = "init_items"
+"""Vectors to start an item table from are no part of a model, but said of it as often as of its training."""
 
 
 class DataSettings(Reading):
@@ -37,14 +40,17 @@ class DataSettings(Reading):
 class SplitSettings(Settings):
     """How the log is cut into training, validation and test."""
 
-    protocol: SplitName = "loo"
-    """loo: each user's last event is test, the one before validation; temporal: one clock for everybody."""
+    protocol: Literal["loo", "temporal", "none"] = "loo"
+    """loo: each user's last event is test, the one before validation; temporal: one clock for everybody; none: every
+    event trains, for a model that is used and not measured (`recollect refit`)."""
     validation: float = Field(0.8, gt=0, lt=1)
     """temporal: the share of events before the validation period."""
     test: float = Field(0.9, gt=0, lt=1)
     """temporal: the share of events before the test period."""
     target: Target = "last"
     """temporal: which of a user's events in a period are asked for: first, last or all."""
+    refit_of: str | None = None
+    """none: the run whose settings and number of epochs these are."""
 
 
 class EvaluateSettings(Settings):
@@ -89,8 +95,12 @@ def settings_from(values: Mapping[str, Any]) -> RunSettings:
     name = model.pop("name", None)
     if not isinstance(name, str) or not name:
         raise ConfigError("model.name: no model is named; recollect models lists them")
-    config = decode(model_class(name).Config, model, where="model")
-    return decode(RunSettings, {**values, "model": {"name": name, **plain(config)}}, where="")
+    kind = model_class(name)
+    train = values.get("train", {})
+    if INIT_ITEMS in model and INIT_ITEMS not in kind.Config.model_fields:
+        train = {**train, INIT_ITEMS: model.pop(INIT_ITEMS)}
+    config = decode(kind.Config, model, where="model")
+    return decode(RunSettings, {**values, "model": {"name": name, **plain(config)}, "train": train}, where="")
 
 
 def compose(
@@ -99,8 +109,16 @@ def compose(
     sets: Iterable[str] = (),
     *,
     name: str | None = None,
+    start_from: Path | None = None,
 ) -> RunSettings:
-    """A run's settings from a file, options over it, and `--set` over both. `name`: the model."""
+    """A run's settings from a file, options over it, and `--set` over both. `name`: the model.
+
+    `start_from`: a run whose weights training starts from, and whose settings hold where no file is given.
+    """
+    base: dict[str, Any] = {}
+    if start_from is not None:
+        given = {**given, "train": {**given.get("train", {}), "start_from": str(start_from)}}
+        base = restarted(start_from, name) if file is None else {}
 
     def alone(values: Mapping[str, Any]) -> None:
         settings_from(over({"model": {"name": name or "popularity"}}, values))
@@ -108,7 +126,21 @@ def compose(
         if name is not None and theirs != name:
             raise ConfigError(f"its model is {theirs!r}, but {name!r} was asked for; leave one of them out")
 
-    return layered(settings_from, file, {**given, "model": {"name": name}}, sets, alone=alone)
+    return layered(settings_from, file, {**given, "model": {"name": name}}, sets, alone=alone, base=base)
+
+
+def restarted(folder: Path, name: str | None) -> dict[str, Any]:
+    """The settings of a run as those of one that starts from it. Raises ConfigError where another model is named.
+
+    A refitted run hands on no split: it held nothing out, and what starts from it is to be measured.
+    """
+    values = to_plain(settings_in(folder))
+    if name not in (None, values["model"]["name"]):
+        raise ConfigError(f"{folder}: a {values['model']['name']}, whose weights are no start for {name}")
+    if values["split"]["protocol"] == "none":
+        del values["split"]
+        values["train"].pop("stop_after", None)
+    return values
 
 
 def layered(
@@ -118,14 +150,16 @@ def layered(
     sets: Iterable[str],
     *,
     alone: Callable[[Mapping[str, Any]], object],
+    base: Mapping[str, Any] | None = None,
 ) -> Checked:
     """Lay options over a settings file, and `--set` over both -> what `check` makes of it.
 
-    `given`: section -> field -> value, as the command line names them; None means: not said. `alone` checks what the
-    file says. Raises ConfigError, which says what it stems from: the file, `--set`, or that no data is named.
+    `given`: section -> field -> value, as the command line names them; None means: not said. `alone` checks what
+    the file says. `base`: what holds where there is no file. Raises ConfigError, which says what it stems from: the
+    file, `--set`, or that no data is named.
     """
     nowhere = {"data": {"source": "-"}}  # so that the rest is checked first: a wrong name is the more likely mistake
-    values: dict[str, Any] = read_toml(file) if file is not None else {}
+    values: dict[str, Any] = read_toml(file) if file is not None else dict(base or {})
     if file is not None:
         try:
             alone(over(nowhere, values))

@@ -77,27 +77,7 @@ def load(
     path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, identity: Mapping[str, Any]
 ) -> tuple[Progress, dict[str, Tensor], dict[int, State]]:
     """Put a saved run back into model, optimizer and the random states -> progress, best weights, carried states."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            said = file.metadata()
-            about = json.loads(said["run"])
-            if about["format"] > FORMAT:
-                raise ConfigError(
-                    f"{path}: written by a newer version of recollect (format {about['format']}); update recollect"
-                )
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        if said["check"] != _checksum(said["run"], tensors):
-            raise _unusable(path, "its content has changed since it was written")
-        progress, started_as = Progress(**about["progress"]), dict(about["identity"])
-    except ConfigError:
-        raise
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise _unusable(path, repr(error)) from None
-    for key, now in identity.items():
-        if started_as.get(key) != now:
-            raise ConfigError(
-                f"{path}: this run was started with another {key}; start again, or give it the same {key}"
-            )
+    progress, tensors = _read(path, identity)
 
     def part(prefix: str) -> dict[str, Tensor]:
         return {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
@@ -119,6 +99,39 @@ def load(
     if "random.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random.cuda"])
     return progress, part("best."), {group: State(parts) for group, parts in carried.items()}
+
+
+def load_best(path: Path, identity: Mapping[str, Any]) -> tuple[Progress, dict[str, Tensor]]:
+    """How far a saved run came, and the weights of its best validated epoch (empty where there is none yet)."""
+    progress, tensors = _read(path, identity)
+    prefix = "best."
+    return progress, {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def _read(path: Path, identity: Mapping[str, Any]) -> tuple[Progress, dict[str, Tensor]]:
+    """The whole of a checkpoint, checked against its checksum and against the run it is read for."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            said = file.metadata()
+            about = json.loads(said["run"])
+            if about["format"] > FORMAT:
+                raise ConfigError(
+                    f"{path}: written by a newer version of recollect (format {about['format']}); update recollect"
+                )
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        if said["check"] != _checksum(said["run"], tensors):
+            raise _unusable(path, "its content has changed since it was written")
+        progress, started_as = Progress(**about["progress"]), dict(about["identity"])
+    except ConfigError:
+        raise
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise _unusable(path, repr(error)) from None
+    for key, now in identity.items():
+        if started_as.get(key) != now:
+            raise ConfigError(
+                f"{path}: this run was started with another {key}; start again, or give it the same {key}"
+            )
+    return progress, tensors
 
 
 def identity_of(path: Path) -> dict[str, Any]:

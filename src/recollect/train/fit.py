@@ -5,137 +5,84 @@ Counting models are fitted in one pass; networks are trained by the loop, with e
 
 from __future__ import annotations
 
-import dataclasses
-import functools
+import signal
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from recollect import artifact
-from recollect.answers.answering import Answering
-from recollect.config import decode, one_of, plain
+from recollect.artifact import load
+from recollect.config import ConfigError, Settings, decode, one_of, plain
 from recollect.contracts import Counting, Network, Recommender
 from recollect.data.batches import token_budget
 from recollect.data.histories import Questions, Split
-from recollect.data.log import EventLog, Table, Vocabulary
+from recollect.data.log import EventLog, Vocabulary
 from recollect.data.splits import loo
 from recollect.evaluate.metrics import measure
 from recollect.evaluate.protocol import Seen
 from recollect.evaluate.ranking import rank
-from recollect.registry import model_class
-from recollect.train.loop import on_cuda, prepares_products, train
+from recollect.train.checkpoint import Progress, load_best
+from recollect.train.choice import Model, chosen
+from recollect.train.device import check_device, device_of, on_cuda, refuse_several_processes
+from recollect.train.item_vectors import init_items
+from recollect.train.loop import Interrupted, prepares_products, train
 from recollect.train.memory import estimate_bytes, human_bytes, peak_bytes
-from recollect.train.progress import Reporter, Silent
+from recollect.train.older import start_from
+from recollect.train.progress import Console, Reporter
 from recollect.train.settings import TrainSettings
+from recollect.train.trained import Trained
 
 CHECKPOINT = "checkpoint.safetensors"
 
 
-@dataclasses.dataclass(frozen=True)
-class Trained(Answering):
-    """What `fit` gives back: the model in evaluation mode, how it went, and what it can be asked (`Answering`)."""
-
-    name: str
-    model: Recommender
-    seconds: float
-    peak_bytes: int
-    history: list[dict[str, Any]]
-    """One row an epoch: loss, targets, seconds, validation figures. Empty for counting models."""
-    best_epoch: int
-    split: Split = dataclasses.field(repr=False, kw_only=True)
-    """What it was trained on; questions that name no log are answered from the histories of its log."""
-    seen: Seen = dataclasses.field(default="hidden", kw_only=True)
-    """How validation treated items that a user had, and lists treat them where a question leaves it open."""
-    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False, kw_only=True)
-    """Plain values of [model], [train] and [evaluate], as run.toml holds them."""
-
-    @property
-    def log(self) -> EventLog:
-        return self.split.log
-
-    @property
-    def items(self) -> Vocabulary:
-        return self.log.item_ids
-
-    @functools.cached_property
-    def titles(self) -> np.ndarray:
-        """[vocabulary size] object: a name to show for every item code."""
-        return self.log.titles()
-
-    @property
-    def item_table(self) -> Table | None:
-        return self.log.item_table
-
-    @property
-    def clock(self) -> bool:
-        return self.log.clock
-
-    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
-        """Keep the model in a folder, for `load`, `recollect recommend` and `recollect serve`.
-
-        Raises ArtifactError where something is there already or it cannot be written. The folder names no log: the
-        commands are given one with --data.
-        """
-        about = {
-            "model": self.name,
-            "data": {"name": self.log.name, "digest": self.log.digest, "clock": self.clock},
-            "best epoch": self.best_epoch,
-            "seconds": round(self.seconds, 3),
-            "history": self.history,
-        }
-        return artifact.save(
-            folder,
-            self.model,
-            self.items,
-            self.settings,
-            titles=self.titles if self.item_table is not None and "title" in self.item_table else None,
-            item_table=self.item_table,
-            about=about,
-            overwrite=overwrite,
-        )
-
-
 def fit(
-    name: str,
+    name: Model,
     data: EventLog | Split,
     settings: TrainSettings | Mapping[str, Any] | None = None,
     *,
-    model: Mapping[str, Any] | None = None,
+    model: Mapping[str, Any] | Settings | None = None,
     seen: Seen = "hidden",
     request_time: bool = False,
     folder: Path | None = None,
     resume: bool = False,
     report: Reporter | None = None,
 ) -> Trained:
-    """Train the model called `name` on a split (a log is split by `loo`).
+    """Train a model on a split (a log is split by `loo`; one that holds nothing out is trained to its last epoch).
 
-    `model`: the model's own settings, by name. `seen`: how validation treats items the user already has; allowed for
-    data with repeats. `request_time`: whether validation tells a model that can use it when it is asked. `folder`:
-    where the checkpoint goes; with `resume` a run is taken up from there.
+    `name`: the model, as its name (`"sasrec"`), its class, or its Config. `model`: the model's own settings, by name.
+    `seen`: how validation treats items the user already has; allowed for data with repeats. `request_time`: whether
+    validation tells a model that can use it when it is asked. `folder`: where the checkpoint goes; with `resume` a run
+    is taken up from there. `report`: who is told how it goes; by default it is printed, `Silent()` prints nothing.
+
+    Ctrl-C ends the step under way. With a `folder` that raises `Interrupted`, and the checkpoint is there; without one
+    the model comes back as good as it has become, `interrupted` and with a warning. A second Ctrl-C ends at once.
     """
     one_of("seen", seen, Seen)
+    refuse_several_processes()
     split = loo(data) if isinstance(data, EventLog) else data
     settings = (
         decode(TrainSettings, settings or {}, where="train") if not isinstance(settings, TrainSettings) else settings
     )
-    report = report or Silent()
-    kind = model_class(name)
-    config = decode(kind.Config, model or {}, where="model")
+    name, kind, config = chosen(name, model)
+    check_device(settings)
+    report = report or Console(settings.epochs)
     torch.manual_seed(settings.seed)
     built: Recommender = kind(config, split.catalog)  # type: ignore[call-arg]
     if split.log.weights is not None and not built.weighs:
         report.note(f"{name} counts every event alike: the weights of kinds of events change nothing in it")
-    asked_as = {"seen": seen, "request_time": "used" if request_time else "unused"}
-    kept = {"model": {"name": name, **plain(config)}, "train": plain(settings), "evaluate": asked_as}
+    about = {"split": split, "seen": seen, "settings": _settings(name, config, settings, seen, request_time)}
     begun = time.monotonic()
     if isinstance(built, Counting):
+        for line in _without_table(name, settings):
+            report.note(line)
         built.fit(split.train)
         seconds = time.monotonic() - begun
-        return Trained(name, built, seconds, peak_bytes(), [], 0, split=split, seen=seen, settings=kept)
+        report.note(f"{name}: fitted on {len(split.train.items):,} events in {seconds:.1f} s")
+        return _trained(name, built, Progress(seconds=seconds), about)
     assert isinstance(built, Network)
     tokens = token_budget(split.train.lengths, settings.batches)
     device_type = "cuda" if on_cuda(settings) else "cpu"
@@ -147,6 +94,84 @@ def fit(
     )
     if built.request_time and not request_time:
         report.note(f"{name} learns with the time of asking and is validated without it (evaluate.request_time=unused)")
+    path = None if folder is None else folder / CHECKPOINT
+    if not (resume and path is not None and path.is_file()):  # else the checkpoint says what the weights are
+        for line in _start(built, name, split.log.item_ids, settings):
+            report.note(line)
+    try:
+        progress = train(
+            built,
+            split.train,
+            settings,
+            _validation(name, split, settings, seen, request_time),
+            report,
+            clock=split.log.clock,
+            save_to=path,
+            resume=resume,
+            identity=identity(name, config, settings, split, seen),
+        )
+    except Interrupted as stop:
+        if path is not None or stop.by != signal.SIGINT:
+            raise
+        warnings.warn(_left_with(name, stop.progress.best_epoch, stop.progress.epoch), stacklevel=2)
+        return _trained(name, built, stop.progress, about, interrupted=True)
+    return _trained(name, built, progress, about)
+
+
+def best_so_far(
+    name: Model, fields: Mapping[str, Any], split: Split, settings: TrainSettings, seen: Seen, folder: Path
+) -> Trained:
+    """The best validated epoch of an interrupted run, from its checkpoint. Raises ConfigError where there is none."""
+    name, kind, config = chosen(name, fields)
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        raise ConfigError(f"{folder}: no checkpoint was written yet, so there is nothing to keep; start it again")
+    progress, weights = load_best(path, identity(name, config, settings, split, seen))
+    if not weights:
+        raise ConfigError(
+            f"{folder}: no epoch of it has been validated yet, so there is no best one; go on with it: "
+            f"recollect train --resume {folder}"
+        )
+    built: Recommender = kind(config, split.catalog)  # type: ignore[call-arg]
+    built.restore(weights)
+    if isinstance(built, Network):
+        built.to(device_of(settings)).eval()
+    about = {"split": split, "seen": seen, "settings": _settings(name, config, settings, seen, False)}
+    return _trained(name, built, progress, about, interrupted=True)
+
+
+def _trained(
+    name: str, built: Recommender, place: Progress, about: Mapping[str, Any], *, interrupted: bool = False
+) -> Trained:
+    went = place.seconds, peak_bytes(), place.history, place.best_epoch, interrupted
+    return Trained(name, built, *went, **about)
+
+
+def _settings(
+    name: str, config: Settings, settings: TrainSettings, seen: Seen, request_time: bool
+) -> dict[str, dict[str, Any]]:
+    """[model], [train] and [evaluate] as run.toml holds them."""
+    asked = {"seen": seen, "request_time": "used" if request_time else "unused"}
+    return {"model": {"name": name, **plain(config)}, "train": plain(settings), "evaluate": asked}
+
+
+def identity(name: str, config: Settings, settings: TrainSettings, split: Split, seen: Seen) -> dict[str, Any]:
+    """What a run must share with its checkpoint to be taken up from it."""
+    return {
+        "model": {"name": name, **plain(config)},
+        "training settings": plain(settings),
+        "data": split.log.digest,
+        "split": split.protocol,
+        "seen filter": seen,
+    }
+
+
+def _validation(
+    name: str, split: Split, settings: TrainSettings, seen: Seen, request_time: bool
+) -> Callable[[Network], dict[str, float]] | None:
+    """What measures an epoch; None where nothing is held out."""
+    if len(split.validation) == 0:
+        return None
     asked = _some(split.validation, settings)
 
     def validate(network: Network) -> dict[str, float]:
@@ -154,26 +179,29 @@ def fit(
         metrics = measure(ledger, ["hr@10", "ndcg@10"])
         return {"hr@10": metrics["hr@10"], "ndcg@10": metrics["ndcg@10"]}
 
-    identity = {
-        "model": {"name": name, **plain(config)},
-        "training settings": plain(settings),
-        "data": split.log.digest,
-        "split": split.protocol,
-        "seen filter": seen,
-    }
-    progress = train(
-        built,
-        split.train,
-        settings,
-        validate,
-        report,
-        clock=split.log.clock,
-        save_to=None if folder is None else folder / CHECKPOINT,
-        resume=resume,
-        identity=identity,
-    )
-    went = progress.seconds, peak_bytes(), progress.history, progress.best_epoch
-    return Trained(name, built, *went, split=split, seen=seen, settings=kept)
+    return validate
+
+
+def _start(built: Network, name: str, items: Vocabulary, settings: TrainSettings) -> Iterator[str]:
+    """Given vectors first, then the rows of the older run, which has learnt what its items are."""
+    if settings.init_items is not None:
+        yield from init_items(built, items, settings.init_items)
+    if settings.start_from is not None:
+        yield from start_from(built, name, items, load(settings.start_from))
+
+
+def _without_table(name: str, settings: TrainSettings) -> Iterator[str]:
+    """What a counting model makes of settings that are about weights."""
+    if settings.start_from is not None:
+        raise ConfigError(f"{name} is fitted in one pass over the log, so there are no older weights to start from")
+    if settings.init_items is not None:
+        yield f"{name} has no item table, so train.init_items is not used"
+
+
+def _left_with(name: str, best: int, epochs: int) -> str:
+    if best:
+        return f"interrupted: {name} has the weights of epoch {best}, the best of {epochs} so far"
+    return f"interrupted before any validation: {name} has the weights of the last step, and nobody knows how good"
 
 
 def _some(questions: Questions, settings: TrainSettings) -> Questions:

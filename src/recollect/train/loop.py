@@ -28,6 +28,8 @@ from recollect.data.batches import Step, build, plan_carried, plan_prefixes, pla
 from recollect.data.log import DataError
 from recollect.train import checkpoint
 from recollect.train.checkpoint import Progress
+from recollect.train.device import check_device, cuda_devices, on_cuda
+from recollect.train.forecast import Forecast
 from recollect.train.memory import bound_prepared_products
 from recollect.train.objective import Objective, Sealed
 from recollect.train.progress import Reporter
@@ -38,14 +40,21 @@ Validate = Callable[[Network], dict[str, float]]
 
 
 class Interrupted(Exception):
-    """Training was stopped by Ctrl-C or a termination signal; the checkpoint is written."""
+    """Training was stopped by Ctrl-C or a termination signal.
+
+    The checkpoint is written, and the best validated weights so far are in the model (without any, the latest).
+    """
+
+    def __init__(self, by: int, progress: Progress) -> None:
+        super().__init__()
+        self.by, self.progress = by, progress
 
 
 def train(
     model: Network,
     histories: Histories,
     settings: TrainSettings,
-    validate: Validate,
+    validate: Validate | None,
     report: Reporter,
     *,
     clock: bool = True,
@@ -55,22 +64,20 @@ def train(
 ) -> Progress:
     """Train in place and leave the best validated weights in the model -> what happened, epoch by epoch.
 
-    `clock`: False where the histories' times are no times; the model is shown none then. `save_to`: the checkpoint; one
-    that is there already is gone on with (`resume`) or refused, never overwritten.
+    `validate` None: nothing is held out, every epoch is run and the last weights stay. `clock`: False where the
+    histories' times are no times; the model is shown none then. `save_to`: the checkpoint; one that is there
+    already is gone on with (`resume`) or refused, never overwritten.
     """
     if save_to is not None and not resume and save_to.exists():
         raise ConfigError(
             f"{save_to}: the checkpoint of another run is there; go on with it (resume), or choose another folder"
         )
     bound_prepared_products()
-    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not here.get(settings.accelerator, True):
-        raise ConfigError(
-            f"train.accelerator={settings.accelerator}: no such device is to be had here; take auto or cpu"
-        )
+    check_device(settings)
     # Fabric tells the precision at every set-up; the settings say it already.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=_precision(settings))  # type: ignore[arg-type]
+    kind = settings.accelerator.partition(":")[0]
+    fabric = Fabric(accelerator=kind, devices=cuda_devices(settings), precision=_precision(settings))  # type: ignore[arg-type]
     objective = Objective(model, settings.loss)
     optimizer = make_optimizer(model, settings)
     wrapped, optimizer_ = fabric.setup(objective, optimizer)
@@ -85,14 +92,21 @@ def train(
     if lengths.max(initial=0) < 2:
         raise DataError("no user has two training events, so there is nothing to learn from; use more data")
     budget = token_budget(lengths, settings.batches)
+    forecast = Forecast(settings, model.catalog.size - 1, budget, int(lengths.max()))
 
     def save() -> None:
         if save_to is not None:
             checkpoint.save(save_to, progress, model, optimizer, best, carried, identity or {})
 
+    def end() -> Progress:
+        if best:
+            model.load_state_dict(best)
+        model.eval()
+        return progress
+
     saved = started = time.monotonic() - progress.seconds
     with _stop_signals() as stopped:
-        while not _finished(progress, settings):
+        while not _finished(progress, settings, validated=validate is not None):
             steps = plan(model, lengths, settings, progress.epoch)
             total = settings.epochs * len(steps)
             full = max(len(step.rows) for step in steps) if steps[0].ends_only else budget
@@ -106,16 +120,19 @@ def train(
                 progress.steps_done += 1
                 progress.epoch_loss += loss * targets
                 progress.epoch_targets += targets
-                progress.epoch_seconds += time.monotonic() - begun
+                took = time.monotonic() - begun
+                progress.epoch_seconds += took
                 progress.seconds = time.monotonic() - started
                 report.step(progress, len(steps))
+                if said := forecast.step(took, last_epoch(settings) * len(steps) - progress.steps_done, len(steps)):
+                    report.note(said)
                 late = time.monotonic() - saved >= 60 * settings.checkpoint_minutes
                 stop = stopped()  # asked once: a signal between saving and raising would lose the checkpoint
                 if stop or late:
                     save()
                     saved = time.monotonic()
                 if stop:
-                    raise Interrupted
+                    raise Interrupted(stop, end())
             with fabric.autocast():  # validation in the precision of training; scores are ranked in fp32
                 _end_epoch(model, progress, settings, validate, best, report)
             progress.seconds = time.monotonic() - started
@@ -123,11 +140,8 @@ def train(
             save()
             saved = time.monotonic()
             if stop:
-                raise Interrupted
-    if best:
-        model.load_state_dict(best)
-    model.eval()
-    return progress
+                raise Interrupted(stop, end())
+    return end()
 
 
 def plan(model: Network, lengths: np.ndarray, settings: TrainSettings, epoch: int) -> list[Step]:
@@ -220,7 +234,7 @@ def _end_epoch(
     model: Network,
     progress: Progress,
     settings: TrainSettings,
-    validate: Validate,
+    validate: Validate | None,
     best: dict[str, Tensor],
     report: Reporter,
 ) -> None:
@@ -231,7 +245,8 @@ def _end_epoch(
         "targets": progress.epoch_targets,
         "train_seconds": progress.epoch_seconds,
     }
-    if progress.epoch % settings.validate_every == 0 or progress.epoch == settings.epochs:
+    due = progress.epoch % settings.validate_every == 0 or progress.epoch == last_epoch(settings)
+    if validate is not None and due:
         begun = time.monotonic()
         row |= validate(model)
         row["validate_seconds"] = time.monotonic() - begun
@@ -244,12 +259,18 @@ def _end_epoch(
     report.epoch(progress, row)
 
 
-def _finished(progress: Progress, settings: TrainSettings) -> bool:
+def last_epoch(settings: TrainSettings) -> int:
+    """The number of the epoch after which training ends at the latest."""
+    return min(settings.epochs, settings.stop_after or settings.epochs)
+
+
+def _finished(progress: Progress, settings: TrainSettings, *, validated: bool) -> bool:
     if progress.step:
         return False
-    validations = (progress.epoch - progress.best_epoch) // settings.validate_every
     out_of_time = settings.minutes is not None and progress.seconds >= 60 * settings.minutes
-    return progress.epoch >= settings.epochs or out_of_time or (progress.epoch > 0 and validations >= settings.patience)
+    since_best = (progress.epoch - progress.best_epoch) // settings.validate_every
+    out_of_patience = validated and progress.epoch > 0 and since_best >= settings.patience
+    return progress.epoch >= last_epoch(settings) or out_of_time or out_of_patience
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, settings: TrainSettings, step: int, total: int) -> None:
@@ -260,10 +281,6 @@ def _set_rate(optimizer: torch.optim.Optimizer, settings: TrainSettings, step: i
 def prepares_products(settings: TrainSettings) -> bool:
     """True for bf16 products on a CPU: each shape of them is prepared and kept, which takes memory."""
     return _precision(settings) == "bf16-mixed" and not on_cuda(settings)
-
-
-def on_cuda(settings: TrainSettings) -> bool:
-    return settings.accelerator in ("auto", "cuda") and torch.cuda.is_available()
 
 
 def _precision(settings: TrainSettings) -> str:
@@ -279,13 +296,13 @@ def _precision(settings: TrainSettings) -> str:
 
 
 @contextmanager
-def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM end the step under way, not the process; a second one does."""
-    asked = False
+def _stop_signals() -> Iterator[Callable[[], int]]:
+    """Ctrl-C and SIGTERM end the step under way, not the process; a second one does. Yields: which came, 0 for none."""
+    asked = 0
 
     def ask(number: int, frame: FrameType | None) -> None:
         nonlocal asked
-        asked = True
+        asked = number
         signal.signal(number, previous[number])
 
     previous: dict[int, Any] = {}

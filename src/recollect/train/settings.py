@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -16,6 +17,8 @@ class TrainSettings(Settings):
 
     epochs: int = Field(20, ge=1)
     """At most so many passes over the training events; the learning rate falls to its end over them."""
+    stop_after: int | None = Field(None, ge=1)
+    """End after so many epochs, with the learning rate still that of a run of `epochs`; unset: no such end."""
     minutes: float | None = Field(None, gt=0)
     """Stop, at an epoch's end, when so many minutes of training and validation are spent; unset: no limit."""
     patience: int = Field(5, ge=1)
@@ -32,8 +35,8 @@ class TrainSettings(Settings):
     """Largest norm of the gradient."""
     precision: Literal["auto", "32", "bf16"] = "auto"
     """auto takes bf16 where the processor multiplies it natively, else 32."""
-    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Where to compute."""
+    accelerator: str = "auto"
+    """Where to compute: auto, cpu, mps, cuda, or one of several GPUs, counted from 0, as cuda:1."""
     seed: int = Field(0, ge=0)
     """Of weights, order and dropout."""
     validate_every: int = Field(1, ge=1)
@@ -42,6 +45,11 @@ class TrainSettings(Settings):
     """Validate on so many users, drawn once by seed; unset: on all."""
     checkpoint_minutes: float = Field(5.0, ge=0)
     """Write a checkpoint this often, besides at every epoch's end; 0 writes one after every step."""
+    start_from: str | None = None
+    """The folder of a trained run whose weights training starts from, items matched by id; unset: fresh weights."""
+    init_items: str | None = None
+    """A file of pretrained item vectors (embeddings of texts or images, say) with their ids; the item table starts
+    from them: .npz, .npy with ids beside it, .parquet, .csv, or word2vec text; unset: random vectors."""
     batches: BatchSettings = BatchSettings()
     """How histories become batches."""
     loss: LossSettings = LossSettings()
@@ -52,3 +60,10 @@ class TrainSettings(Settings):
     def _as_written(cls, given: object) -> object:
         """32 is a number in a settings file and on the command line."""
         return "32" if given == 32 else given
+
+    @field_validator("accelerator")
+    @classmethod
+    def _is_a_device(cls, given: str) -> str:
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", given):
+            raise ValueError("expected auto, cpu, mps, cuda, or one GPU as cuda:1")
+        return given

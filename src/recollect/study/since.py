@@ -1,0 +1,171 @@
+"""Last week's model judged on this week: every event since a moment is a target, given all its user did before it.
+
+The log may hold users and items that the model has never met. A new user begins with no history; a new item cannot be
+answered, so there are two figures: one counts it as a miss, one leaves it out. Both are given, because the first falls
+with a growing catalogue and the second forgives it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from recollect.artifact import Artifact
+from recollect.config import ConfigError
+from recollect.data.filters import FilterConfig, parse_time
+from recollect.data.histories import Questions
+from recollect.data.log import DataError, EventLog, Vocabulary
+from recollect.data.splits import Target, asked_in
+from recollect.evaluate.ledger import MISS, Ledger
+from recollect.evaluate.protocol import Seen
+from recollect.evaluate.ranking import rank
+from recollect.study.lineage import learnt_until, moment
+from recollect.study.run import read_data
+from recollect.study.scoring import settings_of
+from recollect.study.settings import RunSettings
+
+
+@dataclasses.dataclass(frozen=True)
+class Since:
+    """What a model gets of the events since a moment. Questions of `known` are a part of those of `missed`."""
+
+    missed: Ledger
+    """Every target; those of items that the model does not know are misses."""
+    known: Ledger | None
+    """The targets of known items only; None where there is none."""
+    new_targets: int
+    """How many targets are items that the model does not know."""
+    new_items: int
+    """How many different ones."""
+    new_users: int
+    """Users asked who have no event that the model could be shown before their first question."""
+    notes: tuple[str, ...]
+    """What a reader should know besides."""
+
+
+def data_since(trained: Artifact, source: str | None = None) -> tuple[EventLog, str | None]:
+    """The log to judge on, read as the run reads, but for its filters; and a remark where those would change it.
+
+    A filter decides what is learnt; whoever comes to be asked comes with every event. Repeats are told apart as before.
+    """
+    settings = settings_of(trained).data
+    kept, remark = FilterConfig(duplicates=settings.filters.duplicates), None
+    if settings.filters != kept:
+        given = settings.filters.model_dump(exclude={"duplicates"}, exclude_defaults=True)
+        said = ", ".join(f"{name}={value}" for name, value in given.items())
+        remark = f"the filters the run was trained with ({said}) are not applied: every event is history or target"
+    changes: dict[str, object] = {"filters": kept, **({} if source is None else {"source": source})}
+    return read_data(settings.model_copy(update=changes)), remark
+
+
+def score_since(
+    trained: Artifact,
+    log: EventLog,
+    since: str | int,
+    *,
+    target: Target = "all",
+    seen: Seen | None = None,
+    run: str | None = None,
+) -> Since:
+    """Rank the `first`, `last` or `all` of each user's events at or after `since` (a date, UTC, or unix seconds).
+
+    Raises ConfigError where the model has learnt from events that are not before it, DataError where the log has no
+    times or no event since.
+    """
+    settings = settings_of(trained)
+    start = _start(since)
+    until = learnt_until(trained.card)
+    if until is not None and until >= start:
+        raise ConfigError(
+            f"{trained.folder}: it has learnt from events up to {moment(until)} UTC, so what came since "
+            f"{moment(start)} is no test; give a later --since"
+        )
+    if not log.clock:
+        raise DataError(f"{log.name}: --since needs times, and this log has only an order")
+    questions = asked_in(log, log.times >= start, target)
+    if len(questions) == 0:
+        raise DataError(f"{log.name}: no event at or after {moment(start)} UTC; is it the newer log?")
+    shown, place, answerable = _in_codes_of(log, trained.items, questions)
+    name = run or trained.name
+    split = f"events since {moment(start)} UTC, target {target}"
+    used = settings.evaluate.request_time == "used"
+    ledger = rank(
+        trained.model,
+        shown,
+        Questions(questions.users[answerable], place[answerable]),
+        seen=seen or settings.evaluate.seen,
+        request_time=used,
+        run=name,
+        seed=settings.train.seed,
+        split=f"{split}, new items left out",
+    )
+    ledger = dataclasses.replace(
+        ledger, protocols={name: dataclasses.replace(ledger.protocols[name], digest=log.digest)}
+    )
+    positions = questions.positions
+    ranks = np.full(len(questions), MISS, dtype=np.int32)
+    ranks[answerable] = ledger.rank
+    codes = np.zeros(len(questions), dtype=np.int64)
+    codes[answerable] = ledger.item
+    missed = Ledger(
+        run=np.full(len(questions), name, dtype=object),
+        seed=np.full(len(questions), settings.train.seed, dtype=np.int64),
+        user=questions.users,
+        user_id=log.user_ids.decode(questions.users),
+        item=codes,
+        length=positions - log.offsets[questions.users],
+        rank=ranks,
+        protocols={
+            name: dataclasses.replace(ledger.protocols[name], split=f"{split}, new items are misses"),
+        },
+    )
+    return Since(
+        missed,
+        ledger if len(ledger) else None,
+        int((~answerable).sum()),
+        len(np.unique(log.items[positions[~answerable]])),
+        _newcomers(shown, questions, place),
+        tuple(_notes(trained, settings, until)),
+    )
+
+
+def _start(since: str | int) -> int:
+    try:
+        return parse_time(since)
+    except ValueError as error:
+        raise ConfigError(f"--since: {error}") from None
+
+
+def _in_codes_of(log: EventLog, items: Vocabulary, questions: Questions) -> tuple[EventLog, np.ndarray, np.ndarray]:
+    """The log without the events of unknown items, in the model's codes; where each question stands in it; which of
+    them have a target that the model knows."""
+    codes = np.concatenate([[0], items.encode(log.item_ids.ids.tolist(), unknown=0)])[log.items]
+    keep = codes != 0
+    shown = dataclasses.replace(
+        log,
+        users=log.users[keep],
+        items=codes[keep].astype(np.int32),
+        times=log.times[keep],
+        item_ids=items,
+        values={name: column[keep] for name, column in log.values.items()},
+        weights=None if log.weights is None else log.weights[keep],
+        targets=None if log.targets is None else log.targets[keep],
+        item_table=None,
+    )
+    before = np.cumsum(keep) - keep  # events kept before each event
+    return shown, before[questions.positions], keep[questions.positions]
+
+
+def _newcomers(shown: EventLog, questions: Questions, place: np.ndarray) -> int:
+    """Users whose first question finds nothing the model could be shown."""
+    users, first = np.unique(questions.users, return_index=True)
+    return int((place[first] == shown.offsets[users]).sum())
+
+
+def _notes(trained: Artifact, settings: RunSettings, until: int | None) -> list[str]:
+    if until is None and trained.card.get("data", {}).get("clock", True):
+        return [f"the card of {trained.folder} does not say until when it has learnt; make sure that --since is later"]
+    if settings.train.init_items is not None:
+        return ["the item table started from given vectors; nothing says until when those have learnt"]
+    return []

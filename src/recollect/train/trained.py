@@ -1,0 +1,85 @@
+"""What training gives back: the model with the names of its items, which recommends, scores and keeps itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recollect import artifact
+from recollect.answers.answering import Answering
+from recollect.contracts import Recommender
+from recollect.data.histories import Split
+from recollect.data.log import EventLog, Table, Vocabulary
+from recollect.evaluate.protocol import Seen
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained(Answering):
+    """What `fit` gives back: the model in evaluation mode, and how it went."""
+
+    name: str
+    model: Recommender
+    seconds: float
+    peak_bytes: int
+    history: list[dict[str, Any]]
+    """One row an epoch: loss, targets, seconds, validation figures. Empty for counting models."""
+    best_epoch: int
+    """The epoch whose weights the model has; 0 where none was validated, and they are the last ones."""
+    interrupted: bool = False
+    """True where Ctrl-C ended training before its time."""
+    split: Split = dataclasses.field(repr=False, kw_only=True)
+    """What it was trained on; questions that name no log are answered from the histories of its log."""
+    seen: Seen = dataclasses.field(default="hidden", kw_only=True)
+    """How validation treated items that a user had, and lists treat them where a question leaves it open."""
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False, kw_only=True)
+    """Plain values of [model], [train] and [evaluate], as run.toml holds them."""
+
+    @property
+    def log(self) -> EventLog:
+        return self.split.log
+
+    @property
+    def items(self) -> Vocabulary:
+        return self.log.item_ids
+
+    @functools.cached_property
+    def titles(self) -> np.ndarray:
+        """[vocabulary size] object: a name to show for every item code."""
+        return self.log.titles()
+
+    @property
+    def item_table(self) -> Table | None:
+        return self.log.item_table
+
+    @property
+    def clock(self) -> bool:
+        return self.log.clock
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Keep the model in a folder, for `load`, `recollect recommend` and `recollect serve`.
+
+        Raises ArtifactError where something is there already or it cannot be written. The folder names no log: the
+        commands are given one with --data.
+        """
+        about = {
+            "model": self.name,
+            "data": {"name": self.log.name, "digest": self.log.digest, "clock": self.clock},
+            "best epoch": self.best_epoch,
+            "seconds": round(self.seconds, 3),
+            "history": self.history,
+        }
+        return artifact.save(
+            folder,
+            self.model,
+            self.items,
+            self.settings,
+            titles=self.titles if self.item_table is not None and "title" in self.item_table else None,
+            item_table=self.item_table,
+            about=about,
+            overwrite=overwrite,
+        )

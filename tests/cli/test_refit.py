@@ -1,0 +1,42 @@
+"""`recollect refit` from a run's folder alone, what it prints, and what may be asked of what it made."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from recollect.artifact import load
+
+from .conftest import Command
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "run"))
+
+
+def test_a_run_is_refitted_and_recommends(recollect: Command, run: Path) -> None:
+    said = recollect("refit", run)
+    events = load(run).card["learnt"]["events"] + load(run).card["learnt"]["held out"]
+    assert said.code == 0 and f"It has learnt from all {events:,} events" in said.out
+    assert "recollect evaluate" not in said.out
+    assert "1 epoch, as validation found best" in said.err
+    refitted = run.with_name("run-refit")
+    (line,) = (line for line in said.out.splitlines() if "recollect recommend" in line)
+    assert str(refitted) in line and recollect("recommend", refitted, "--user", 3).code == 0
+    said = recollect("evaluate", refitted)
+    assert said.code == 2 and f"evaluate {run} instead" in said.error
+
+
+def test_json_has_no_figures(recollect: Command, run: Path, tmp_path: Path) -> None:
+    said = recollect("refit", run, "--out", tmp_path / "out", "--json")
+    assert said.code == 0 and said.json["validation"] is None and said.json["learnt"]["held out"] == 0
+    assert said.json["folder"] == str(tmp_path / "out")
+
+
+def test_an_unfinished_run_is_no_ground_for_a_refit(recollect: Command, run: Path) -> None:
+    (run / "card.json").unlink()
+    said = recollect("refit", run)
+    assert said.code == 1 and "has not ended yet" in said.error
