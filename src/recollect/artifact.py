@@ -29,6 +29,7 @@ from recollect.config import ConfigError, decode, digest, read_toml, to_toml
 from recollect.contracts import Catalog, Network, Recommender
 from recollect.data.log import Vocabulary
 from recollect.registry import model_class
+from recollect.version import __version__
 
 FORMAT = "recollect-model"
 VERSION = 1
@@ -178,8 +179,6 @@ def _write(
     titles: np.ndarray | None,
     about: Mapping[str, Any],
 ) -> None:
-    from recollect import __version__
-
     folder.mkdir()
     (folder / SETTINGS).write_text(to_toml(settings), encoding="utf-8")
     counts = model.catalog.counts
