@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,12 +15,11 @@ from torch import Tensor
 
 from recollect.config import one_of
 from recollect.contracts import PAD, Recommender
-from recollect.data.blocks import by_length, pieces, ranges
+from recollect.data.blocks import by_length, pieces
 from recollect.data.histories import Ragged
 from recollect.data.log import DataError, Vocabulary
+from recollect.data.seen import Seen, hide_seen
 from recollect.nn.evaluating import evaluating
-
-Seen = Literal["hidden", "allowed"]
 
 NOTHING = PAD
 """The code in the places of a list that could not be filled: fewer items were left than asked for."""
@@ -216,10 +215,8 @@ def _chunk(
                     "train again, with a smaller learning rate or in fp32"
                 )
             if seen == "hidden":
-                index, row = ranges(starts[rows], ends[rows])
-                flat = torch.from_numpy(row * scores.shape[1] + histories.items[index])
                 scores = scores.clone(memory_format=torch.contiguous_format)
-                scores.view(-1).index_fill_(0, flat.to(scores.device), -torch.inf)
+                hide_seen(scores, histories.items, starts[rows], ends[rows])
             best, chosen = top(scores, k)
             codes[rows] = chosen.masked_fill(best == -torch.inf, NOTHING).cpu().numpy()
             logits[rows] = best.cpu().numpy()

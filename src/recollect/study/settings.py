@@ -16,8 +16,9 @@ from recollect.config import ConfigError, Settings, apply_sets, decode, did_you_
 from recollect.data.filters import FilterConfig
 from recollect.data.log import Ties
 from recollect.data.roles import OnBad
+from recollect.data.seen import Seen
 from recollect.data.splits import SplitName, Target
-from recollect.evaluate.protocol import RequestTime, Seen
+from recollect.evaluate.protocol import RequestTime
 from recollect.registry import model_class
 from recollect.train.settings import TrainSettings
 

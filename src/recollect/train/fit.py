@@ -19,9 +19,9 @@ from recollect.contracts import Counting, Network, Recommender
 from recollect.data.batches import token_budget
 from recollect.data.histories import Questions, Split
 from recollect.data.log import EventLog
+from recollect.data.seen import Seen
 from recollect.data.splits import loo
 from recollect.evaluate.metrics import measure
-from recollect.evaluate.protocol import Seen
 from recollect.evaluate.ranking import rank
 from recollect.registry import model_class
 from recollect.train.loop import on_cuda, prepares_products, train
