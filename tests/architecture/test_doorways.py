@@ -28,10 +28,11 @@ DOORWAYS = {
     "redis": r"serve\.stores\.redis",
     "transformers": r"models\.hf",
     "mamba_ssm": r"nn\.selective_scan",
+    "IPython": r"train\.progress",
 }
 """Dependency -> the modules (below `recollect`) that may import it. The others may be used wherever torch may."""
 
-OPTIONAL = {"transformers", "mamba_ssm", "redis"}
+OPTIONAL = {"transformers", "mamba_ssm", "redis", "IPython"}
 """Imported only where it is installed, by a module that says what to install where it is not."""
 
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
