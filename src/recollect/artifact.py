@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from recollect.config import ConfigError, decode, digest, read_toml, to_toml
 from recollect.contracts import Catalog, Network, Recommender
 from recollect.data.log import Vocabulary
+from recollect.display import Display, Displayed
 from recollect.registry import model_class
 from recollect.version import __version__
 
@@ -44,8 +45,8 @@ class ArtifactError(ValueError):
     """A folder is no usable model. The message says which folder, what is wrong, and what to do."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Artifact:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Artifact(Displayed):
     """A trained model, ready to score, with the items it knows and how it came about."""
 
     folder: Path
@@ -64,6 +65,20 @@ class Artifact:
     def digest(self) -> str:
         """Twelve hex digits that name the weights, the items and the settings."""
         return str(self.card["digest"])
+
+    def _display(self) -> Display:
+        data = self.card.get("data", {})
+        learnt = sum(one.numel() for one in self.model.parameters()) if isinstance(self.model, Network) else 0
+        facts = [
+            ("model", f"{self.name} [{self.digest}]"),
+            ("folder", str(self.folder)),
+            ("items", f"{len(self.items):,}"),
+            *([("parameters", f"{learnt:,}")] if learnt else []),
+            *([("data", f"{data['name']} [{data['digest']}]")] if {"name", "digest"} <= set(data) else []),
+            *([("best epoch", str(self.card["best epoch"]))] if self.card.get("best epoch") else []),
+            *((what, str(self.card[what])) for what in ("created", "recollect") if what in self.card),
+        ]
+        return Display("Artifact", facts)
 
 
 def save(

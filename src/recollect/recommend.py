@@ -19,6 +19,7 @@ from recollect.data.blocks import by_length, pieces
 from recollect.data.histories import Ragged
 from recollect.data.log import DataError, Vocabulary
 from recollect.data.seen import Seen, hide_seen
+from recollect.display import Display, Displayed, some_of
 from recollect.nn.evaluating import evaluating
 
 NOTHING = PAD
@@ -42,8 +43,8 @@ class Recommendation:
     probability: float | None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Answer(Displayed):
     """The list for one history, best first, and the ids in the history that the model does not know."""
 
     items: tuple[Recommendation, ...]
@@ -57,6 +58,18 @@ class Answer:
 
     def __getitem__(self, place: int) -> Recommendation:
         return self.items[place]
+
+    def _display(self) -> Display:
+        likely = any(one.probability is not None for one in self.items)
+        titled = any(one.title != str(one.item) for one in self.items)
+        columns = [">rank", "item", *["title"] * titled, ">logit", *[">probability"] * likely]
+        rows = [
+            [str(one.rank), str(one.item), *[one.title] * titled, f"{one.logit:.3f}"]
+            + ["" if one.probability is None else f"{one.probability:.4f}"] * likely
+            for one in self.items
+        ]
+        notes = [f"not known, so skipped: {some_of(self.unknown, len(self.unknown))}"] if self.unknown else []
+        return Display(f"Answer of {len(self)} items", (), columns, rows, notes)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

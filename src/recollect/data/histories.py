@@ -13,15 +13,20 @@ import numpy as np
 
 from recollect.contracts import Catalog
 from recollect.data.log import EventLog
+from recollect.display import Display, Displayed
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Ragged:
     """Events of many users end to end: row u is `offsets[u]:offsets[u + 1]`, oldest first."""
 
     items: np.ndarray
     times: np.ndarray
     offsets: np.ndarray
+
+    def __repr__(self) -> str:
+        longest = int(self.lengths.max(initial=0))
+        return f"Ragged({len(self):,} rows, {len(self.items):,} events, at most {longest:,} in a row)"
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -35,7 +40,7 @@ class Ragged:
         return np.diff(self.offsets)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Questions:
     """What is asked: the event at `positions[q]` of the log is the target, given all its user did before.
 
@@ -45,12 +50,19 @@ class Questions:
     users: np.ndarray
     positions: np.ndarray
 
+    def __repr__(self) -> str:
+        return f"Questions({self!s})"
+
+    def __str__(self) -> str:
+        asked = int((np.diff(self.users) != 0).sum()) + bool(len(self))
+        return f"{len(self):,} questions of {asked:,} users"
+
     def __len__(self) -> int:
         return len(self.positions)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Split:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Split(Displayed):
     """A log cut for honest measuring. `train_ends[u]` is one past user u's last training event."""
 
     log: EventLog
@@ -59,6 +71,16 @@ class Split:
     validation: Questions
     test: Questions
     notes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    def _display(self) -> Display:
+        lengths = self.train_ends - self.log.offsets[:-1]
+        facts = [
+            ("training", f"{int(lengths.sum()):,} events of {int((lengths > 0).sum()):,} users"),
+            ("validation", str(self.validation)),
+            ("test", str(self.test)),
+            *((what, f"{count:,}") for what, count in self.notes.items() if count),
+        ]
+        return Display(f"Split of {self.log.name}: {self.protocol}", facts)
 
     @property
     def train(self) -> Ragged:

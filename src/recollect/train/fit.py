@@ -21,6 +21,7 @@ from recollect.data.histories import Questions, Split
 from recollect.data.log import EventLog
 from recollect.data.seen import Seen
 from recollect.data.splits import loo
+from recollect.display import Display, Displayed
 from recollect.evaluate.metrics import measure
 from recollect.evaluate.ranking import rank
 from recollect.registry import model_class
@@ -32,8 +33,8 @@ from recollect.train.settings import TrainSettings
 CHECKPOINT = "checkpoint.safetensors"
 
 
-@dataclasses.dataclass(frozen=True)
-class Trained:
+@dataclasses.dataclass(frozen=True, repr=False)
+class Trained(Displayed):
     """What `fit` gives back: the model in evaluation mode, and how it went."""
 
     name: str
@@ -43,6 +44,17 @@ class Trained:
     history: list[dict[str, Any]]
     """One row an epoch: loss, targets, seconds, validation figures. Empty for counting models."""
     best_epoch: int
+
+    def _display(self) -> Display:
+        learnt = sum(one.numel() for one in self.model.parameters()) if isinstance(self.model, Network) else 0
+        facts = [
+            ("model", self.name),
+            *([("parameters", f"{learnt:,}")] if learnt else []),
+            ("seconds", f"{self.seconds:,.1f}"),
+            ("peak memory", human_bytes(self.peak_bytes)),
+            *([("epochs", f"{len(self.history)}, the best {self.best_epoch}")] if self.history else []),
+        ]
+        return Display("Trained", facts)
 
 
 def fit(
