@@ -16,7 +16,6 @@ DOORWAYS = {
     "lightning_fabric": r"train(\..+)?",
     "polars": r"data(\..+)?",
     "narwhals": r"data\.formats(\..+)?",
-    "matplotlib": r"(.+\.)?(plots|report)(\..+)?",
     "typer": r"cli(\..+)?",
     "rich": r"(cli|train)(\..+)?",
     "safetensors": r"contracts\.state|artifact(\..+)?|train(\..+)?",
@@ -74,6 +73,12 @@ def unsafe_loads(source: Source) -> Iterator[str]:
 @pytest.mark.parametrize("source", sources(), ids=lambda source: source.place or "recollect")
 def test_foreign_code_enters_by_its_doorway_and_loads_no_code(source: Source) -> None:
     assert [*strays(source), *unsafe_loads(source)] == []
+
+
+def test_every_dependency_is_used() -> None:
+    """What nobody imports is downloaded by everybody for nothing."""
+    imported = {name.partition(".")[0] for source in sources() for name in source.imports}
+    assert declared() - imported == set()
 
 
 @pytest.mark.parametrize(
