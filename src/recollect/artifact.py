@@ -31,8 +31,10 @@ from recollect.config import ConfigError, decode, digest, read_toml, to_toml
 from recollect.contracts import Catalog, Network, Recommender
 from recollect.data.log import DataError, Table, Vocabulary
 from recollect.data.parquet import columns_in, write_columns
-from recollect.recommend import Seen
+from recollect.data.seen import Seen
+from recollect.display import Display, Displayed
 from recollect.registry import model_class
+from recollect.version import __version__
 
 FORMAT = "recollect-model"
 VERSION = 1
@@ -50,8 +52,8 @@ class ArtifactError(ValueError):
     """A folder is no usable model. The message says which folder, what is wrong, and what to do."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Artifact(Answering):
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Artifact(Answering, Displayed):
     """A trained model, ready to score, with the items it knows and how it came about."""
 
     folder: Path
@@ -101,6 +103,20 @@ class Artifact(Answering):
     def log(self) -> None:
         """A kept model has no log in memory: its methods are given one."""
         return None
+
+    def _display(self) -> Display:
+        data = self.card.get("data", {})
+        learnt = sum(one.numel() for one in self.model.parameters()) if isinstance(self.model, Network) else 0
+        facts = [
+            ("model", f"{self.name} [{self.digest}]"),
+            ("folder", str(self.folder)),
+            ("items", f"{len(self.items):,}"),
+            *([("parameters", f"{learnt:,}")] if learnt else []),
+            *([("data", f"{data['name']} [{data['digest']}]")] if {"name", "digest"} <= set(data) else []),
+            *([("best epoch", str(self.card["best epoch"]))] if self.card.get("best epoch") else []),
+            *((what, str(self.card[what])) for what in ("created", "recollect") if what in self.card),
+        ]
+        return Display("Artifact", facts)
 
 
 def save(
@@ -220,8 +236,6 @@ def _write(
     item_table: Table | None,
     about: Mapping[str, Any],
 ) -> None:
-    from recollect import __version__
-
     folder.mkdir()
     (folder / SETTINGS).write_text(to_toml(settings), encoding="utf-8")
     counts = model.catalog.counts

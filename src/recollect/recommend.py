@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,13 +15,13 @@ from torch import Tensor
 
 from recollect.config import one_of
 from recollect.contracts import PAD, Recommender, State
-from recollect.data.blocks import by_length, pieces, ranges
+from recollect.data.blocks import by_length, pieces
 from recollect.data.candidates import Within, allowed_mask
 from recollect.data.histories import Ragged
 from recollect.data.log import DataError, Table, Vocabulary
+from recollect.data.seen import Seen, hide_seen
+from recollect.display import Display, Displayed, some_of
 from recollect.nn.evaluating import evaluating
-
-Seen = Literal["hidden", "allowed"]
 
 NOTHING = PAD
 """The code in the places of a list that could not be filled: fewer items were left than asked for."""
@@ -47,8 +47,8 @@ class Recommendation:
     probability: float | None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Answer(Displayed):
     """The list for one history, best first, and the ids in the history that the model does not know."""
 
     items: tuple[Recommendation, ...]
@@ -62,6 +62,18 @@ class Answer:
 
     def __getitem__(self, place: int) -> Recommendation:
         return self.items[place]
+
+    def _display(self) -> Display:
+        likely = any(one.probability is not None for one in self.items)
+        titled = any(one.title != str(one.item) for one in self.items)
+        columns = [">rank", "item", *["title"] * titled, ">logit", *[">probability"] * likely]
+        rows = [
+            [str(one.rank), str(one.item), *[one.title] * titled, f"{one.logit:.3f}"]
+            + ["" if one.probability is None else f"{one.probability:.4f}"] * likely
+            for one in self.items
+        ]
+        notes = [f"not known, so skipped: {some_of(self.unknown, len(self.unknown))}"] if self.unknown else []
+        return Display(f"Answer of {len(self)} items", (), columns, rows, notes)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -264,10 +276,8 @@ def _fill(
     if allowed is not None:
         scores = scores.masked_fill(torch.from_numpy(~allowed).to(scores.device), -torch.inf)
     if seen == "hidden":
-        index, row = ranges(histories.offsets[rows], histories.offsets[rows + 1])
-        flat = torch.from_numpy(row * scores.shape[1] + histories.items[index])
         scores = scores.clone(memory_format=torch.contiguous_format)
-        scores.view(-1).index_fill_(0, flat.to(scores.device), -torch.inf)
+        hide_seen(scores, histories.items, histories.offsets[rows], histories.offsets[rows + 1])
     best, chosen = top(scores, lists.codes.shape[1])
     rows = rows - lists.first
     lists.codes[rows] = chosen.masked_fill(best == -torch.inf, NOTHING).cpu().numpy()

@@ -16,7 +16,6 @@ DOORWAYS = {
     "lightning_fabric": r"train(\..+)?",
     "polars": r"data(\..+)?",
     "narwhals": r"data\.(formats(\..+)?|frame)",
-    "matplotlib": r"(.+\.)?(plots|report)(\..+)?",
     "typer": r"cli(\..+)?",
     "rich": r"(cli|train)(\..+)?",
     "safetensors": r"contracts\.state|artifact(\..+)?|train(\..+)?",
@@ -28,10 +27,11 @@ DOORWAYS = {
     "redis": r"serve\.stores\.redis",
     "transformers": r"models\.hf",
     "mamba_ssm": r"nn\.selective_scan",
+    "IPython": r"train\.progress",
 }
 """Dependency -> the modules (below `recollect`) that may import it. The others may be used wherever torch may."""
 
-OPTIONAL = {"transformers", "mamba_ssm", "redis"}
+OPTIONAL = {"transformers", "mamba_ssm", "redis", "IPython"}
 """Imported only where it is installed, by a module that says what to install where it is not."""
 
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
@@ -73,6 +73,12 @@ def unsafe_loads(source: Source) -> Iterator[str]:
 @pytest.mark.parametrize("source", sources(), ids=lambda source: source.place or "recollect")
 def test_foreign_code_enters_by_its_doorway_and_loads_no_code(source: Source) -> None:
     assert [*strays(source), *unsafe_loads(source)] == []
+
+
+def test_every_dependency_is_used() -> None:
+    """What nobody imports is downloaded by everybody for nothing."""
+    imported = {name.partition(".")[0] for source in sources() for name in source.imports}
+    assert declared() - imported == set()
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,6 @@ def test_every_model_has_an_oracle_of_its_own() -> None:
 
 
 def test_versions_agree() -> None:
-    version = re.search(r'__version__ = "(.+)"', (PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    version = re.search(r'__version__ = "(.+)"', (PACKAGE / "version.py").read_text(encoding="utf-8"))
     cited = re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)
     assert version and cited and version[1] == cited[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .tree import ROOT
+from .tree import PACKAGE, ROOT, Source, sources
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -25,6 +26,28 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_the_layers_hold() -> None:
     result = lint(ROOT)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def upward(source: Source) -> list[str]:
+    """Public names of the package that a layer of it imports from above instead of from where they are made."""
+    modules = {path.stem for path in PACKAGE.iterdir()}
+    return [
+        alias.name
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "recollect"
+        for alias in node.names
+        if alias.name not in modules
+    ]
+
+
+@pytest.mark.parametrize("source", sources(), ids=lambda source: source.place or "recollect")
+def test_no_layer_imports_the_public_names(source: Source) -> None:
+    if not source.place.startswith("cli."):  # the command is a user of the package, like any other
+        assert upward(source) == []
+
+
+def test_an_upward_import_is_seen() -> None:
+    assert upward(Source("artifact", "def save():\n    from recollect import __version__, registry")) == ["__version__"]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from recollect.answers.similar import SimilarItems, similar
 from recollect.answers.vectors import user_vectors, vectors
 from recollect.data.candidates import Within
 from recollect.data.frame import Frame
-from recollect.recommend import Answer, Seen, recommend
+from recollect.data.seen import Seen
+from recollect.recommend import Answer, recommend
 
 
 class Answering:

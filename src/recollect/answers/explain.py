@@ -16,8 +16,9 @@ from recollect.answers.known import Known, code_of
 from recollect.contracts import Events
 from recollect.data.blocks import pieces
 from recollect.data.candidates import Within
+from recollect.data.seen import Seen
 from recollect.nn.evaluating import evaluating
-from recollect.recommend import SEGMENT, Seen, recommend
+from recollect.recommend import SEGMENT, recommend
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

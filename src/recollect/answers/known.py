@@ -9,9 +9,9 @@ import numpy as np
 from recollect.config import ConfigError
 from recollect.contracts import Recommender
 from recollect.data.log import EventLog, Table, Vocabulary
+from recollect.data.seen import Seen
 from recollect.data.sources import read
 from recollect.data.titles import resolve_item
-from recollect.recommend import Seen
 
 
 class Known(Protocol):

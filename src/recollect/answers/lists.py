@@ -13,7 +13,8 @@ from recollect.data.candidates import Within, allowed_mask
 from recollect.data.frame import Frame
 from recollect.data.histories import Ragged, known_histories
 from recollect.data.log import DataError, EventLog
-from recollect.recommend import Seen, as_columns, top_lists
+from recollect.data.seen import Seen
+from recollect.recommend import as_columns, top_lists
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -12,11 +12,11 @@ from recollect.cli.choices import Part, Protocol, Seen, Target
 from recollect.cli.output import print_json, print_sheets, table
 
 if TYPE_CHECKING:
+    from recollect.data.seen import Seen as SeenName
     from recollect.data.splits import SplitName
     from recollect.evaluate.ledger import Ledger
     from recollect.evaluate.lists import ListMetrics
     from recollect.evaluate.metrics import Metrics
-    from recollect.evaluate.protocol import Seen as SeenName
     from recollect.study.since import Since
 
 

@@ -71,7 +71,7 @@ app.command("doctor")(doctor.doctor)
 
 def _version(asked: bool) -> None:
     if asked:
-        from recollect import __version__
+        from recollect.version import __version__
 
         typer.echo(f"recollect {__version__}")
         raise typer.Exit

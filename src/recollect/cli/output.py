@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from recollect.display import printable as printable
+
 if TYPE_CHECKING:
     from recollect.study.tables import Table
 
@@ -75,12 +77,6 @@ def print_sheets(made: Table) -> None:
         typer.echo()
     if made.rows:
         typer.echo(made.protocol_line)
-
-
-def printable(text: str, longest: int = 60) -> str:
-    """An id or title as it can be shown on a terminal: no control characters, not endless."""
-    shown = "".join(sign if sign.isprintable() else "?" for sign in text)
-    return shown if len(shown) <= longest else shown[: longest - 3] + "..."
 
 
 def _plain(value: Any) -> Any:

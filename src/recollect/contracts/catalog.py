@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Catalog:
     """What a model must know of the items when it is built: how many codes there are, and how often each was seen.
 
@@ -20,6 +20,10 @@ class Catalog:
 
     size: int
     counts: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        events = "" if self.counts is None else f", {int(self.counts.sum()):,} events"
+        return f"Catalog({self.size - 1:,} items{events})"
 
 
 @runtime_checkable

@@ -19,7 +19,7 @@ ASKED = "asked"
 """The feature column [B T] of a model with `request_time`: when the item after each event is asked for."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Events:
     """A batch of event sequences, right-padded. What stands in padded cells is never looked at.
 
@@ -50,6 +50,12 @@ class Events:
             if clock is not None and times is not None:
                 clock[row, : len(sequence)] = torch.as_tensor(times[row], dtype=torch.int64)
         return cls(items, torch.tensor(lengths, dtype=torch.int64), clock)
+
+    def __repr__(self) -> str:
+        columns = ["items", *(["times"] if self.times is not None else []), *self.features]
+        total = int(self.lengths.clamp(max=self.items.shape[1]).sum())
+        cells = self.items.shape[1]
+        return f"Events({self.users:,} users, {total:,} events in {cells:,} cells each: {', '.join(columns)})"
 
     @property
     def users(self) -> int:

@@ -35,6 +35,9 @@ class Recommender(ABC):
     config: Settings
     catalog: Catalog
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.catalog.size - 1:,} items, {self.config!r})"
+
     @abstractmethod
     def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
         """A memory of nothing, one row a user; scoring it is meaningful (popularity, say)."""

@@ -35,7 +35,14 @@ class State(Mapping[str, Tensor]):
         return len(self._tensors)
 
     def __repr__(self) -> str:
-        return "State(" + ", ".join(f"{k}={tuple(v.shape)}" for k, v in self._tensors.items()) + ")"
+        if not self._tensors:
+            return "State of nothing"
+        width = max(map(len, self._tensors))
+        lines = [f"State of {self.users:,} users, {self.bytes_per_user:,} bytes each"]
+        for name, tensor in self._tensors.items():
+            kind = str(tensor.dtype).removeprefix("torch.")
+            lines.append(f"  {name:<{width}}  {list(tensor.shape[1:])} {kind}")
+        return "\n".join(lines)
 
     @property
     def users(self) -> int:

@@ -14,9 +14,10 @@ import numpy as np
 from recollect.contracts import Catalog
 from recollect.data.blocks import ranges
 from recollect.data.log import EventLog, Vocabulary
+from recollect.display import Display, Displayed
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Ragged:
     """Events of many users end to end: row u is `offsets[u]:offsets[u + 1]`, oldest first."""
 
@@ -25,6 +26,10 @@ class Ragged:
     offsets: np.ndarray
     weights: np.ndarray | None = None
     """[events] float32: how much each counts as a target of training, 0 for context only; None: all alike."""
+
+    def __repr__(self) -> str:
+        longest = int(self.lengths.max(initial=0))
+        return f"Ragged({len(self):,} rows, {len(self.items):,} events, at most {longest:,} in a row)"
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -44,7 +49,7 @@ class Ragged:
         return Ragged(self.items[index], self.times[index], np.concatenate([[0], np.cumsum(ends - starts)]))
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Questions:
     """What is asked: the event at `positions[q]` of the log is the target, given all its user did before.
 
@@ -54,12 +59,19 @@ class Questions:
     users: np.ndarray
     positions: np.ndarray
 
+    def __repr__(self) -> str:
+        return f"Questions({self!s})"
+
+    def __str__(self) -> str:
+        asked = int((np.diff(self.users) != 0).sum()) + bool(len(self))
+        return f"{len(self):,} questions of {asked:,} users"
+
     def __len__(self) -> int:
         return len(self.positions)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Split:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Split(Displayed):
     """A log cut for honest measuring. `train_ends[u]` is one past user u's last training event."""
 
     log: EventLog
@@ -68,6 +80,16 @@ class Split:
     validation: Questions
     test: Questions
     notes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    def _display(self) -> Display:
+        lengths = self.train_ends - self.log.offsets[:-1]
+        facts = [
+            ("training", f"{int(lengths.sum()):,} events of {int((lengths > 0).sum()):,} users"),
+            ("validation", str(self.validation)),
+            ("test", str(self.test)),
+            *((what, f"{count:,}") for what, count in self.notes.items() if count),
+        ]
+        return Display(f"Split of {self.log.name}: {self.protocol}", facts)
 
     @property
     def train(self) -> Ragged:

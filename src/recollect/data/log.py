@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from recollect.config import digest
+from recollect.display import Display, Displayed, some_of
 
 Ties = Literal["file", "id", "random"]
 
@@ -21,7 +22,7 @@ class DataError(ValueError):
     """Input cannot be used. The message says what is wrong, where (file, line), and what to do."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Vocabulary:
     """The ids of one side: code `first + k` belongs to `ids[k]`.
 
@@ -33,6 +34,10 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_codes", None)
+
+    def __repr__(self) -> str:
+        kind = "text" if self.ids.dtype == object else "integers"
+        return f"Vocabulary({len(self):,} ids, {kind}, codes from {self.first}: {some_of(self.ids, len(self))})"
 
     def __len__(self) -> int:
         """How many ids there are (padding is none of them)."""
@@ -71,7 +76,7 @@ class Vocabulary:
         return self._codes  # type: ignore[attr-defined]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Table:
     """Side data of one vocabulary: columns aligned with `Vocabulary.ids` (row k describes id k).
 
@@ -79,6 +84,10 @@ class Table:
     """
 
     columns: Mapping[str, np.ndarray]
+
+    def __repr__(self) -> str:
+        rows = len(next(iter(self.columns.values()))) if self.columns else 0
+        return f"Table({rows:,} rows: {', '.join(self.columns)})"
 
     def __contains__(self, name: str) -> bool:
         return name in self.columns
@@ -96,8 +105,8 @@ class Dropped:
     detail: str = ""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class EventLog:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class EventLog(Displayed):
     """Columns of one length, grouped by user code and in time order inside a user.
 
     users int32, items int32 (from 1; 0 is padding), times int64 in seconds; `values`: further columns by name.
@@ -125,6 +134,43 @@ class EventLog:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def _display(self) -> Display:
+        """Without the digest, which reads every event."""
+        lengths = np.diff(self.offsets)
+        facts = [
+            ("users", f"{len(self.user_ids):,}"),
+            ("items", f"{len(self.item_ids):,}"),
+            ("events", f"{len(self):,}"),
+        ]
+        if len(self):
+            facts.append(("of a user", f"median {np.median(lengths):,.4g}, most {lengths.max():,}"))
+            if self.clock:
+                facts.append(("time", f"{moment(self.times.min())} to {moment(self.times.max())} (UTC)"))
+        if not self.clock:
+            facts.append(("time", "none, only an order"))
+        for what, columns in (
+            ("values", self.values),
+            ("item table", self.item_table.columns if self.item_table else ()),
+            ("user table", self.user_table.columns if self.user_table else ()),
+        ):
+            if columns:
+                facts.append((what, ", ".join(columns)))
+        facts.append(("ties", self.ties))
+        facts += [("dropped", f"{entry.events:,} x {entry.reason}") for entry in self.dropped]
+        return Display(f"EventLog {self.name}", facts, *self._first(3))
+
+    def _first(self, rows: int) -> tuple[list[str], list[list[str]]]:
+        """The names of columns, and the first events in ids, titles and dates."""
+        titles = self.item_table["title"] if self.item_table is not None and "title" in self.item_table else None
+        shown = []
+        for event in range(min(rows, len(self))):
+            item = int(self.items[event])
+            row = [str(self.user_ids.decode(self.users[event])), str(self.item_ids.decode(item))]
+            if titles is not None:
+                row.append("" if (title := titles[item - self.item_ids.first]) is None else str(title))
+            shown.append([*row, moment(self.times[event]) if self.clock else str(self.times[event])])
+        return ["user", "item", *(["title"] if titles is not None else []), "time" if self.clock else ">place"], shown
 
     @property
     def offsets(self) -> np.ndarray:
@@ -155,6 +201,11 @@ class EventLog:
         yield from self.notes
         for entry in self.dropped:
             yield f"dropped: {entry.events:,} x {entry.reason}" + (f" ({entry.detail})" if entry.detail else "")
+
+
+def moment(seconds: Any) -> str:
+    """ISO text of any moment numpy can count to, years before 1 and after 9999 included."""
+    return str(np.datetime64(int(seconds), "s"))
 
 
 def build_log(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from recollect.data.log import Dropped, EventLog
+from recollect.data.log import Dropped, EventLog, moment
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -133,8 +133,8 @@ def summarise(log: EventLog) -> Summary:
         tied_pairs=float(same.sum() / max(int(neighbours.sum()), 1)) if log.clock else None,
         repeats=1.0 - _distinct(log.users, log.items) / len(log),
         duplicate_rows=len(log) - _distinct(log.users, log.items, log.times) if log.clock else None,
-        first=_date(int(log.times.min())) if log.clock else None,
-        last=_date(int(log.times.max())) if log.clock else None,
+        first=moment(log.times.min()) if log.clock else None,
+        last=moment(log.times.max()) if log.clock else None,
         values=tuple(log.values),
         item_columns=() if log.item_table is None else tuple(log.item_table.columns),
         user_columns=() if log.user_table is None else tuple(log.user_table.columns),
@@ -152,11 +152,6 @@ def _distinct(*columns: np.ndarray) -> int:
         ranked = column[order]
         new[1:] |= ranked[1:] != ranked[:-1]
     return int(new.sum())
-
-
-def _date(seconds: int) -> str:
-    """ISO text of any moment numpy can count to, years before 1 and after 9999 included."""
-    return str(np.datetime64(seconds, "s"))
 
 
 def _percent(share: float | None) -> str:

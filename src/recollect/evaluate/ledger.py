@@ -15,6 +15,7 @@ import numpy as np
 from recollect.config import did_you_mean
 from recollect.data.log import DataError
 from recollect.data.parquet import read_columns, write_columns
+from recollect.display import Display, Displayed
 from recollect.evaluate.protocol import Protocol
 
 MISS = np.iinfo(np.int32).max
@@ -24,8 +25,8 @@ _METADATA = "recollect.ledger"
 _FORMAT = 1
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Ledger:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Ledger(Displayed):
     """Columns of one length. (run, seed, user, length) names a row.
 
     run: object of str, the model's name in this comparison; seed int64; user int64, the log's code; user_id, the
@@ -50,6 +51,14 @@ class Ledger:
 
     def __len__(self) -> int:
         return len(self.rank)
+
+    def _display(self) -> Display:
+        rows = [
+            [run, ", ".join(map(str, one.seeds)), f"{one.users:,}", f"{one.questions:,}"]
+            for run, one in self.protocols.items()
+        ]
+        lines = dict.fromkeys(one.line() for one in self.protocols.values())
+        return Display(f"Ledger of {len(self):,} ranks", (), ["run", "seeds", ">users", ">questions"], rows, [*lines])
 
     def _counted(self, run: str) -> Protocol:
         """The run's protocol with users, questions and seeds as they stand in the rows."""

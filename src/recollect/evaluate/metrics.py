@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from recollect.config import did_you_mean
+from recollect.display import Display, Displayed
 from recollect.evaluate.ledger import MISS, Ledger
+from recollect.evaluate.protocol import Protocol
 
 CUTOFFS = (5, 10, 20)
 KINDS = ("hr", "recall", "precision", "ndcg", "mrr")
@@ -38,8 +40,8 @@ def gains(name: str, ranks: np.ndarray) -> np.ndarray:
     return np.where((ranks <= k) & (ranks < MISS), worth, 0.0)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Metrics:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Metrics(Displayed):
     """Means over questions, and their standard errors over users (several questions or seeds of a user: one cluster).
 
     `seed_spread`: standard deviation over seeds of the mean of each seed; empty with one seed. It is no part of
@@ -53,6 +55,8 @@ class Metrics:
     questions: int
     misses: int
     seeds: tuple[int, ...]
+    protocol: Protocol | None = None
+    """How they were measured."""
 
     def __getitem__(self, name: str) -> float:
         return self.values[name]
@@ -62,11 +66,23 @@ class Metrics:
         return f"{figure(self.values[name])} ± {figure(self.errors[name])}"
 
     def __str__(self) -> str:
-        lines = []
-        for name in self.values:
-            spread = f"   seeds ± {figure(self.seed_spread[name])}" if name in self.seed_spread else ""
-            lines.append(f"{name.upper():<13} {self.text(name)}{spread}")
-        return "\n".join(lines)
+        return "\n".join(f"{name.upper():<13} {self._cell(name)}" for name in self.values)
+
+    def _cell(self, name: str) -> str:
+        spread = f"   seeds ± {figure(self.seed_spread[name])}" if name in self.seed_spread else ""
+        return self.text(name) + spread
+
+    def _display(self) -> Display:
+        """A row a kind of metric, a column a cut-off."""
+        parts = {name: (kind, at + cut) for name in self.values for kind, at, cut in [name.partition("@")]}
+        cells = {place: self._cell(name) for name, place in parts.items()}
+        kinds, cuts = (list(dict.fromkeys(part[side] for part in cells if part[1])) for side in (0, 1))
+        rows = [[kind.upper(), *(cells.get((kind, cut), "") for cut in cuts)] for kind in kinds]
+        whole = [(kind.upper(), text) for (kind, cut), text in cells.items() if not cut]
+        misses = f", {self.misses:,} targets were hidden" if self.misses else ""
+        title = f"Metrics of {self.questions:,} questions, mean ± standard error over {self.users:,} users{misses}"
+        notes = [] if self.protocol is None else [self.protocol.line()]
+        return Display(title, whole, ["", *(f">{cut}" for cut in cuts)], rows, notes)
 
 
 def measure(ledger: Ledger, names: Sequence[str] = NAMES) -> Metrics:
@@ -86,7 +102,7 @@ def measure(ledger: Ledger, names: Sequence[str] = NAMES) -> Metrics:
             spread[name] = float((np.bincount(seed, gain) / np.bincount(seed)).std(ddof=1))
     protocol = ledger.protocols[ledger.runs[0]]
     misses = int((ledger.rank == MISS).sum())
-    return Metrics(values, errors, spread, protocol.users, protocol.questions, misses, tuple(seeds.tolist()))
+    return Metrics(values, errors, spread, protocol.users, protocol.questions, misses, tuple(seeds.tolist()), protocol)
 
 
 def measure_runs(ledger: Ledger, names: Sequence[str] = NAMES) -> dict[str, Metrics]:

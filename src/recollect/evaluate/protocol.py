@@ -10,7 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-Seen = Literal["hidden", "allowed"]
+from recollect.data.seen import Seen
+
 RequestTime = Literal["used", "unused"]
 
 

@@ -15,11 +15,12 @@ from torch import Tensor
 
 from recollect.config import one_of
 from recollect.contracts import PAD, Recommender, State, Window
-from recollect.data.blocks import by_length, pieces, ranges
+from recollect.data.blocks import by_length, pieces
 from recollect.data.histories import Questions
 from recollect.data.log import DataError, EventLog
+from recollect.data.seen import Seen, hide_seen
 from recollect.evaluate.ledger import MISS, Ledger
-from recollect.evaluate.protocol import Protocol, Seen
+from recollect.evaluate.protocol import Protocol
 from recollect.nn.evaluating import evaluating
 
 SCORE_CELLS = 1 << 24
@@ -200,10 +201,8 @@ def _ranks(
         )
     wanted = scores.gather(1, targets[:, None])  # [B 1]
     if seen == "hidden":
-        index, row = ranges(offsets[questions.users[which]], positions)
-        flat = row * scores.shape[1] + log.items[index]
         # NaN and not -inf: it is never >= anything, even where the target itself scores -inf.
-        scores.view(-1).index_fill_(0, torch.from_numpy(flat).to(scores.device), torch.nan)
+        hide_seen(scores, log.items, offsets[questions.users[which]], positions, torch.nan)
     scores = scores[:, PAD + 1 :]
     own = scores.gather(1, targets[:, None] - PAD - 1)
     ranks = (scores >= wanted).sum(dim=1, dtype=torch.int32)  # the target counts itself, which is the 1

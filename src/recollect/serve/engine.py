@@ -20,13 +20,13 @@ from typing import Literal, TypeVar
 
 import torch
 
-from recollect import __version__
 from recollect.artifact import Artifact
 from recollect.contracts import State
 from recollect.serve.layout import Layout
 from recollect.serve.memories import Memories, Unsaved
 from recollect.serve.ranker import Answer, Asked, AskedAfter, Ground, Ranker
 from recollect.serve.stores.contract import Arrival, Mark, Past, Profile, Receipt, Saved, Store, StoreError
+from recollect.version import __version__
 
 ROOM = 256 << 20
 """Bytes of memories at hand."""

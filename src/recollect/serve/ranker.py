@@ -17,7 +17,8 @@ from recollect.artifact import Artifact
 from recollect.contracts import PAD, State
 from recollect.data.blocks import by_length, pieces
 from recollect.data.log import DataError
-from recollect.recommend import SCORE_CELLS, Recommendation, Seen, top
+from recollect.data.seen import Seen
+from recollect.recommend import SCORE_CELLS, Recommendation, top
 
 TOKENS, SEGMENT = 16384, 1024
 """Cells of a batch in which histories are read in, and events of a user at once."""

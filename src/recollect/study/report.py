@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from recollect import __version__
 from recollect.artifact import ArtifactError, reason
 from recollect.evaluate.metrics import figure
 from recollect.study.tables import DECIDES, Cost, Row, Table, plain
 from recollect.train.memory import human_bytes
+from recollect.version import __version__
 
 Side = Literal["left", "right"]
 REPORT, TABLE, LEDGER = "report.md", "table.json", "ledger.parquet"

@@ -19,11 +19,11 @@ from recollect.config import ConfigError, decode
 from recollect.data.blocks import ranges
 from recollect.data.histories import Questions, Ragged, Split
 from recollect.data.log import DataError, EventLog
+from recollect.data.seen import Seen
 from recollect.data.splits import SplitName
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.lists import ListMetrics, ListTally
 from recollect.evaluate.metrics import Metrics
-from recollect.evaluate.protocol import Seen
 from recollect.evaluate.ranking import rank
 from recollect.recommend import top_lists
 from recollect.study.lineage import refuse_refitted

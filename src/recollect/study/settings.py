@@ -15,8 +15,9 @@ from pydantic import Field
 from recollect.config import ConfigError, Settings, apply_sets, decode, did_you_mean, plain, read_toml
 from recollect.data.filters import FilterConfig
 from recollect.data.reading import Reading
+from recollect.data.seen import Seen
 from recollect.data.splits import Target
-from recollect.evaluate.protocol import RequestTime, Seen
+from recollect.evaluate.protocol import RequestTime
 from recollect.registry import model_class
 from recollect.train.settings import TrainSettings
 

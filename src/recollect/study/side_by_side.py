@@ -12,9 +12,9 @@ from pathlib import Path
 
 from recollect.artifact import load
 from recollect.data.log import EventLog
+from recollect.data.seen import Seen
 from recollect.data.splits import SplitName
 from recollect.evaluate.metrics import measure
-from recollect.evaluate.protocol import Seen
 from recollect.study.scoring import Part, data_of, note_scoring, remark_on_data, score
 from recollect.study.settings import RunSettings, settings_in
 from recollect.study.tables import Measured, Table, tabulate

@@ -16,9 +16,9 @@ from recollect.config import ConfigError
 from recollect.data.filters import FilterConfig, parse_time
 from recollect.data.histories import Questions
 from recollect.data.log import DataError, EventLog, Vocabulary
+from recollect.data.seen import Seen
 from recollect.data.splits import Target, asked_in
 from recollect.evaluate.ledger import MISS, Ledger
-from recollect.evaluate.protocol import Seen
 from recollect.evaluate.ranking import rank
 from recollect.study.lineage import learnt_until, moment
 from recollect.study.run import read_data

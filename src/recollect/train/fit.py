@@ -21,9 +21,9 @@ from recollect.contracts import Counting, Network, Recommender
 from recollect.data.batches import token_budget
 from recollect.data.histories import Questions, Split
 from recollect.data.log import EventLog, Vocabulary
+from recollect.data.seen import Seen
 from recollect.data.splits import loo
 from recollect.evaluate.metrics import measure
-from recollect.evaluate.protocol import Seen
 from recollect.evaluate.ranking import rank
 from recollect.train.checkpoint import Progress, load_best
 from recollect.train.choice import Model, chosen
@@ -32,7 +32,7 @@ from recollect.train.item_vectors import init_items
 from recollect.train.loop import Interrupted, prepares_products, train
 from recollect.train.memory import estimate_bytes, human_bytes, peak_bytes
 from recollect.train.older import start_from
-from recollect.train.progress import Console, Reporter
+from recollect.train.progress import Reporter, default_reporter
 from recollect.train.settings import TrainSettings
 from recollect.train.trained import Trained
 
@@ -69,7 +69,7 @@ def fit(
     )
     name, kind, config = chosen(name, model)
     check_device(settings)
-    report = report or Console(settings.epochs)
+    report = report or default_reporter(settings.epochs)
     torch.manual_seed(settings.seed)
     built: Recommender = kind(config, split.catalog)  # type: ignore[call-arg]
     if split.log.weights is not None and not built.weighs:

@@ -12,14 +12,16 @@ import numpy as np
 
 from recollect import artifact
 from recollect.answers.answering import Answering
-from recollect.contracts import Recommender
+from recollect.contracts import Network, Recommender
 from recollect.data.histories import Split
 from recollect.data.log import EventLog, Table, Vocabulary
-from recollect.evaluate.protocol import Seen
+from recollect.data.seen import Seen
+from recollect.display import Display, Displayed
+from recollect.train.memory import human_bytes
 
 
-@dataclasses.dataclass(frozen=True)
-class Trained(Answering):
+@dataclasses.dataclass(frozen=True, repr=False)
+class Trained(Answering, Displayed):
     """What `fit` gives back: the model in evaluation mode, and how it went."""
 
     name: str
@@ -83,3 +85,15 @@ class Trained(Answering):
             about=about,
             overwrite=overwrite,
         )
+
+    def _display(self) -> Display:
+        learnt = sum(one.numel() for one in self.model.parameters()) if isinstance(self.model, Network) else 0
+        facts = [
+            ("model", self.name),
+            *([("parameters", f"{learnt:,}")] if learnt else []),
+            ("seconds", f"{self.seconds:,.1f}"),
+            ("peak memory", human_bytes(self.peak_bytes)),
+            *([("epochs", f"{len(self.history)}, the best {self.best_epoch}")] if self.history else []),
+            *([("interrupted", "before its time")] if self.interrupted else []),
+        ]
+        return Display("Trained", facts)

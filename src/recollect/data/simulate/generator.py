@@ -18,12 +18,15 @@ from recollect.data.simulate.world import BINGE, DAY, FIRST_DAY, SimulateConfig,
 __all__ = ["SimulateConfig", "Simulation", "simulate"]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Simulation:
     """A simulated log and the world it comes from. Every item of the world has a code, seen or not."""
 
     log: EventLog
     world: World
+
+    def __repr__(self) -> str:
+        return f"Simulation of\n{self.log!r}"
 
     def best_possible(
         self, users: np.ndarray, positions: np.ndarray, *, request_time: bool = False

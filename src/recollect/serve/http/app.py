@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 
 from fastapi import FastAPI
 
-from recollect import __version__
 from recollect.serve.http import events, lists, status, users
 from recollect.serve.http.errors import say_errors
 from recollect.serve.http.guard import Guard
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.meters import Meters, Timed
 from recollect.serve.service import Service
+from recollect.version import __version__
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 """The names under which a server without keys answers."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from recollect.recommend import Recommendation, Seen
+from recollect.data.seen import Seen
+from recollect.recommend import Recommendation
 from recollect.serve.http import wire
 from recollect.serve.http.errors import problems
 from recollect.serve.http.keys import Keys

@@ -16,7 +16,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from recollect.recommend import Seen
+from recollect.data.seen import Seen
 from recollect.serve.stores.records import ID_BYTES
 
 MOST_EVENTS, MOST_ITEMS, MOST_HISTORY, MOST_LISTED = 1000, 1000, 10_000, 1000
