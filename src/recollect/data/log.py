@@ -14,7 +14,9 @@ import numpy as np
 
 from recollect.config import digest
 
-Ties = Literal["file", "id", "random"]
+Ties = Literal["file", "file-reversed", "id", "random"]
+"""What orders a user's events of one time: the rows as they stand, from the last row up (an export that has the newest
+first), the smaller item id, or a seeded draw."""
 
 
 class DataError(ValueError):
@@ -166,13 +168,15 @@ def build_log(
     """Code, sort and wrap raw columns (one row an event, in file order). ids: int64, or object of str.
 
     `times` None means the rows' order is all there is. `ties` says what stands first among a user's events of one
-    time: file order (the default), the smaller item id, or a seeded draw.
+    time: file order (the default) or its reverse, the smaller item id, or a seeded draw.
     """
     known_users, users = np.unique(user_ids, return_inverse=True)
     known_items, items = np.unique(item_ids, return_inverse=True)
     clock = times is not None
-    moments = np.arange(len(users), dtype=np.int64) if times is None else times.astype(np.int64)
     breaker = np.arange(len(users))
+    if ties == "file-reversed":
+        breaker = breaker[::-1]
+    moments = breaker.astype(np.int64) if times is None else times.astype(np.int64)
     if ties == "id":
         breaker = items
     elif ties == "random":

@@ -12,10 +12,12 @@ import numpy as np
 import polars as pl
 
 from recollect.data.log import DataError, Dropped, EventLog, build_log
-from recollect.data.moments import EXPECTED, Moments, read_moments
 from recollect.data.reading import OnBad, Reading
 from recollect.data.roles import Roles, shown
 from recollect.data.side_table import as_values, line_up
+from recollect.data.times.column import read_moments
+from recollect.data.times.direction import neighbours_alike, rows_backwards, tied_backwards
+from recollect.data.times.moments import Moments
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ class RawTable:
         """Code, sort and count. DataError for a time that is none (unless `on_bad` is skip), or if nothing is left."""
         reading = reading or Reading()
         where = self.place or self.name
-        frame = _joined([piece.frame.select(self.roles.columns) for piece in self.pieces], where)
+        absent = {name for name in self.roles.watched if not all(name in piece.frame for piece in self.pieces)}
+        columns = [name for name in self.roles.columns if name not in absent]
+        frame = _joined([piece.frame.select(columns) for piece in self.pieces], where)
         dropped = [entry for piece in self.pieces for entry in piece.dropped]
         notes = [*self.roles.notes, *self.notes]
         if len(frame) == 0:
@@ -71,8 +75,6 @@ class RawTable:
             raise DataError(
                 f"{where}: none of its {len(frame)} rows can be used ({_before(dropped)}); check the columns"
             )
-        if moments is not None and moments.note:
-            notes.append(moments.note)
         kept = frame if keep.all() else frame.filter(pl.Series(keep))
         log = build_log(
             code_ready(users.filter(pl.Series(keep)), where),
@@ -83,7 +85,13 @@ class RawTable:
             name=self.name,
             dropped=tuple(dropped),
         )
-        return self._finish(log, moments, notes)
+        same_user = neighbours_alike(users.filter(pl.Series(keep)))
+        if moments is not None:
+            notes_of_order = [tied_backwards(log, moments.exact[keep], same_user)]
+        else:
+            watched = [kept[name] for name in self.roles.watched if name not in absent]
+            notes_of_order = [rows_backwards(log, column, same_user) for column in watched]
+        return self._finish(log, moments, notes, [note for note in notes_of_order if note])
 
     def where(self, row: int) -> str:
         """The place of a row of the joined table, for people."""
@@ -93,12 +101,14 @@ class RawTable:
             row -= len(piece.frame)
         raise IndexError(row)
 
-    def _finish(self, log: EventLog, moments: Moments | None, notes: list[str]) -> EventLog:
+    def _finish(self, log: EventLog, moments: Moments | None, notes: list[str], warnings: list[str]) -> EventLog:
         times, clock = log.times, log.clock
         if moments is not None:
             starts = log.offsets[:-1]
             # Some published logs keep each event's place in its history where a time should be.
             clock = not np.array_equal(log.times, np.arange(len(log)) - starts[log.users])
+            if clock or not moments.elapsed:
+                notes += [remark.placed(self.where) for remark in moments.notes]
             if clock:
                 times = moments.seconds(log.times)  # sorted by exact moments; whole seconds keep that order
             else:
@@ -107,7 +117,7 @@ class RawTable:
             log,
             times=times,
             clock=clock,
-            notes=tuple(notes),
+            notes=(*notes, *warnings),
             user_table=None if self.users is None else line_up(self.users.frame, self.users.key, log.user_ids),
             item_table=None if self.items is None else line_up(self.items.frame, self.items.key, log.item_ids),
         )
@@ -121,18 +131,18 @@ class RawTable:
     def _answer_bad_times(
         self, frame: pl.DataFrame, moments: Moments, keep: np.ndarray, dropped: list[Dropped], on_bad: OnBad
     ) -> None:
-        bad = moments.bad & keep
-        if not bad.any():
-            return
-        if on_bad == "stop":
-            row = int(bad.argmax())
-            value = shorten(repr(" ".join(str(frame[name][row]) for name in self.roles.time)))
-            raise DataError(
-                f"{self.where(row)}: {value} in column {shown(self.roles.time)!r} is no time "
-                f"({int(bad.sum())} such rows); "
-                f"{EXPECTED}; correct it, or leave such rows out with --on-bad skip"
-            )
-        self._leave_out("not a time", bad, keep, dropped)
+        for problem in moments.problems():
+            rows = problem.rows & keep
+            if not rows.any():
+                continue
+            if on_bad == "stop" or problem.whole:
+                row = int(rows.argmax())
+                value = shorten(repr(" ".join(str(frame[name][row]) for name in self.roles.time)))
+                raise DataError(
+                    f"{self.where(row)}: {value} in column {shown(self.roles.time)!r} "
+                    f"{problem.why(row).placed(self.where)} ({int(rows.sum())} such rows); {problem.remedy}"
+                )
+            self._leave_out(problem.reason, rows, keep, dropped)
 
 
 def key(frame: pl.DataFrame, role: Sequence[str]) -> pl.Series:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recollect.data.moments import Moments
-from recollect.data.moments import read_moments as read_columns
+from recollect.data.times.column import read_moments as read_columns
+from recollect.data.times.moments import Moments
 
 MOMENTS = st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2200, 1, 1))
 
