@@ -24,6 +24,8 @@ from recollect.data.times.span import DAY, MICRO
 
 ENOUGH = 0.9
 """Which share of a column's values has to be times for it to be a column of times."""
+WHOLE = 900
+"""A sample of fewer rows than this is all there is, and what is the same in all of it is the same everywhere."""
 HOUR = 3600 * MICRO
 ZONES = 14 * HOUR
 """A day in one zone and a moment in another may be this far apart."""
@@ -112,6 +114,8 @@ def look(column: pl.Series) -> Look:
             return dataclasses.replace(nothing, kind=promised)
     elif not (kind.is_numeric() or kind == pl.Date or isinstance(kind, pl.Datetime)):
         return nothing
+    if 1 < rows < WHOLE and column.drop_nulls().n_unique() == 1 and not known([column.name], TIME_NAMES):
+        return nothing  # the day of the export, say
     moments = read_moments(column.to_frame())
     there = int((~moments.missing).sum())
     if not there or moments.usable.sum() < ENOUGH * there:
@@ -123,8 +127,6 @@ def look(column: pl.Series) -> Look:
     number = kind.is_numeric() or (kind == pl.String and promised == "counts")
     if moments.elapsed or (number and of_no_time(column.name)):
         return dataclasses.replace(nothing, kind="counts" if moments.elapsed else "none")
-    if rows > 1 and len(np.unique(exact[moments.usable])) == 1 and not known([column.name], TIME_NAMES):
-        return nothing  # the day of the export, say
     step = next(step for step in STEPS if not (exact[moments.usable] % step).any())
     return Look("dates", exact, moments.usable, step)
 

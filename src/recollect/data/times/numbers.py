@@ -29,7 +29,7 @@ def read_numbers(column: pl.Series, missing: np.ndarray, bad: np.ndarray, order:
         return Moments(np.zeros(len(column), np.int64), 1, missing, bad, nothing(len(column)))
     low, high = good.min(), good.max()
     for unit in UNITS:  # the common case: one unit, and every row can be believed
-        if span.inside(np.array([low, high]), unit.per_second).all():
+        if span.inside(np.array([low, high]), unit.per_second).all() and not _of_digits(good, unit):
             return _counted(values, missing, bad, nothing(len(column)), np.full(1, unit.per_second))
     if values.dtype != np.float64:
         dates = digits.read_digits(values, usable, missing, bad, order)
@@ -51,6 +51,15 @@ def read_numbers(column: pl.Series, missing: np.ndarray, bad: np.ndarray, order:
     times = f"times run from {low:,} to {high:,}" if low < high else f"all times are {low:,}"
     note = Remark(f"{times}: taken as seconds from some start, not as dates")
     return dataclasses.replace(found, notes=(note,), elapsed=True, as_it_is=UNITS[0].form)
+
+
+def _of_digits(good: np.ndarray, unit: Unit) -> bool:
+    """Whether numbers of the size of milliseconds are 01 31 2024 12 30 00 without the first zero; few others are so."""
+    some = good[:: max(len(good) // 100, 1)]
+    none = nothing(len(some))
+    return (
+        unit.per_second == 1000 and some.dtype != np.float64 and digits.read_digits(some, ~none, none, none) is not None
+    )
 
 
 def read_unix(column: pl.Series, missing: np.ndarray, bad: np.ndarray, unit: Unit) -> Moments:
@@ -144,7 +153,7 @@ def _spreadsheet_days(values: np.ndarray, usable: np.ndarray) -> Problem | None:
         return None
 
     def why(row: int) -> Remark:
-        day = span.date_of((float(values[row]) - EXCEL_START) * DAY)
+        day = span.date_of(round((float(values[row]) - EXCEL_START) * DAY))
         return Remark(f"may be {day} as a spreadsheet counts days, or seconds from some start")
 
     return Problem("unclear time", usable, why, f"say --time-format {EXCEL} or --time-format unix", whole=True)
