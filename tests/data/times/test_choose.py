@@ -90,8 +90,8 @@ def test_names_that_say_time_are_taken_if_they_agree() -> None:
     [
         ("order_id", SECONDS), ("phone", SECONDS), ("isbn", SECONDS), ("price", [1.5 + k for k in range(12)]),
         ("year", [2019 + k % 4 for k in range(12)]), ("zip", [33000 + k for k in range(12)]),
-        ("period", list(range(12))), ("city", ["Rome"] * 12), ("exported_on", DAYS[:1] * 12), ("version", ["1.10.12"] * 12),
-        ("flag", [True] * 12),
+        ("period", list(range(12))), ("city", ["Rome"] * 12), ("exported_on", DAYS[:1] * 12),
+        ("version", ["1.10.12"] * 12), ("flag", [True] * 12),
     ],
 )  # fmt: skip
 def test_what_is_no_time_stops_nobody(name: str, values: list[object]) -> None:

@@ -84,6 +84,12 @@ def test_days_from_some_start_have_times_of_day_too() -> None:
     assert (read.exact // 10**6).tolist() == [86_400 + 19 * 3600 + 1800, 711 * 86_400 + 300] and read.elapsed
 
 
+def test_a_time_of_day_alone_is_no_time() -> None:
+    refusal = read_moments(pl.DataFrame({"time": ["19:30", "7:05", None]})).refusal
+    assert refusal is not None and refusal.rows.tolist() == [True, True, False]
+    assert refusal.why(0).text == "is a time of day without a date" and "--time date,time" in refusal.remedy
+
+
 def test_what_is_asked_about_a_date_is_asked_in_two_columns_too() -> None:
     refusal = read_moments(pl.DataFrame({"date": ["05/06/2024"], "at": ["19:30"]})).refusal
     assert refusal is not None and refusal.reason == "unclear date"

@@ -100,6 +100,22 @@ def test_nonsense_is_bad_and_not_missing(bad: str) -> None:
         assert moments.bad.tolist() == [False, False, True]
 
 
+def test_spans_of_time_count_from_some_start() -> None:
+    read = read_moments(pl.Series([dt.timedelta(days=2), dt.timedelta(microseconds=5)]))
+    assert read.elapsed and read.exact.tolist() == [2 * 86_400 * 10**6, 5] and not list(read.problems())
+
+
+def test_old_archives_are_said_and_days_of_1970_are_asked_about() -> None:
+    for column in (["1890-03-01", "1911-12-31"], [dt.datetime(1890, 3, 1), dt.datetime(1911, 12, 31)]):
+        read = read_moments(pl.Series(column))
+        assert not list(read.problems()) and "every event is before 1990: 1890-03-01 to 1911-12-31" in _notes(
+            pl.Series(column)
+        )
+    taken_for_nanoseconds = pl.Series([1_700_000_000, 1_600_000_000]).cast(pl.Datetime("ns"))
+    assert read_moments(taken_for_nanoseconds).doubtful.all()
+    assert read_moments(pl.Series(["2350-01-01"])).doubtful.all()
+
+
 def test_columns_that_cannot_be_times() -> None:
     assert read_moments(pl.Series([True, None])).bad.tolist() == [True, False]
     assert read_moments(pl.Series([[1], [2]])).bad.all()

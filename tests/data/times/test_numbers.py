@@ -141,6 +141,24 @@ def test_dates_of_six_digits_are_asked_about() -> None:
     assert _read([240501, 240599, 240530, 240531, 240601]).elapsed
 
 
+def test_years_are_asked_about() -> None:
+    for values in ([2019, 2020, 2012], ["2019", "2020", "2012"]):
+        reason, _, said = _problem(list(values))
+        assert reason == "unclear time" and "--time-format %Y or --time-format unix" in said
+        assert (
+            _read(list(values), "%Y").exact
+            == np.array([str(v) for v in values], "datetime64[Y]").astype("M8[us]").astype(int)
+        ).all()
+    assert _read([1989, 2020]).elapsed
+
+
+def test_fractions_of_seconds_are_no_microseconds() -> None:
+    for values in ([1_600_000_000.5, 1_600_000_001.25], ["1600000000.5", "1600000001.25"]):
+        read = _read(list(values))
+        assert not read.notes and read.as_it_is == "unix" and not list(read.problems())
+    assert "milliseconds" in _read([1_600_000_000_000.5]).notes[0].text
+
+
 def test_a_long_column_of_counts_is_one() -> None:
     values = np.random.default_rng(0).integers(0, 30_000_000, 20_000)
     read = read_moments(pl.DataFrame({"t": values}))

@@ -136,7 +136,7 @@ def _promise(column: pl.Series) -> Kind:
     shares: dict[Kind, int] = {
         "dates": sum(form_of(text) is not None for text in texts),
         "counts": sum(bool(NUMBER.fullmatch(text)) for text in texts),
-        "clock": sum(":" in text and form_of(f"{clock.MIDNIGHT} {text}") is not None for text in texts),
+        "clock": sum(map(clock.is_clock, texts)),
     }
     best = max(shares, key=lambda kind: shares[kind])
     return best if shares[best] > len(texts) / 2 else "none"

@@ -11,12 +11,24 @@ import numpy as np
 import polars as pl
 
 from recollect.data.times import dates
+from recollect.data.times.forms import form_of
 from recollect.data.times.moments import Moments, Remark, nothing
 from recollect.data.times.span import DAY, MICRO
 
 MIDNIGHT = "2000-01-01"
 """Stands before a time of day, so that it is read as a date is."""
 MIDNIGHT_SECONDS = 946_684_800
+
+
+def are_clocks(text: pl.Series) -> bool:
+    """Whether text is mostly times of day, by some of it."""
+    some = dates.some_of(text)
+    return 2 * sum(is_clock(one) for one in some) > len(some)
+
+
+def is_clock(text: str) -> bool:
+    """Whether a text looks like a time of day."""
+    return ":" in text and form_of(f"{MIDNIGHT} {text.strip()}") is not None
 
 
 def join(days: Moments, clock: Moments) -> Moments:

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from recollect.data.log import DataError
-from recollect.data.times import clock, dates, numbers, order, span
+from recollect.data.times import clock, dates, numbers, order, rounded, span
 from recollect.data.times.forms import form_of
 from recollect.data.times.moments import DATES, Moments, Problem, Remark, nothing
 from recollect.data.times.pattern import check_form, is_pattern, read_pattern
@@ -53,9 +53,13 @@ def _read(column: pl.Series, form: str | None) -> Moments:
     if kind.is_numeric():
         if is_pattern(form):
             return read_pattern(column.cast(pl.String).str.replace(r"\.0$", ""), missing, form)
-        return _from_numbers(column, missing, nothing(len(column)), form)
+        return rounded.refuse(_from_numbers(column, missing, nothing(len(column)), form), column, form)
     if kind == pl.String:
         return _from_text(column, missing, form)
+    if isinstance(kind, pl.Duration):
+        exact = column.dt.total_microseconds().fill_null(0).to_numpy()
+        note = Remark(f"{column.name} holds spans of time: taken as counted from some start, not as dates")
+        return Moments(exact, span.MICRO, missing, nothing(len(column)), nothing(len(column)), (note,), elapsed=True)
     return Moments(np.zeros(len(column), np.int64), 1, missing, ~missing, nothing(len(column)))
 
 
@@ -85,8 +89,18 @@ def _from_text(column: pl.Series, missing: np.ndarray, form: str | None) -> Mome
         return dates.read_dates(text, missing, said, as_it_is=form == DATES)
     whole, number = text.cast(pl.Int64, strict=False), text.cast(pl.Float64, strict=False)
     numeric = number.is_finite().fill_null(False).to_numpy() & ~missing
+    if whole.null_count() == len(text) and not numeric.any() and not missing.all() and clock.are_clocks(text):
+        return _refused(missing, "is a time of day without a date", "give both columns, as --time date,time")
     integers = bool((whole.is_not_null().to_numpy() | ~numeric).all())
-    return _from_numbers(whole if integers else number, missing, ~numeric & ~missing, form)
+    found = _from_numbers(whole if integers else number, missing, ~numeric & ~missing, form)
+    return found if integers else rounded.refuse(found, text, form)
+
+
+def _refused(missing: np.ndarray, why: str, remedy: str) -> Moments:
+    """A column that cannot be read as a whole."""
+    rows = len(missing)
+    problem = Problem("unclear time", ~missing, lambda row: Remark(why), remedy, whole=True)
+    return Moments(np.zeros(rows, np.int64), 1, missing, nothing(rows), nothing(rows), refusal=problem)
 
 
 def _mostly_numbers(text: pl.Series, missing: np.ndarray) -> bool:

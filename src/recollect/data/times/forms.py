@@ -22,6 +22,7 @@ TIDY = (
     (r"(?i)([0-9] ?[ap])\. ?m\.?", "${1}m"),
     (r"(?i)([0-9])(?:st|nd|rd|th)\b", "${1}"),
     (r"(?i)\b(sep)t\b", "${1}"),
+    (r"([0-9])\. ", "${1}."),
     (rf"(?i)\b({MONTHS})\.,? ", "${1} "),
     (r"(:[0-9]{2}),([0-9]+)", "${1}.${2}"),
     (r"\b(?:EST|CDT)\b", "-0500"),  # the zones that RFC 2822 names
@@ -32,7 +33,8 @@ TIDY = (
 )
 
 CLOCK = (
-    r"(?P<hour>\d{1,2})(?::(?P<minute>\d{1,2})(?::(?P<second>\d{1,2})(?P<fraction>\.\d{1,12})?)?)?"
+    r"(?P<hour>\d{1,2})(?:(?::(?P<minute>\d{1,2})(?::(?P<second>\d{1,2})(?P<fraction>\.\d{1,12})?)?)?"
+    r"|(?P<dots>\.\d\d\.\d\d)(?P<dotted>\.\d{1,12})?)"  # 13.30.00.000000: Oracle, Db2
     r"(?P<half> ?[AP]M)?(?P<zone> ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-]\d\d:?\d\d|[+-]\d\d))?"
 )
 GAP = r"(?P<gap>[T ]|, ?| at | ?- ?|:)"
@@ -57,6 +59,7 @@ class Date:
 
 DATES = (
     Date(r"(?P<year>\d{4})(?P<sign>[-/.])\d{1,2}(?P=sign)\d{1,2}", (("", "%Y<%m<%d"),)),
+    Date(r"(?P<year>\d{4})(?P<sign>)\d{4}", (("", "%Y%m%d"),)),  # only before a time of day: digits alone are a number
     Date(r"(?P<year>\d{4})(?P<sign>年)\d{1,2}月\d{1,2}日", (("", "%Y年%m月%d日"),)),
     Date(r"(?P<year>\d{4})(?P<sign>[-/])\d{1,2}", (("", "%Y<%m"),), "month", clock=False),
     Date(
@@ -116,7 +119,7 @@ class Form:
 
 def form_of(text: str) -> Form | None:
     """The form a text is written in, None if it is no date. Numbers are none: their size decides."""
-    return _form(re.sub(r"\d", "0", text)) if len(text) <= 80 else None
+    return _form(re.sub(r"\d", "0", text)) if len(text) <= 80 and not text.isdigit() else None
 
 
 @functools.lru_cache(4096)
@@ -161,11 +164,13 @@ def _made(date: Date, match: re.Match[str], steps: tuple[int, ...], clock_first:
 def _clock(match: re.Match[str]) -> tuple[str, str]:
     """-> the pattern of a time of day, and the minutes to put behind the text if it has none."""
     pattern = "%I" if match["half"] else "%H"
+    if match["dots"]:
+        pattern += ".%M.%S" + ("%.f" if match["dotted"] else "")
     pattern += ":%M" if match["minute"] else ""
     pattern += ":%S" if match["second"] else ""
     pattern += "%.f" if match["fraction"] else ""
     pattern += " %p" if match["half"] else ""
-    return pattern + _zone(match["zone"]), "" if match["minute"] else "~00"
+    return pattern + _zone(match["zone"]), "" if match["minute"] or match["dots"] else "~00"
 
 
 def _zone(zone: str | None) -> str:

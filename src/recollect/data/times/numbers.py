@@ -17,6 +17,7 @@ from recollect.data.times.span import DAY, LIMITS, MICRO, UNITS, Unit
 EXCEL = "excel"
 EXCEL_START = 25_569
 """1970-01-01 as spreadsheets count days, which they do from 1899-12-30 on."""
+OR_ELSE = "or seconds from some start"
 FORMS = {"unix-s": UNITS[0], **{unit.form: unit for unit in UNITS}}
 
 
@@ -42,9 +43,9 @@ def read_numbers(column: pl.Series, missing: np.ndarray, bad: np.ndarray, order:
     small = usable & (magnitude < span.bounds()[0])
     if believed.any():
         return _judged(values, missing, bad, usable & ~believed, believed, size)
-    spreadsheet = _spreadsheet_days(values, usable)
-    if spreadsheet is not None:
-        return Moments(np.zeros(len(values), np.int64), 1, missing, bad, nothing(len(values)), refusal=spreadsheet)
+    unclear = _years_or_days(values, usable)
+    if unclear is not None:
+        return Moments(np.zeros(len(values), np.int64), 1, missing, bad, nothing(len(values)), refusal=unclear)
     found = _counted(values, missing, bad, usable & ~small, np.where(small, 1, per_second))
     if small.sum() * 2 < usable.sum():
         return dataclasses.replace(found, as_it_is=_commonest(size[usable]).form)
@@ -97,21 +98,23 @@ def _counted(
 ) -> Moments:
     """All rows in the finest of their units; `per_second` [n] or [1]. Rows that do not fit are 0 and doubtful."""
     finest = int(per_second.max() if len(per_second) == 1 else per_second[~(missing | bad)].max(initial=1))
+    unit = next(unit for unit in UNITS if unit.per_second == finest)
     fractions = values.dtype == np.float64
     if fractions:  # they order events, so they are kept, as far as a float knows them
         finest = max(finest, MICRO)
     factor = finest // per_second
     if (factor == 1).all():
         exact = np.floor(values).astype(np.int64) if fractions else values
-        return _in(finest, exact, missing, bad, doubtful)
+        return _in(unit, finest, exact, missing, bad, doubtful)
     wide = np.abs(values.astype(np.float64)) * factor >= 2.0**63
     exact = np.where(wide, 0, values) * factor
     exact = np.floor(exact).astype(np.int64) if fractions else exact
-    return _in(finest, exact, missing, bad, doubtful | (wide & ~missing & ~bad))
+    return _in(unit, finest, exact, missing, bad, doubtful | (wide & ~missing & ~bad))
 
 
-def _in(per_second: int, exact: np.ndarray, missing: np.ndarray, bad: np.ndarray, doubtful: np.ndarray) -> Moments:
-    unit = next(unit for unit in UNITS if unit.per_second == per_second)
+def _in(
+    unit: Unit, per_second: int, exact: np.ndarray, missing: np.ndarray, bad: np.ndarray, doubtful: np.ndarray
+) -> Moments:
     notes = () if unit.per_second == 1 else (Remark(f"times are read as unix {unit.name}, by their size"),)
     return Moments(exact, per_second, missing, bad, doubtful, notes, as_it_is=unit.form)
 
@@ -146,14 +149,27 @@ def _commonest(size: np.ndarray) -> Unit:
     return UNITS[int(np.bincount(size, minlength=len(UNITS)).argmax())]
 
 
-def _spreadsheet_days(values: np.ndarray, usable: np.ndarray) -> Problem | None:
-    """Numbers that would all be days of our time, were they a spreadsheet's: they may as well be seconds."""
+def _years_or_days(values: np.ndarray, usable: np.ndarray) -> Problem | None:
+    """Numbers that would all be years of our time, or a spreadsheet's days: they may as well be seconds."""
+    good = values[usable]
     first, last = (second / DAY + EXCEL_START for second in span.bounds())
-    if not ((values >= first) & (values < last))[usable].all():
-        return None
+    if (good >= first).all() and (good < last).all():
+        return Problem(
+            "unclear time",
+            usable,
+            lambda row: Remark(
+                f"may be {_spreadsheet_date(float(values[row]))} as a spreadsheet counts days, {OR_ELSE}"
+            ),
+            f"say --time-format {EXCEL} or --time-format unix",
+            whole=True,
+        )
+    if values.dtype != np.float64 and (good >= span.FIRST_YEAR).all() and (good <= span.last_year()).all():
+        why = Remark(f"may be a year, {OR_ELSE}")
+        return Problem(
+            "unclear time", usable, lambda row: why, "say --time-format %Y or --time-format unix", whole=True
+        )
+    return None
 
-    def why(row: int) -> Remark:
-        day = span.date_of(round((float(values[row]) - EXCEL_START) * DAY))
-        return Remark(f"may be {day} as a spreadsheet counts days, or seconds from some start")
 
-    return Problem("unclear time", usable, why, f"say --time-format {EXCEL} or --time-format unix", whole=True)
+def _spreadsheet_date(days: float) -> str:
+    return span.date_of(round((days - EXCEL_START) * DAY))
