@@ -98,6 +98,12 @@ def test_what_is_no_time_stops_nobody(name: str, values: list[object]) -> None:
     assert _choose(**{name: list(values)}).time == ()
 
 
+@pytest.mark.parametrize("name", ["published_at", "registered_on", "signup_date", "valid_until_date"])
+def test_times_that_may_be_of_things_are_asked_about(name: str) -> None:
+    with pytest.raises(DataError, match=f"--time {name}, or --time none"):
+        _choose(**{name: list(TEXTS)})
+
+
 def test_dates_of_people_and_things_are_said_and_not_taken() -> None:
     chosen = _choose(birth_date=list(DAYS), release_date=list(DAYS))
     assert chosen.time == () and "birth_date, release_date" in chosen.notes[0]

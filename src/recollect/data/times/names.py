@@ -53,6 +53,7 @@ CLOCK_NAMES = (
 """What a time of day is called that stands beside a date."""
 
 _TIME_WORDS = ("at", "on", "time", "date", "datetime", "timestamp", "ts", "dt", "when", "utc", "day")
+_OF_THINGS = ("publish", "regist", "signup", "join", "expir", "valid", "until", "deadline", "due")
 _NO_EVENTS = ("birth", "birthday", "born", "dob", "release", "released")
 _NO_TIMES = (
     "id",
@@ -85,8 +86,9 @@ def known(names: Sequence[str], words: str) -> list[str]:
 
 
 def says_time(name: str) -> bool:
-    """Whether the last word of a name is one for times: `order_approved_at`."""
-    return _words(name)[-1:] != [] and _words(name)[-1] in _TIME_WORDS
+    """Whether the last word of a name is one for times, and no word one for the times of things: `lesson_done_at`."""
+    words = _words(name)
+    return bool(words) and words[-1] in _TIME_WORDS and not any(word.startswith(_OF_THINGS) for word in words)
 
 
 def of_no_event(name: str) -> bool:
