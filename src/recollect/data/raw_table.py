@@ -85,7 +85,7 @@ class RawTable:
             name=self.name,
             dropped=tuple(dropped),
         )
-        same_user = neighbours_alike(users.filter(pl.Series(keep)))
+        same_user = neighbours_alike(users, keep)
         if moments is not None:
             notes_of_order = [tied_backwards(log, moments.exact[keep], same_user)]
         else:

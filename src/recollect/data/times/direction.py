@@ -32,9 +32,14 @@ def falls(values: np.ndarray, same_user: SameUser | None = None) -> bool:
     return same_user is not None and _down(steps[same_user()])
 
 
-def neighbours_alike(users: pl.Series) -> SameUser:
-    """Which rows are of the same user as the row before, worked out when it is asked."""
-    return functools.cache(lambda: (users == users.shift(1)).fill_null(False).to_numpy()[1:])
+def neighbours_alike(users: pl.Series, keep: np.ndarray) -> SameUser:
+    """Which of the rows that are kept are of the same user as the one before, worked out when it is asked."""
+
+    def alike() -> np.ndarray:
+        kept = users.filter(pl.Series(keep))
+        return (kept == kept.shift(1)).fill_null(False).to_numpy()[1:]
+
+    return functools.cache(alike)
 
 
 def tied_backwards(log: EventLog, exact: np.ndarray, same_user: SameUser) -> str:

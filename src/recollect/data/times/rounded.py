@@ -17,7 +17,8 @@ from recollect.data.times.numbers import FORMS
 
 COARSE = 60
 """Seconds: what is rounded to less orders most events."""
-SHORT = re.compile(r"[+-]?(\d)(?:\.(\d*))?[eE]\+?(\d+)")
+SHORT = re.compile(r"[+-]?(\d)(?:\.(\d*))?E\+(\d\d)")
+"""As spreadsheets write: programs leave out the plus and keep all digits that there are."""
 
 
 def refuse(moments: Moments, column: pl.Series, form: str | None) -> Moments:
