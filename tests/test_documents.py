@@ -60,3 +60,23 @@ def test_the_front_page_names_every_model() -> None:
     section = page.split("\n## Models\n")[1].split("\n## ")[0]
     assert {name for name in registry.names() if f"`{name}`" not in section} == set()
     assert recollect.__version__.rpartition(".")[0] in page
+
+
+def test_the_forms_of_times_in_the_guide_are_read() -> None:
+    """All of its examples are moments of one day."""
+    import polars as pl
+
+    from recollect.data.times.column import read_moments
+
+    page = (ROOT / "docs" / "guide" / "your-own-data.md").read_text(encoding="utf-8")
+    lines = page.split("\n## Times\n")[1].split("\n## ")[0].splitlines()
+    rows = [line.split("|")[1:3] for line in lines if line.startswith("|")]
+    kinds = ("unix times", "ISO dates", "dates with", "names of months", "dates as numbers")
+    examples = [
+        text for kind, cell in rows if kind.strip().startswith(kinds) for text in re.findall(r"`([^`]+)`", cell)
+    ]
+    assert len(examples) > 12
+    for text in examples:
+        moments = read_moments(pl.DataFrame({"time": [text]}))
+        assert not list(moments.problems()), text
+        assert int(moments.seconds(moments.exact)[0]) // 86_400 == 19_874, text  # 2024-05-31

@@ -165,7 +165,7 @@ def test_a_folder_that_is_no_run(recollect: Command, tmp_path: Path) -> None:
 
 
 def test_rows_that_cannot_be_used_are_counted(recollect: Command, tmp_path: Path) -> None:
-    rows = ["0,5,", ",3,1700000000", "0,,1700000000", "9,1,1700000000", "0,1,1700000060", f"8,{'i' * 10**6},-5"]
+    rows = ["0,5,", ",3,1700000000", "0,,1700000000", "9,1,1700000000", "0,1,1700000060", f"8,{'i' * 10**6},1690000000"]
     (tmp_path / "log.csv").write_text("user,item,time\n" + GOOD + "\n".join(rows) + "\n")
     said = recollect("data", "inspect", tmp_path / "log.csv", "--on-bad", "skip", "--json")
     assert said.code == 0

@@ -69,7 +69,7 @@ def test_an_exported_log_adds_nothing_to_where_it_came_from(
     store, out = tmp_path / "store", tmp_path / "events.parquet"
     recollect("replay", trained, "--store", store)
     with EmbeddedStore(store) as kept:  # as the interface takes them in, with ids of their own or none
-        kept.append([Arrival("5", "item 3", 1_900_000_000, own) for own in ("order-1", None)], 0)
+        kept.append([Arrival("5", "item 3", 1_780_000_000, own) for own in ("order-1", None)], 0)
     assert recollect("journal", "export", store, "--out", out).code == 0
     assert "0 new events" in recollect("replay", trained, "--store", store, "--data", out).out
     shutil.rmtree(store / "journal")
@@ -92,15 +92,15 @@ def test_what_is_left_out_of_a_log_is_said(recollect: Command, trained: Path, tm
 
 def test_a_longer_log_adds_what_is_new(recollect: Command, trained: Path, log_file: Path, tmp_path: Path) -> None:
     longer = tmp_path / "longer.csv"
-    longer.write_text(log_file.read_text() + "5,item 3,1900000000\n5,item 3,1900000000\nnewcomer,item 4,1900000000\n")
+    longer.write_text(log_file.read_text() + "5,item 3,1780000000\n5,item 3,1780000000\nnewcomer,item 4,1780000000\n")
     store = tmp_path / "store"
     assert recollect("replay", trained, "--store", store).code == 0
-    longer.write_text(longer.read_text() + "5,no such item,1900000001\n")
+    longer.write_text(longer.read_text() + "5,no such item,1780000001\n")
     said = recollect("replay", trained, "--store", store, "--data", longer)
     assert "1 events are of items this model does not know" in said.err
     assert "4 new events" in said.out and "31 users" in said.out
     with EmbeddedStore(store) as kept:
-        assert kept.past("5").events[-3:-1] == [("item 3", 1900000000)] * 2
+        assert kept.past("5").events[-3:-1] == [("item 3", 1780000000)] * 2
 
 
 def test_what_is_forgotten_is_compacted(recollect: Command, trained: Path, tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recollect.data.ids import MISSING_WORDS, Coded, code
+from recollect.data.ids import Coded, code
 from recollect.data.log import DataError
+from recollect.data.missing import MISSING_WORDS
 
 
 def coded(*values: object, keep_words: bool = False, dtype: pl.DataType | None = None) -> Coded:

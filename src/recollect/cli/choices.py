@@ -15,6 +15,7 @@ class OnBad(StrEnum):
 
 class Ties(StrEnum):
     file = "file"
+    file_reversed = "file-reversed"
     id = "id"
     random = "random"
 

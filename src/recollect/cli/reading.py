@@ -38,7 +38,7 @@ OPTIONS: Mapping[str, Any] = {
         str | None,
         _option(
             "--time-format",
-            help="How times are written: `%d.%m.%Y %H:%M`, `day-first`, `month-first`, `unix`, `unix-ms`.",
+            help="How times are written: `%d.%m.%Y %H:%M`, `day-first`, `month-first`, `unix`, `unix-ms`, `excel`.",
             default="guessed",
         ),
     ],

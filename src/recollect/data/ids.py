@@ -13,10 +13,8 @@ import numpy as np
 import polars as pl
 
 from recollect.data.log import DataError
+from recollect.data.missing import MISSING_WORDS
 from recollect.data.roles import shown
-
-MISSING_WORDS = ("", "nan", "nat", "null", "none", "na", "n/a", "#n/a", "<na>", "\\n", "-")
-"""What people and programs write where there is nothing; compared in lower case."""
 
 EXACT = 2.0**53
 """From here on a float64 no longer holds every integer."""

@@ -15,7 +15,9 @@ import numpy as np
 from recollect.config import digest
 from recollect.display import Display, Displayed, some_of
 
-Ties = Literal["file", "id", "random"]
+Ties = Literal["file", "file-reversed", "id", "random"]
+"""What orders a user's events of one time: the rows as they stand, from the last row up (an export that has the newest
+first), the smaller item id, or a seeded draw."""
 
 
 class DataError(ValueError):
@@ -222,7 +224,7 @@ def build_log(
     """Code, sort and wrap raw columns (one row an event, in file order). ids: int64, or object of str.
 
     `times` None means the rows' order is all there is. `ties` says what stands first among a user's events of one
-    time: file order (the default), the smaller item id, or a seeded draw.
+    time: file order (the default) or its reverse, the smaller item id, or a seeded draw.
     """
     known_users, users = np.unique(user_ids, return_inverse=True)
     known_items, items = np.unique(item_ids, return_inverse=True)
@@ -244,8 +246,10 @@ def assemble(
     """Sort coded rows, in file order, into a log: `users` and `items` [n] are places in the sorted ids of each side."""
     clock = times is not None
     rows = len(users)
-    moments = np.arange(rows, dtype=np.int64) if times is None else times.astype(np.int64, copy=False)
-    keys = [moments, users]
+    backwards = ties == "file-reversed"
+    breaker = np.arange(rows, dtype=np.int64)[:: -1 if backwards else 1]
+    moments = breaker if times is None else times.astype(np.int64, copy=False)
+    keys = [breaker, moments, users] if backwards else [moments, users]
     if ties == "id":
         keys.insert(0, items)
     elif ties == "random":

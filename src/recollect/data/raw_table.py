@@ -14,10 +14,12 @@ import polars as pl
 from recollect.data import ids
 from recollect.data.kinds import weigh
 from recollect.data.log import DataError, Dropped, EventLog, assemble
-from recollect.data.moments import EXPECTED, Moments, read_moments
 from recollect.data.reading import OnBad, Reading
 from recollect.data.roles import Roles, shown
 from recollect.data.side_table import Side, as_values, describe, with_candidates
+from recollect.data.times.column import read_moments
+from recollect.data.times.direction import neighbours_alike, rows_backwards, tied_backwards
+from recollect.data.times.moments import Moments
 from recollect.data.where import Where, parse
 
 WEIGHT, TARGET = "\0weight", "\0target"
@@ -50,7 +52,9 @@ class RawTable:
         """Code, sort and count. DataError for a time that is none (unless `on_bad` is skip), or if nothing is left."""
         reading = reading or Reading()
         where = self.place or self.name
-        frame = joined([piece.frame.select(self.roles.columns) for piece in self.pieces], where)
+        absent = {name for name in self.roles.watched if not all(name in piece.frame for piece in self.pieces)}
+        columns = [name for name in self.roles.columns if name not in absent]
+        frame = joined([piece.frame.select(columns) for piece in self.pieces], where)
         dropped = [entry for piece in self.pieces for entry in piece.dropped]
         notes = [*self.roles.notes, *self.notes]
         if len(frame) == 0:
@@ -77,8 +81,6 @@ class RawTable:
                 f"{where}: none of its {len(frame)} rows can be used ({_before(dropped)}); check the columns"
             )
         notes += [*users.notes, *items.notes]
-        if moments is not None and moments.note:
-            notes.append(moments.note)
         rows = slice(None) if keep.all() else keep
         weights, targets = weigh(frame, self.roles.kind, reading, where)
         extra = {WEIGHT: weights, TARGET: targets}
@@ -99,7 +101,13 @@ class RawTable:
             targets=values.pop(TARGET, None),
             values=values,
         )
-        return self._finish(log, moments, notes, reading)
+        same_user = neighbours_alike(users.codes, keep)
+        if moments is not None:
+            notes_of_order = [tied_backwards(log, moments.exact[rows], same_user)]
+        else:
+            watched = [frame[name].filter(pl.Series(keep)) for name in self.roles.watched if name not in absent]
+            notes_of_order = [rows_backwards(log, column, same_user) for column in watched]
+        return self._finish(log, moments, notes, reading, [note for note in notes_of_order if note])
 
     def where(self, row: int) -> str:
         """The place of a row of the joined table, for people."""
@@ -109,12 +117,16 @@ class RawTable:
             row -= len(piece.frame)
         raise IndexError(row)
 
-    def _finish(self, log: EventLog, moments: Moments | None, notes: list[str], reading: Reading) -> EventLog:
+    def _finish(
+        self, log: EventLog, moments: Moments | None, notes: list[str], reading: Reading, warnings: list[str]
+    ) -> EventLog:
         times, clock = log.times, log.clock
         if moments is not None:
             starts = log.offsets[:-1]
             # Some published logs keep each event's place in its history where a time should be.
             clock = not np.array_equal(log.times, np.arange(len(log)) - starts[log.users])
+            if clock or not moments.elapsed:
+                notes += [remark.placed(self.where) for remark in moments.notes]
             if clock:
                 times = moments.seconds(log.times)  # sorted by exact moments; whole seconds keep that order
             else:
@@ -126,7 +138,7 @@ class RawTable:
         users = None if self.users is None else describe(self.users, log.user_ids, "user", notes)
         items = None if self.items is None else describe(self.items, log.item_ids, "item", notes, log.items)
         return dataclasses.replace(
-            log, times=times, clock=clock, notes=tuple(notes), user_table=users, item_table=items
+            log, times=times, clock=clock, notes=(*notes, *warnings), user_table=users, item_table=items
         )
 
     def _leave_out(
@@ -151,18 +163,18 @@ class RawTable:
     def _answer_bad_times(
         self, frame: pl.DataFrame, moments: Moments, keep: np.ndarray, dropped: list[Dropped], on_bad: OnBad
     ) -> None:
-        bad = moments.bad & keep
-        if not bad.any():
-            return
-        if on_bad == "stop":
-            row = int(bad.argmax())
-            value = shorten(repr(" ".join(str(frame[name][row]) for name in self.roles.time)))
-            raise DataError(
-                f"{self.where(row)}: {value} in column {shown(self.roles.time)!r} is no time "
-                f"({int(bad.sum())} such rows); "
-                f"{EXPECTED}; correct it, or leave such rows out with --on-bad skip"
-            )
-        self._leave_out("not a time", bad, keep, dropped)
+        for problem in moments.problems():
+            rows = problem.rows & keep
+            if not rows.any():
+                continue
+            if on_bad == "stop" or problem.whole:
+                row = int(rows.argmax())
+                value = shorten(repr(" ".join(str(frame[name][row]) for name in self.roles.time)))
+                raise DataError(
+                    f"{self.where(row)}: {value} in column {shown(self.roles.time)!r} "
+                    f"{problem.why(row).placed(self.where)} ({int(rows.sum())} such rows); {problem.remedy}"
+                )
+            self._leave_out(problem.reason, rows, keep, dropped)
 
 
 def compact(codes: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

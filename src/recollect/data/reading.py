@@ -32,8 +32,8 @@ class Reading(Settings):
     time: str | None = None
     """The column of times, or two (`date,time`); unset: guessed; none: the order of the rows."""
     time_format: str | None = None
-    """How times are written: `%d.%m.%Y %H:%M` (strftime), `unix`, `unix-ms`, `day-first`, `month-first`; unset: decided
-    by the column."""
+    """How times are written: `%d.%m.%Y %H:%M` (strftime), `day-first`, `month-first`, `year-first`, `dates`, `unix`,
+    `unix-ms`, `unix-us`, `unix-ns`, `excel`; unset: decided by the column."""
     values: tuple[str, ...] = ()
     """Further columns to keep."""
     where: str | None = None
@@ -67,7 +67,7 @@ class Reading(Settings):
     on_bad: OnBad = "stop"
     """What a row that cannot be read does: stop with its place, or be left out and counted."""
     ties: Ties = "file"
-    """What orders a user's events of one time: file order, the item id, or a seeded draw."""
+    """What orders a user's events of one time: file order, from the last row up, the item id, or a seeded draw."""
     keep_missing_words: bool = False
     """Take NA, NULL, None, nan, \\N and - as ids like any other instead of as nothing."""
 

@@ -13,6 +13,8 @@ import polars as pl
 from recollect.config import did_you_mean
 from recollect.data.log import DataError
 from recollect.data.reading import NO_TIME, Reading
+from recollect.data.times.choose import Choice, choose, watch
+from recollect.data.times.names import known as known_names
 from recollect.data.where import parse
 
 # Compared in lower case with everything but letters and digits removed; the first that is there wins.
@@ -25,11 +27,6 @@ ITEM_NAMES = (
     "track songid song artistid artist bookid book isbn gameid game appid videoid video businessid venueid venue poiid "
     "poi locationid newsid problemid exerciseid recipeid contentid"
 )
-TIME_NAMES = (
-    "timestamp time unixtimestamp unixtime unixreviewtime eventtime eventtimestamp datetime date ts timems utctime "
-    "createdat createdtime reviewtime ratedat ratingtime invoicedate purchasedate orderdate playedat visittime viewedat"
-)
-
 Sample = Callable[[], pl.DataFrame]
 """Gives the first rows of a source, all columns: looked at where names alone do not decide."""
 
@@ -46,12 +43,15 @@ class Roles:
     conditions: tuple[str, ...] = ()
     """The columns that `where` looks at."""
     notes: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
+    """Where there is no time: a column that tells whether the rows run backwards."""
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that has to be read, each once."""
         kind = () if self.kind is None else (self.kind,)
-        return tuple(dict.fromkeys((*self.user, *self.item, *self.time, *self.values, *kind, *self.conditions)))
+        named = (*self.user, *self.item, *self.time, *self.values, *kind, *self.conditions, *self.watched)
+        return tuple(dict.fromkeys(named))
 
     def again(self, reading: Reading) -> Reading:
         """The same columns, asked for by name: what the second file of several must have."""
@@ -66,10 +66,13 @@ def resolve(names: Sequence[str], reading: Reading, where: str, sample: Sample |
     """Find the columns of a source that has `names`. DataError, naming `where`, if one is missing or no guess fits."""
     user = _take(names, reading.user, USER_NAMES, "user", where)
     item = _take(names, reading.item, ITEM_NAMES, "item", where)
-    if reading.time == NO_TIME and NO_TIME not in names:
-        time: tuple[str, ...] = ()
+    if reading.time is None:
+        choice = choose(names, (*user, *item), sample, where)
+    elif reading.time == NO_TIME and NO_TIME not in names:
+        choice = Choice(watched=watch(names, (*user, *item), sample))
     else:
-        time = _take(names, reading.time, TIME_NAMES, "time", where, needed=False)
+        choice = Choice(_take(names, reading.time, "", "time", where))
+    time = choice.time
     if set(user) == set(item) or set(time) & {*user, *item}:
         raise DataError(
             f"{where}: user, item and time must be three columns, not {_short(shown(user))}, {_short(shown(item))} and "
@@ -82,9 +85,11 @@ def resolve(names: Sequence[str], reading: Reading, where: str, sample: Sample |
         if name not in names:
             raise _absent(name, names, where)
     notes = [f"columns: user = {shown(user)}, item = {shown(item)}, time = {shown(time) or '(none)'}"]
+    notes += choice.notes
     if not time and reading.time is None:
         notes.append(f"no time column among {_listed(names)}: the order of the rows is used")
-    return Roles(user, item, time, tuple(reading.values), reading.kind, conditions, tuple(notes))
+    more = (reading.kind, conditions, tuple(notes), choice.watched)
+    return Roles(user, item, time, tuple(reading.values), *more)
 
 
 def shown(role: Sequence[str]) -> str:
@@ -94,13 +99,10 @@ def shown(role: Sequence[str]) -> str:
 
 def guess(names: Sequence[str], known: str) -> str | None:
     """The column whose name stands first among the `known` ones."""
-    plain = {"".join(c for c in name.lower() if c.isalnum()): name for name in reversed(names)}
-    return next((plain[word] for word in known.split() if word in plain), None)
+    return next(iter(known_names(names, known)), None)
 
 
-def _take(
-    names: Sequence[str], asked: str | None, known: str, role: str, where: str, *, needed: bool = True
-) -> tuple[str, ...]:
+def _take(names: Sequence[str], asked: str | None, known: str, role: str, where: str) -> tuple[str, ...]:
     if asked is not None:
         if asked in names:
             return (asked,)
@@ -110,13 +112,13 @@ def _take(
                 raise _absent(part, names, where)
         return tuple(dict.fromkeys(parts))
     found = guess(names, known)
-    if found is None and needed:
+    if found is None:
         bare = any(name.replace(".", "").isdigit() for name in names)
         hint = f" (if the first line is no header, by number: --{role} 1)" if bare else ""
         raise DataError(
             f"{where}: no column looks like the {role}; name it with --{role}{hint}; there are {_listed(names)}"
         )
-    return () if found is None else (found,)
+    return (found,)
 
 
 def _absent(asked: str, names: Sequence[str], where: str) -> DataError:

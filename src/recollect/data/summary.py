@@ -102,7 +102,12 @@ class Summary:
         return [f"{label:<{width}}  {text}" for label, text in rows]
 
 
-_TIE_WORDS = {"file": "file order", "id": "item id", "random": "a seeded draw"}
+_TIE_WORDS = {
+    "file": "file order",
+    "file-reversed": "file order from the last row up",
+    "id": "item id",
+    "random": "a seeded draw",
+}
 
 
 def summarise(log: EventLog) -> Summary:

@@ -16,7 +16,7 @@ import polars as pl
 
 from recollect.config import ConfigError
 from recollect.data.log import DataError
-from recollect.data.moments import read_moments
+from recollect.data.times.column import read_moments
 
 Op = str
 Mask = np.ndarray
@@ -181,7 +181,7 @@ def _compare(column: pl.Series, condition: Condition, where: str) -> Mask:
                 "neither a number nor a date"
             )
         moments = read_moments(column.to_frame())
-        seconds = pl.Series(moments.seconds(moments.exact)).set(pl.Series(moments.bad | moments.missing), None)
+        seconds = pl.Series(moments.seconds(moments.exact)).set(pl.Series(~moments.usable), None)
         return _decide(seconds, condition.op, [int(limit.seconds(limit.exact)[0])])
     return _decide(column.cast(pl.String).str.strip_chars(), condition.op, list(condition.values))
 

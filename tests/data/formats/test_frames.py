@@ -50,7 +50,7 @@ def test_datetimes_of_any_zone_and_unit_are_utc_seconds(unit: str) -> None:
     for times in (naive, paris):
         table = pd.DataFrame({"user": [1, 1], "item": [1, 2], "time": times})
         for made in (table, pl.DataFrame({k: table[k].to_list() for k in table}), pa.Table.from_pandas(table)):
-            assert sources.read(made).times.tolist() == [-1, 1704110400]
+            assert sources.read(made, time_format="dates").times.tolist() == [-1, 1704110400]
 
 
 def test_dates_and_hidden_nothing_in_them() -> None:

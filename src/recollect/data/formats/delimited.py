@@ -24,6 +24,7 @@ TYPED_TAB = "\\t"
 SEPARATORS = (",", TAB, ";", "|", "::", " ")
 SEPARATOR_NAMES = {TAB: "\\t (tab)", " ": "' ' (space)"}
 UNIT_SEPARATOR = "\x1f"  # stands in for a separator of several characters, which Polars does not take
+SAMPLED = 1 << 20  # bytes, at most, that the first rows are looked for in
 LONGEST_QUOTE = 1000  # lines: a quoted field that spans more was never closed
 
 
@@ -128,6 +129,8 @@ def read(path: Path, data: bytes, dialect: Dialect, columns: Sequence[str], on_b
 def sample(path: Path, data: bytes, dialect: Dialect, rows: int = 1000) -> pl.DataFrame:
     """The first rows with every column, all text; rows that cannot be read are left out."""
     names, skip = header(path, data, dialect)
+    if len(data) > SAMPLED:  # whole lines of it
+        data = data[: data.rfind(b"\n", 0, SAMPLED) + 1] or data
     taken: list[list[str | None]] = []
     for _, fields, problem in records(data, dialect, skip):
         if not problem and fields:

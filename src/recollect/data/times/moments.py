@@ -1,0 +1,103 @@
+"""What was made of a column of times: exact integer moments, and every row that is missing, nonsense or doubtful.
+
+A value only; `column` makes it. Rows are numbered as in the column: whoever knows the file can name their lines.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from recollect.data.times import span
+
+EXPECTED = "expected unix times, dates such as 2024-05-31 12:30:00, or --time-format to say the form (`%d.%m.%Y`)"
+DATES = "dates"
+"""The `--time-format` that takes dates in whatever form the column has them, also those that can hardly be."""
+ROW = "{row}"
+"""Stands in a text for the place of the row that the text is about."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Remark:
+    """One sentence about a column; `{row}` in it is the place of `row`."""
+
+    text: str
+    row: int | None = None
+
+    def placed(self, place: Callable[[int], str]) -> str:
+        """The sentence with the row's place in it."""
+        return self.text if self.row is None else self.text.replace(ROW, place(self.row))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """Rows that cannot be used as they are. `why(row)` goes on from "'value' in column 'time' ..."."""
+
+    reason: str
+    """What the summary calls such rows where they are left out."""
+    rows: np.ndarray
+    """[n] bool."""
+    why: Callable[[int], Remark]
+    remedy: str
+    whole: bool = False
+    """The column as a whole is in question: leaving the rows out would not help."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Moments:
+    """`exact` [n] int64 counts of `1 / per_second` since 1970, 0 where there is none.
+
+    `missing` [n] bool: nothing is there. `bad` [n] bool: no time. `doubtful` [n] bool: a time outside the span in which
+    events happen.
+    """
+
+    exact: np.ndarray
+    per_second: int
+    missing: np.ndarray
+    bad: np.ndarray
+    doubtful: np.ndarray
+    notes: tuple[Remark, ...] = ()
+    refusal: Problem | None = None
+    as_it_is: str = DATES
+    """The `--time-format` that takes every row as it is."""
+    elapsed: bool = False
+    """The numbers are no dates: they count from some start."""
+
+    @property
+    def usable(self) -> np.ndarray:
+        """[n] bool: rows with a time that can be believed."""
+        return ~(self.missing | self.bad | self.doubtful)
+
+    def seconds(self, exact: np.ndarray) -> np.ndarray:
+        """Whole seconds, rounded down; this keeps the order of the exact moments."""
+        return exact // self.per_second
+
+    def problems(self) -> Iterator[Problem]:
+        """What has to be answered before the moments are used, the gravest first."""
+        if self.refusal is not None:
+            yield self.refusal
+        if self.bad.any():
+            remedy = f"{EXPECTED}; correct it, or leave such rows out with --on-bad skip"
+            yield Problem("not a time", self.bad, lambda row: Remark("is no time"), remedy)
+        if self.doubtful.any():
+            yield Problem(
+                f"time outside {span.in_words()}",
+                self.doubtful,
+                self._doubt,
+                "correct it, leave such rows out with --on-bad skip, "
+                f"or take them as they are with --time-format {self.as_it_is}",
+            )
+
+    def _doubt(self, row: int) -> Remark:
+        others = "where the others are" if self.usable.any() else "and so is every other"
+        meant = (
+            "is" if self.as_it_is == DATES else f"would be {span.date_of(float(self.exact[row]) / self.per_second)},"
+        )
+        return Remark(f"{meant} outside {span.in_words()}, {others}")
+
+
+def nothing(rows: int) -> np.ndarray:
+    """[rows] bool, all False."""
+    return np.zeros(rows, bool)
