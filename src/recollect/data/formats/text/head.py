@@ -1,0 +1,240 @@
+"""Whether the first line names the columns, and what the columns are called: said, seen from the lines, or asked.
+
+A line is a header if it differs from the lines below it as names differ from values. A value is never taken for a name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from recollect.data.formats.text.dialect import TAB, TYPED_TAB, Dialect, name_of, parse_quoted, sniff, split_fields
+from recollect.data.formats.text.opening import Text
+from recollect.data.formats.text.shape import outline
+from recollect.data.log import DataError
+from recollect.data.reading import NO_TIME, Reading
+from recollect.data.roles import ITEM_NAMES, TIME_NAMES, USER_NAMES, guess
+
+BODY = 200
+"""Lines below the first that are compared with it."""
+NOTHING = ("", "na", "n/a", "nan", "null", "none", "\\n", "-", "?")
+"""Words for nothing: a first field like these is neither a name nor a value."""
+_BEGINNING = 1 << 22
+_LONGEST_HEADER = 50  # lines, of a header whose names hold line ends
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Head:
+    """The columns' names, and what comes before the first row. `lines` are those of the file, `records` count a quoted
+    one that spans several lines once."""
+
+    names: tuple[str, ...]
+    lines: int = 0
+    records: int = 0
+    raw: tuple[str, ...] | None = None
+    """The header line's own fields; None for a file without one."""
+
+    @property
+    def titled(self) -> bool:
+        """Whether there is a header line."""
+        return self.raw is not None
+
+    def named(self, names: Sequence[str]) -> Head:
+        """The same with other names for the columns."""
+        return dataclasses.replace(self, names=tuple(names))
+
+
+def first_lines(text: Text, count: int = BODY) -> list[tuple[int, str]]:
+    """The first lines with something on them, and their numbers (from 1)."""
+    found: list[tuple[int, str]] = []
+    for number, line in enumerate(text.data[:_BEGINNING].split(b"\n"), 1):
+        if line.strip():
+            found.append((number, line.decode("utf-8", "replace").rstrip("\r")))
+        if len(found) == count:
+            break
+    return found
+
+
+def with_header(text: Text, dialect: Dialect, skip: int = 0) -> Head:
+    """The head of a file whose first line (after `skip` lines) names the columns. DataError if it cannot be cut."""
+    lines = [(number, line) for number, line in first_lines(text) if number > skip]
+    number, line = lines[0]
+    used = 1
+    try:
+        fields = split_fields(line, dialect)
+    except ValueError as error:
+        joined = _spanning([line for _, line in lines[:_LONGEST_HEADER]], dialect)
+        if joined is not None:
+            fields, used = joined
+        elif dialect.separator == TAB:
+            fields = line.split(TAB)
+        else:
+            raise DataError(f"{text.path} line {number}: {error}") from None
+    names = [name.strip() or f"column {place}" for place, name in enumerate(fields, 1)]
+    return Head(tuple(_unlike(names)), number + used - 1, number, tuple(fields))
+
+
+def without_header(text: Text, dialect: Dialect, names: Sequence[str] = (), skip: int = 0) -> Head:
+    """The head of a file that begins with a row; without `names` the columns are called by number, from 1."""
+    number, line = next(one for one in first_lines(text) if one[0] > skip)
+    if not names:
+        try:
+            width = len(split_fields(line, dialect))
+        except ValueError:
+            width = len(line.split(dialect.separator))
+        names = [str(place) for place in range(1, width + 1)]
+    return Head(tuple(names), number - 1, number - 1)
+
+
+def find(text: Text, dialect: Dialect, reading: Reading, skip: int = 0) -> tuple[Head, str]:
+    """The head of a file of which nothing is known but what `reading` says -> head, and a note where it was not plain.
+
+    DataError where the separator does not fit, or where only the user can know.
+    """
+    lines = [one for one in first_lines(text) if one[0] > skip]
+    titled, note = reading.header, ""
+    if titled is None:
+        titled, note = _decide(text, dialect, reading, [line for _, line in lines])
+    head = with_header(text, dialect, skip) if titled else without_header(text, dialect, skip=skip)
+    if len(head.names) == 1:
+        _refuse_one_column(text, dialect, lines[0])
+    return head, note
+
+
+def by_place(head: Head, reading: Reading, where: str) -> Reading:
+    """Columns that were named by number, as the head calls them. DataError for a number there is no column for."""
+    if not reading.by_number or (reading.header and _all_among(reading, head.names)):
+        return reading
+
+    def translated(role: str | None) -> str | None:
+        if role is None or role == NO_TIME:
+            return role
+        places = [int(part) for part in role.split(",")]
+        for place in places:
+            if not 1 <= place <= len(head.names):
+                also = "; to use them as the names in its header, add --header" if str(place) in head.names else ""
+                raise DataError(
+                    f"{where}: no column {place}: columns are counted from 1, and there are {len(head.names)}{also}"
+                )
+        return ",".join(head.names[place - 1] for place in places)
+
+    return reading.but(user=translated(reading.user), item=translated(reading.item), time=translated(reading.time))
+
+
+def _all_among(reading: Reading, names: Sequence[str]) -> bool:
+    given = [role for role in (reading.user, reading.item, reading.time) if role not in (None, NO_TIME)]
+    return all(part.strip() in names for role in given if role for part in role.split(","))
+
+
+def _decide(text: Text, dialect: Dialect, reading: Reading, lines: list[str]) -> tuple[bool, str]:
+    """Whether the first of the lines is a header."""
+    first = _cut(lines[0], dialect)
+    body = [fields for line in lines[1:] if len(fields := _cut(line, dialect)) == len(first)]
+    body = [fields for fields in body if fields != first]  # a header that is repeated is no row
+    if all(map(is_number, first)):
+        return _numbers_as_header(text, dialect, first, body)
+    if not reading.by_number and _asked_for(reading, first):
+        return True, ""
+    votes = [_vote(name, [fields[place] for fields in body]) for place, name in enumerate(first)]
+    known = any(guess(first, names) for names in (USER_NAMES, ITEM_NAMES, TIME_NAMES))
+    if known and not any(vote < 0 for vote in votes):
+        return True, ""
+    if any(votes):
+        titled = sum(votes) > 0
+        return titled, "" if titled else "the first line is a row like the others: no header, columns by number"
+    if reading.by_number and body:
+        return False, "the first line is taken for a row, as columns are given by number (--header if it names them)"
+    return not reading.by_number, ""
+
+
+def _vote(name: str, values: list[str]) -> int:
+    """1 if a first field stands over its column as a name, -1 if it is one more value, 0 if that cannot be seen."""
+    values = [value for value in values if value]
+    if not values or name.strip().lower() in NOTHING:
+        return 0
+    plain = all(is_number(value) or _is_clock(value) for value in values)
+    if plain:
+        return -1 if is_number(name) or _is_clock(name) else 1
+    if len(values) < 2:
+        return 0
+    if name in values:
+        return -1
+    outlines = {outline(value) for value in values}
+    if len(outlines) == 1 and any("9" in one for one in outlines):
+        return -1 if outline(name) in outlines else 1
+    return 0
+
+
+def _numbers_as_header(text: Text, dialect: Dialect, first: list[str], body: list[list[str]]) -> tuple[bool, str]:
+    """pandas calls columns without names 0, 1, 2 ...: a header of numbers, which could be a row as well."""
+    if [field.strip() for field in first] != [str(place) for place in range(len(first))] or dialect.separator == " ":
+        return False, ""
+    if len(first) < 2 or not body:
+        return False, ""
+    far = [
+        min(abs(float(value)) for value in values) > 1000 * (place + 1)
+        for place in range(len(first))
+        if (values := [fields[place] for fields in body]) and all(map(is_number, values))
+    ]
+    worded = any(not is_number(fields[place]) for fields in body for place in range(len(first)))
+    if any(far) or worded:
+        return (
+            True,
+            f"the first line, {dialect.separator.join(first)}, is taken for a header (--no-header if it is a row)",
+        )
+    raise DataError(
+        f"{text.path}: the first line is {dialect.separator.join(first)}: column names as pandas writes them, or a "
+        "row? Say --header or --no-header"
+    )
+
+
+def _asked_for(reading: Reading, names: Sequence[str]) -> bool:
+    given = [role for role in (reading.user, reading.item, reading.time) if role and role != NO_TIME]
+    stripped = [name.strip() for name in names]
+    return any(role in stripped or all(part.strip() in stripped for part in role.split(",")) for role in given)
+
+
+def _refuse_one_column(text: Text, dialect: Dialect, first: tuple[int, str]) -> None:
+    number, line = first
+    better = sniff(line)
+    if better is not None and better != dialect.separator:
+        raise DataError(
+            f"{text.path} line {number}: all in one column with separator {name_of(dialect.separator)}; the file seems "
+            f"to use {name_of(better)}: give data.separator='{better.replace(TAB, TYPED_TAB)}'"
+        )
+
+
+def _cut(line: str, dialect: Dialect) -> list[str]:
+    try:
+        return split_fields(line, dialect)
+    except ValueError:
+        return line.split(dialect.separator)
+
+
+def _spanning(lines: list[str], dialect: Dialect) -> tuple[list[str], int] | None:
+    try:
+        return parse_quoted([line + "\n" for line in lines], dialect.separator) if dialect.quotes else None
+    except ValueError:
+        return None
+
+
+def is_number(text: str) -> bool:
+    """Whether a field is a number as a program writes it."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.strip().lower() not in ("nan", "inf", "-inf", "infinity")
+
+
+def _is_clock(text: str) -> bool:
+    """Whether a field is a date or a time of day: digits with the signs that stand in them, or words as well."""
+    digits = sum(sign.isdigit() for sign in text)
+    return digits >= 3 and text[:1].isalnum() and set("-/:. ") & set(text) != set() and digits * 3 >= len(text)
+
+
+def _unlike(names: Sequence[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for name in names:
+        yield name if name not in seen else f"{name} ({sum(other == name for other in seen) + 1})"
+        seen.add(name)
