@@ -62,16 +62,14 @@ def read_carefully(text: Text, dialect: Dialect, head: Head, columns: Sequence[s
         lines.append(record.line)
     frame = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
     dropped = tuple(Dropped(kind, n, f"first at {text.path} line {first}") for kind, (n, first) in bad.items())
-    notes = (stray_note(text, len(literal), literal[0]),) if literal else ()
+    notes = (stray_note(text, literal[0]),) if literal else ()
     path = text.path  # not the text itself: it would stay in memory
     return Piece(frame, lambda row: f"{path} line {lines[row]}", dropped, (*text.notes, *notes))
 
 
-def stray_note(text: Text, lines: int, first: int) -> str:
+def stray_note(text: Text, first: int) -> str:
     """What is said where quotes were read as signs."""
-    return (
-        f"{text.path.name}: quotes in {lines} lines do not enclose a field and are read as text (first at line {first})"
-    )
+    return f"{text.path.name}: quotes that do not enclose a field are read as text (first at line {first})"
 
 
 def _kind(fields: list[str], width: int) -> str:
@@ -139,11 +137,12 @@ def span(lines: Sequence[bytes], at: int) -> list[bytes]:
 
 
 def joined(lines: Sequence[bytes], dialect: Dialect, width: int, shapes: Shapes) -> list[str] | None:
-    """The fields of one record over these lines; None if they are no such record, or rows of their own."""
+    """The fields of one record over these lines; None if they are no such record, or rows of their own.
+    UnicodeDecodeError if they are no UTF-8."""
+    texts = [line.decode() for line in lines]
     try:
-        texts = [line.decode() for line in lines]
         fields, used = parse_quoted(texts, dialect.separator)
-    except ValueError:  # quotes that do not fit, or bytes that are no UTF-8
+    except ValueError:
         return None
     plain = [line.rstrip("\r\n") for line in texts]
     if used != len(lines) or len(fields) != width or rows_of_their_own(plain, dialect.separator, shapes):

@@ -58,7 +58,9 @@ def parse_quoted(lines: Sequence[str], separator: str) -> tuple[list[str], int]:
 
 def detect(lines: Sequence[str], ending: str = "") -> str:
     """The separator of a file by its first lines (none of them empty); `ending` is that of its name."""
-    plain = [_QUOTED_PART.sub("", line) for line in lines]
+    plain = [line for line in _QUOTED_PART.sub("", "\n".join(lines)).split("\n") if line]
+    if 2 * len(plain) < len(lines) + 1:  # quotes that are signs, and take in what stands between
+        plain = [_QUOTED_PART.sub("", line) for line in lines]
     usual = USUAL.get(ending)
     even = [one for one in SEPARATORS if one in plain[0] and len({line.count(one) for line in plain}) == 1]
     if usual in even and usual is not None:

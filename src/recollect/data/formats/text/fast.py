@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from recollect.data.formats.text import careful
-from recollect.data.formats.text.dialect import TAB, Dialect, split_fields
+from recollect.data.formats.text import head as heads
+from recollect.data.formats.text.dialect import TAB, Dialect
 from recollect.data.formats.text.head import Head
 from recollect.data.formats.text.opening import Text, open_text
 from recollect.data.formats.text.scan import Counts, count, uneven
@@ -32,16 +33,16 @@ def read_fast(text: Text, dialect: Dialect, head: Head, columns: Sequence[str]) 
     start = _start(data, head.lines)
     if start is None or (not data[start : start + _LOOKED_AT].strip() and not data[start:].strip()):
         return Piece(_empty(columns), _by_line(text, head), (), text.notes)
-    width = _first_width(data, start, Dialect(sign, dialect.quoted))
-    if width != len(head.names):
+    width = len(head.names)
+    if len(next(heads.first_records(text, dialect, head.lines, 1)).fields) != width:
         return None  # Polars takes the number of columns from the first row
     quotes = dialect.quotes and data.find(b'"', start) >= 0
     counts = count(data, start, sign, quotes)
     exact = counts.separators == (width - 1) * (counts.lines - counts.blank)
-    if quotes and counts.odd and exact:
+    if exact and (counts.odd or counts.lonely is not None):
         return _without_quoting(text, data, dialect, head, columns, counts)
     frame = _polars(data, sign, quotes, head, columns)
-    if frame is None or len(frame) != counts.lines - counts.inside_lines:
+    if frame is None or counts.lonely is not None or len(frame) != counts.lines - counts.inside_lines:
         return None
     if not quotes:
         notes = text.notes if exact else _uneven_notes(text, data, start, sign, width, head)
@@ -90,7 +91,8 @@ def _without_quoting(
     cleaned = [_unquoted(frame[name], dialect.separator) for name in columns]
     if any(column is None for column in cleaned):
         return None
-    note = careful.stray_note(text, len(counts.odd), head.lines + counts.odd[0][0] + 1)
+    first = min([line for line, _, _ in counts.odd[:1]] + ([] if counts.lonely is None else [counts.lonely]))
+    note = careful.stray_note(text, head.lines + first + 1)
     frame = pl.DataFrame([column for column in cleaned if column is not None])
     return Piece(frame, _by_line(text, head), (), (*text.notes, note))
 
@@ -122,7 +124,10 @@ def _really_span(data: bytes, counts: Counts, dialect: Dialect, head: Head, star
             return False
         lines = data[opening[1] : closing[2]].split(b"\n")
         over = [line + b"\n" for line in lines[:-1]] + [lines[-1].rstrip(b"\r")]
-        if careful.joined(over, dialect, width, shapes) is None:
+        try:
+            if careful.joined(over, dialect, width, shapes) is None:
+                return False
+        except UnicodeDecodeError:
             return False
     return True
 
@@ -149,18 +154,6 @@ def _start(data: bytes, lines: int) -> int | None:
         if start == 0:
             return None
     return start
-
-
-def _first_width(data: bytes, start: int, dialect: Dialect) -> int:
-    """The fields of the first line that has any; 0 if they cannot be told."""
-    for line in data[start : start + (1 << 22)].split(b"\n"):
-        if line.strip():
-            shown = line.decode("utf-8", "replace").rstrip("\r")
-            try:
-                return len(split_fields(shown, dialect))
-            except ValueError:
-                return len(shown.split(dialect.separator))
-    return 0
 
 
 def _sample(data: bytes, lines: int) -> list[bytes]:

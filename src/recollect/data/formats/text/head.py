@@ -20,7 +20,7 @@ BODY = 200
 NOTHING = ("", "na", "n/a", "nan", "null", "none", "\\n", "-", "?")
 """Words for nothing: a first field like these is neither a name nor a value."""
 _BEGINNING = 1 << 22
-_LONGEST_HEADER = 50  # lines, of a header whose names hold line ends
+_LONGEST_RECORD = 50  # lines, of a first record whose fields hold line ends
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,35 +55,46 @@ def first_lines(text: Text, count: int = BODY) -> list[tuple[int, str]]:
     return found
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class First:
+    """One of the first records: its line (from 1), its fields, how many lines it takes, what its quotes do wrong."""
+
+    line: int
+    fields: list[str]
+    lines: int = 1
+    problem: str = ""
+
+
+def first_records(text: Text, dialect: Dialect, skip: int = 0, count: int = BODY) -> Iterator[First]:
+    """The first records with something in them; where quotes do not fit they are signs."""
+    most = skip + count * _LONGEST_RECORD
+    lines = text.data[:_BEGINNING].split(b"\n", most)[:most]
+    shown = [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
+    at, found = skip, 0
+    while at < len(shown) and found < count:
+        if not shown[at].strip():
+            at += 1
+            continue
+        record = _first(shown, at, dialect)
+        yield record
+        at += record.lines
+        found += 1
+
+
 def with_header(text: Text, dialect: Dialect, skip: int = 0) -> Head:
     """The head of a file whose first line (after `skip` lines) names the columns. DataError if it cannot be cut."""
-    lines = [(number, line) for number, line in first_lines(text) if number > skip]
-    number, line = lines[0]
-    used = 1
-    try:
-        fields = split_fields(line, dialect)
-    except ValueError as error:
-        joined = _spanning([line for _, line in lines[:_LONGEST_HEADER]], dialect)
-        if joined is not None:
-            fields, used = joined
-        elif dialect.separator == TAB:
-            fields = line.split(TAB)
-        else:
-            raise DataError(f"{text.path} line {number}: {error}") from None
-    names = [name.strip() or f"column {place}" for place, name in enumerate(fields, 1)]
-    return Head(tuple(_unlike(names)), number + used - 1, number, tuple(fields))
+    first = next(first_records(text, dialect, skip, 1))
+    if first.problem and dialect.separator != TAB:
+        raise DataError(f"{text.path} line {first.line}: {first.problem}")
+    names = [name.strip() or f"column {place}" for place, name in enumerate(first.fields, 1)]
+    return Head(tuple(_unlike(names)), first.line + first.lines - 1, first.line, tuple(first.fields))
 
 
 def without_header(text: Text, dialect: Dialect, names: Sequence[str] = (), skip: int = 0) -> Head:
     """The head of a file that begins with a row; without `names` the columns are called by number, from 1."""
-    number, line = next(one for one in first_lines(text) if one[0] > skip)
-    if not names:
-        try:
-            width = len(split_fields(line, dialect))
-        except ValueError:
-            width = len(line.split(dialect.separator))
-        names = [str(place) for place in range(1, width + 1)]
-    return Head(tuple(names), number - 1, number - 1)
+    first = next(first_records(text, dialect, skip, 1))
+    names = names or [str(place + 1) for place in range(len(first.fields))]
+    return Head(tuple(names), first.line - 1, first.line - 1)
 
 
 def find(text: Text, dialect: Dialect, reading: Reading, skip: int = 0) -> tuple[Head, str]:
@@ -91,13 +102,12 @@ def find(text: Text, dialect: Dialect, reading: Reading, skip: int = 0) -> tuple
 
     DataError where the separator does not fit, or where only the user can know.
     """
-    lines = [one for one in first_lines(text) if one[0] > skip]
     titled, note = reading.header, ""
     if titled is None:
-        titled, note = _decide(text, dialect, reading, [line for _, line in lines])
+        titled, note = _decide(text, dialect, reading, [one.fields for one in first_records(text, dialect, skip)])
     head = with_header(text, dialect, skip) if titled else without_header(text, dialect, skip=skip)
     if len(head.names) == 1:
-        _refuse_one_column(text, dialect, lines[0])
+        _refuse_one_column(text, dialect, next(one for one in first_lines(text) if one[0] > skip))
     return head, note
 
 
@@ -126,10 +136,10 @@ def _all_among(reading: Reading, names: Sequence[str]) -> bool:
     return all(part.strip() in names for role in given if role for part in role.split(","))
 
 
-def _decide(text: Text, dialect: Dialect, reading: Reading, lines: list[str]) -> tuple[bool, str]:
-    """Whether the first of the lines is a header."""
-    first = _cut(lines[0], dialect)
-    body = [fields for line in lines[1:] if len(fields := _cut(line, dialect)) == len(first)]
+def _decide(text: Text, dialect: Dialect, reading: Reading, records: list[list[str]]) -> tuple[bool, str]:
+    """Whether the first of the records is a header."""
+    first = records[0]
+    body = [fields for fields in records[1:] if len(fields) == len(first)]
     body = [fields for fields in body if fields != first]  # a header that is repeated is no row
     if all(map(is_number, first)):
         return _numbers_as_header(text, dialect, first, body)
@@ -204,20 +214,6 @@ def _refuse_one_column(text: Text, dialect: Dialect, first: tuple[int, str]) -> 
         )
 
 
-def _cut(line: str, dialect: Dialect) -> list[str]:
-    try:
-        return split_fields(line, dialect)
-    except ValueError:
-        return line.split(dialect.separator)
-
-
-def _spanning(lines: list[str], dialect: Dialect) -> tuple[list[str], int] | None:
-    try:
-        return parse_quoted([line + "\n" for line in lines], dialect.separator) if dialect.quotes else None
-    except ValueError:
-        return None
-
-
 def is_number(text: str) -> bool:
     """Whether a field is a number as a program writes it."""
     try:
@@ -231,6 +227,24 @@ def _is_clock(text: str) -> bool:
     """Whether a field is a date or a time of day: digits with the signs that stand in them, or words as well."""
     digits = sum(sign.isdigit() for sign in text)
     return digits >= 3 and text[:1].isalnum() and set("-/:. ") & set(text) != set() and digits * 3 >= len(text)
+
+
+def _first(lines: list[str], at: int, dialect: Dialect) -> First:
+    raw = lines[at].split(dialect.separator)
+    try:
+        return First(at + 1, split_fields(lines[at], dialect))
+    except ValueError as error:
+        problem = str(error)
+    try:
+        over = [f"{line}\n" for line in lines[at : at + _LONGEST_RECORD]]
+        fields, used = parse_quoted(over, dialect.separator)
+    except ValueError:
+        return First(at + 1, raw, 1, problem)
+    usual = [len(line.split(dialect.separator)) for line in lines[at + 1 :] if line.strip() and '"' not in line]
+    width = max(set(usual), key=usual.count) if usual else len(fields)
+    if len(raw) == width and len(fields) != width:  # a record over several lines would not be like those below
+        return First(at + 1, raw, 1, problem)
+    return First(at + 1, fields, used)
 
 
 def _unlike(names: Sequence[str]) -> Iterator[str]:

@@ -51,8 +51,10 @@ def open_text(path: Path, encoding: str | None = None) -> Text:
 
 def _with_line_ends(data: bytes) -> bytes:
     first = data[:65536]
+    if b"\r" not in first:
+        return data
     if b"\r\r\n" in first:  # written twice through Windows' translation
         return data.replace(b"\r\r\n", b"\n")
-    if b"\r" in first and b"\n" not in first and b"\n" not in data:
+    if first.count(b"\r") - first.count(b"\r\n") > first.count(b"\n"):  # as old Macs end lines
         return data.replace(b"\r", b"\n")
     return data

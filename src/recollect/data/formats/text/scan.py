@@ -10,7 +10,7 @@ import dataclasses
 import numpy as np
 
 _CHUNK = 1 << 20
-_LINE, _QUOTE = 10, 34
+_LINE, _RETURN, _QUOTE = 10, 13, 34
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Counts:
     blank: int
     """Empty lines at the end."""
     odd: tuple[tuple[int, int, int], ...] = ()
+    lonely: int | None = None
+    """The first line (from 0) with a quote in the middle of a field, which no writer of quoted fields leaves so."""
 
     @property
     def inside_lines(self) -> int:
@@ -41,6 +43,7 @@ def count(data: bytes, start: int, separator: str, quotes: bool) -> Counts:
     parity = False  # whether an odd number of quotes lies behind us
     before = False  # the same at the last line end
     line_start = start
+    lonely: int | None = None
     view = np.frombuffer(data, np.uint8, offset=start) if start < len(data) else np.zeros(0, np.uint8)
     for at in range(0, len(view), _CHUNK):
         chunk = view[at : at + _CHUNK]
@@ -49,7 +52,11 @@ def count(data: bytes, start: int, separator: str, quotes: bool) -> Counts:
         if not quotes:
             lines += int(np.count_nonzero(ends))
             continue
-        inside = np.bitwise_xor.accumulate(chunk == _QUOTE)
+        quote = chunk == _QUOTE
+        if lonely is None:
+            place = _first_lonely(view, at, quote | cuts | ends | (chunk == _RETURN), quote)
+            lonely = None if place is None else lines + int(np.count_nonzero(ends[:place]))
+        inside = np.bitwise_xor.accumulate(quote)
         inside ^= parity
         outside += int(np.count_nonzero(cuts & ~inside))
         if before or (ends & inside).any():
@@ -69,7 +76,7 @@ def count(data: bytes, start: int, separator: str, quotes: bool) -> Counts:
         if parity != before:
             odd.append((lines, line_start, len(data)))
         lines += 1
-    return Counts(lines, separators, outside if quotes else separators, _blank(data, start), tuple(odd))
+    return Counts(lines, separators, outside if quotes else separators, _blank(data, start), tuple(odd), lonely)
 
 
 def uneven(data: bytes, start: int, separator: str, width: int) -> tuple[int, int]:
@@ -92,6 +99,18 @@ def uneven(data: bytes, start: int, separator: str, width: int) -> tuple[int, in
         lines += len(ends)
         start = end
     return found, max(first, 0)
+
+
+def _first_lonely(view: np.ndarray, at: int, edge: np.ndarray, quote: np.ndarray) -> int | None:
+    """The place in a part of the bytes of the first quote that has no edge of a field, nor a quote, on either side."""
+    edges = (_LINE, _RETURN, _QUOTE)
+    before, after = np.empty_like(edge), np.empty_like(edge)
+    before[1:], after[:-1] = edge[:-1], edge[1:]
+    end = at + len(edge)
+    before[0] = at == 0 or view[at - 1] in edges or not quote[0]
+    after[-1] = end == len(view) or view[end] in edges or not quote[-1]
+    alone = quote & ~before & ~after
+    return int(alone.argmax()) if alone.any() else None
 
 
 def _blank(data: bytes, start: int) -> int:
