@@ -99,7 +99,10 @@ def _all_at_once(text: Text, reading: Reading) -> tuple[Piece, Roles, Sequence[s
         return None
     try:
         lazy = pl.scan_ndjson(data, infer_schema_length=None)
-        names = lazy.collect_schema().names()
+        schema = lazy.collect_schema()
+        names = schema.names()
+        if all(kind.is_nested() for kind in schema.dtypes()) and data.rstrip().count(b"\n") == 0:
+            _refuse_whole(text, json.loads(data))
         roles = resolve(names, reading, str(text.path), lambda: lazy.head(1000).collect())
         frame = lazy.select(roles.columns).collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):

@@ -42,6 +42,7 @@ class Judgement:
 def known(name: str) -> str:
     """The encoding of that name as Python calls it. DataError for a name it does not know."""
     try:
+        "".encode(name)  # which also refuses what Python calls a codec but is no encoding of text
         return codecs.lookup(name).name
     except LookupError:
         raise DataError(f"{name!r} is no encoding; usual ones are utf-8, cp1252, latin-1, gbk, shift_jis") from None
@@ -110,8 +111,8 @@ def _around_bad(data: bytes) -> bytes:
 def _judge_high_bytes(part: bytes) -> Judgement:
     whole = len(_WHOLE.findall(part))
     rest = _HIGH.findall(_WHOLE.sub(b"", part))
-    if whole >= max(1, len(rest)):
-        return Judgement(perhaps="a damaged line")
+    if whole > 4 * len(rest):  # pairs of bytes that look like UTF-8 stand in other encodings too, but not so many
+        return Judgement(perhaps="perhaps a damaged line")
     runs = _HIGH.findall(part)
     high = b"".join(runs)
     alone = sum(len(run) == 1 for run in runs) / len(runs)

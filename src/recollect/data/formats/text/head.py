@@ -47,11 +47,13 @@ class Head:
 def first_lines(text: Text, count: int = BODY) -> list[tuple[int, str]]:
     """The first lines with something on them, and their numbers (from 1)."""
     found: list[tuple[int, str]] = []
-    for number, line in enumerate(text.data[:_BEGINNING].split(b"\n"), 1):
-        if line.strip():
+    start, number = 0, 0
+    while len(found) < count and start < min(len(text.data), _BEGINNING):
+        end = text.data.find(b"\n", start)
+        end, number = (len(text.data) if end < 0 else end), number + 1
+        if (line := text.data[start:end]).strip():
             found.append((number, line.decode("utf-8", "replace").rstrip("\r")))
-        if len(found) == count:
-            break
+        start = end + 1
     return found
 
 
@@ -141,6 +143,8 @@ def _decide(text: Text, dialect: Dialect, reading: Reading, records: list[list[s
     first = records[0]
     body = [fields for fields in records[1:] if len(fields) == len(first)]
     body = [fields for fields in body if fields != first]  # a header that is repeated is no row
+    if _numbered_by_pandas(first, body):
+        return True, "the first line is the header that pandas writes where columns have no names"
     if all(map(is_number, first)):
         return _numbers_as_header(text, dialect, first, body)
     if not reading.by_number and _asked_for(reading, first):
@@ -177,25 +181,31 @@ def _vote(name: str, values: list[str]) -> int:
 
 def _numbers_as_header(text: Text, dialect: Dialect, first: list[str], body: list[list[str]]) -> tuple[bool, str]:
     """pandas calls columns without names 0, 1, 2 ...: a header of numbers, which could be a row as well."""
-    if [field.strip() for field in first] != [str(place) for place in range(len(first))] or dialect.separator == " ":
+    plain, columns = [field.strip() for field in first], len(first)
+    of_pandas = plain == [str(place) for place in range(columns)]
+    if not body or columns < 2 or not (of_pandas or plain == [str(place + 1) for place in range(columns)]):
         return False, ""
-    if len(first) < 2 or not body:
+    shown = dialect.separator.join(first)
+    if _far_from(body) or any(not is_number(field) for fields in body for field in fields if field):
+        return True, f"the first line, {shown}, is taken for a header (--no-header if it is a row)"
+    if not of_pandas or dialect.separator == " ":  # which pandas does not write, while rows of 1 2 3 are usual
         return False, ""
-    far = [
-        min(abs(float(value)) for value in values) > 1000 * (place + 1)
-        for place in range(len(first))
-        if (values := [fields[place] for fields in body]) and all(map(is_number, values))
-    ]
-    worded = any(not is_number(fields[place]) for fields in body for place in range(len(first)))
-    if any(far) or worded:
-        return (
-            True,
-            f"the first line, {dialect.separator.join(first)}, is taken for a header (--no-header if it is a row)",
-        )
     raise DataError(
-        f"{text.path}: the first line is {dialect.separator.join(first)}: column names as pandas writes them, or a "
-        "row? Say --header or --no-header"
+        f"{text.path}: the first line is {shown}: column names as pandas writes them, or a row? Say --header or --no-header"
     )
+
+
+def _far_from(body: list[list[str]]) -> bool:
+    """Whether some column has nothing but large numbers, as times are, where the first line has its place."""
+    columns = [[fields[place] for fields in body if is_number(fields[place])] for place in range(len(body[0]))]
+    return any(values and min(abs(float(value)) for value in values) > 1000 * len(columns) for values in columns)
+
+
+def _numbered_by_pandas(first: list[str], body: list[list[str]]) -> bool:
+    """Whether a first line is what pandas writes over a table with an index and columns without names: ,0,1,2."""
+    if first[0].strip() or [field.strip() for field in first[1:]] != [str(place) for place in range(len(first) - 1)]:
+        return False
+    return len(first) > 2 and [fields[0] for fields in body[:3]] == [str(place) for place in range(len(body[:3]))]
 
 
 def _asked_for(reading: Reading, names: Sequence[str]) -> bool:

@@ -54,7 +54,7 @@ def count(data: bytes, start: int, separator: str, quotes: bool) -> Counts:
             continue
         quote = chunk == _QUOTE
         if lonely is None:
-            place = _first_lonely(view, at, quote | cuts | ends | (chunk == _RETURN), quote)
+            place = _first_lonely(view, at, sign, quote | cuts | ends | (chunk == _RETURN), quote)
             lonely = None if place is None else lines + int(np.count_nonzero(ends[:place]))
         inside = np.bitwise_xor.accumulate(quote)
         inside ^= parity
@@ -101,9 +101,9 @@ def uneven(data: bytes, start: int, separator: str, width: int) -> tuple[int, in
     return found, max(first, 0)
 
 
-def _first_lonely(view: np.ndarray, at: int, edge: np.ndarray, quote: np.ndarray) -> int | None:
+def _first_lonely(view: np.ndarray, at: int, sign: int, edge: np.ndarray, quote: np.ndarray) -> int | None:
     """The place in a part of the bytes of the first quote that has no edge of a field, nor a quote, on either side."""
-    edges = (_LINE, _RETURN, _QUOTE)
+    edges = (_LINE, _RETURN, _QUOTE, sign)
     before, after = np.empty_like(edge), np.empty_like(edge)
     before[1:], after[:-1] = edge[:-1], edge[1:]
     end = at + len(edge)
