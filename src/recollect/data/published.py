@@ -31,13 +31,13 @@ _AMAZON_2014 = "jmcauley.ucsd.edu/data/amazon"
 
 
 def _amazon(name: str, category: str) -> Published:
-    short = category.split("_")[0].lower()
+    whole = f"amazon-{category.lower()}"
     return Published(
         name,
         _AMAZON,
         _AMAZON_2014,
         (f"reviews_{category}_5.json.gz or ratings_{category}.csv", f"meta_{category}.json.gz"),
-        (f"amazon-{short}-5core", f"amazon-{category.lower()}"),
+        (f"{name}-5core", *([whole] if whole != name else [])),
     )
 
 
@@ -80,7 +80,7 @@ KNOWN = (
         "Oscar Celma",
         "ocelma.net/MusicRecommendationDataset/lastfm-1K.html",
         ("userid-timestamp-artid-artname-traid-traname.tsv",),
-        ("lastfm", "last.fm", "lastfm-dataset-1k"),
+        ("lastfm", "lastfm-dataset-1k"),
     ),
     *(
         Published(

@@ -80,9 +80,9 @@ def _events(rows: Piece) -> Piece:
     long = frame.with_columns(item_id=items).filter(pl.col("item_id").list.len() > 0).explode("item_id")
     long = long.filter(pl.col("item_id") != "")
     places, line = long["row"].to_numpy(), rows.line
-    unreadable = (frame["moment"].is_null() & frame["time"].is_not_null()).any()
-    time = "time" if unreadable else "moment"  # as text it is answered with its line
-    events = long.select("user_id", "item_id", pl.col(time).alias("time"))
+    # What cannot be read stays as it is, to be answered with its line.
+    time = pl.coalesce(pl.col("moment").dt.to_string("%Y-%m-%d %H:%M:%S"), pl.col("time")).alias("time")
+    events = long.select("user_id", "item_id", time)
     return Piece(events, lambda row: line(int(places[row])), rows.dropped, rows.notes)
 
 

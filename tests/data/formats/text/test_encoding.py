@@ -34,7 +34,9 @@ def test_western_text_comes_back_from_any_usual_encoding(encoding: str, tmp_path
 @pytest.mark.parametrize("encoding", FOREIGN)
 def test_other_encodings_are_asked_for(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
-    path.write_bytes(("user,item,time\n" + "".join(f"{FOREIGN[encoding]},i{k},{k}\n" for k in range(9))).encode(encoding))
+    path.write_bytes(
+        ("user,item,time\n" + "".join(f"{FOREIGN[encoding]},i{k},{k}\n" for k in range(9))).encode(encoding)
+    )
     with pytest.raises(DataError, match=r"line 2: not UTF-8 \(byte 0x.*--encoding"):
         sources.read(path)
     log = sources.read(path, encoding=encoding)
