@@ -124,7 +124,6 @@ KNOWN = (
         "Retail Rocket",
         "www.kaggle.com/datasets/retailrocket/ecommerce-dataset",
         ("events.csv",),
-        ("retail-rocket",),
     ),
     *(
         Published(

@@ -9,7 +9,15 @@ import pytest
 from recollect.data import sources
 from recollect.data.log import DataError
 
-VIEWS = "sessionId;userId;itemId;timeframe;eventdate\n1;NA;81766;526309;2016-05-09\n1;NA;31331;1031018;2016-05-09\n1;7;9;10;2016-05-09\n"
+VIEWS = "".join(
+    f"{line}\n"
+    for line in (
+        "sessionId;userId;itemId;timeframe;eventdate",
+        "1;NA;81766;526309;2016-05-09",
+        "1;NA;31331;1031018;2016-05-09",
+        "1;7;9;10;2016-05-09",
+    )
+)
 
 
 def test_views(tmp_path: Path) -> None:

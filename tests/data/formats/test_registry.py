@@ -1,4 +1,4 @@
-"""Formats are found: every module with FORMATS, and those of other packages; which one reads a place is never a toss."""
+"""Formats are found: every module with FORMATS, and those of other packages; which one reads a place is no toss."""
 
 from __future__ import annotations
 

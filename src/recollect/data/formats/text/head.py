@@ -191,7 +191,8 @@ def _numbers_as_header(text: Text, dialect: Dialect, first: list[str], body: lis
     if not of_pandas or dialect.separator == " ":  # which pandas does not write, while rows of 1 2 3 are usual
         return False, ""
     raise DataError(
-        f"{text.path}: the first line is {shown}: column names as pandas writes them, or a row? Say --header or --no-header"
+        f"{text.path}: the first line is {shown}: column names as pandas writes them, or a row? "
+        "Say --header or --no-header"
     )
 
 
