@@ -58,19 +58,27 @@ def parse_quoted(lines: Sequence[str], separator: str) -> tuple[list[str], int]:
 
 def detect(lines: Sequence[str], ending: str = "") -> str:
     """The separator of a file by its first lines (none of them empty); `ending` is that of its name."""
-    plain = [line for line in _QUOTED_PART.sub("", "\n".join(lines)).split("\n") if line]
-    if 2 * len(plain) < len(lines) + 1:  # quotes that are signs, and take in what stands between
-        plain = [_QUOTED_PART.sub("", line) for line in lines]
     usual = USUAL.get(ending)
-    even = [one for one in SEPARATORS if one in plain[0] and len({line.count(one) for line in plain}) == 1]
-    if usual in even and usual is not None:
-        return usual
-    solid = [one for one in even if one != " "] or even
-    if solid and len(plain) > 1:
-        return max(solid, key=plain[0].count)
+    # Quoted parts are left out: first as they may span lines, then within lines, as a quote may be a mere sign.
+    text, opened, _ = _QUOTED_PART.sub("", "\n".join(lines)).partition('"')
+    spanning = [line for line in text.split("\n")[: -1 if opened else None] if line]  # one may be open at the end
+    plain = [_QUOTED_PART.sub("", line) for line in lines]
+    for candidate in (spanning, plain):
+        found = _even(candidate, usual)
+        if found is not None:
+            return found
     if usual is not None and usual in plain[0]:  # a .csv may well be cut by semicolons
         return usual
     return sniff(plain[0]) or usual or ","
+
+
+def _even(lines: Sequence[str], usual: str | None) -> str | None:
+    """The separator that cuts all lines alike: the usual one if it does, else the one with most fields, no space."""
+    even = [one for one in SEPARATORS if lines and one in lines[0] and len({line.count(one) for line in lines}) == 1]
+    if usual in even:
+        return usual
+    solid = [one for one in even if one != " "] or even
+    return max(solid, key=lines[0].count) if solid and len(lines) > 1 else None
 
 
 def sniff(line: str) -> str | None:

@@ -251,9 +251,9 @@ def _first(lines: list[str], at: int, dialect: Dialect) -> First:
         fields, used = parse_quoted(over, dialect.separator)
     except ValueError:
         return First(at + 1, raw, 1, problem)
-    usual = [len(line.split(dialect.separator)) for line in lines[at + 1 :] if line.strip() and '"' not in line]
+    usual = [len(line.split(dialect.separator)) for line in lines[at + used :] if line.strip() and '"' not in line]
     width = max(set(usual), key=usual.count) if usual else len(fields)
-    if len(raw) == width and len(fields) != width:  # a record over several lines would not be like those below
+    if 1 < len(raw) == width != len(fields):  # a record over several lines would not be like those below
         return First(at + 1, raw, 1, problem)
     return First(at + 1, fields, used)
 
