@@ -53,7 +53,6 @@ def test_pairs_keep_their_rows(tmp_path: Path) -> None:
         ("a.csv", b"name,age\nAnn,3\n", "no column looks like the user; call it 'user'; there are 'name', 'age'"),
         ("a.csv", b"user,age\nAnn,3\nBob,4,5\n", "not a table that can be read"),
         ("a.csv", b"user,age\n,3\n", "no ids in it"),
-        ("a.txt", "Zoë\n".encode("latin-1"), "not UTF-8"),
         ("a.parquet", b"PAR1", "not a table that can be read"),
         ("a.jsonl", b"[1,2", "not a table that can be read"),
         ("none.csv", None, "cannot be read (No such file or directory)"),

@@ -1,4 +1,4 @@
-"""`recollect data inspect`: what is in a log, before anything is trained on it."""
+"""`recollect data inspect`: what is in a log, before anything is trained on it. `data formats`: what can be read."""
 
 from __future__ import annotations
 
@@ -43,3 +43,22 @@ def inspect(
         return
     for line in summary.lines():
         typer.echo(line)
+
+
+@app.command("formats")
+def formats(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
+) -> None:
+    """List the kinds of files that can be read, by the names that `--format` takes.
+
+    A file is recognised by its name and content; `--format` is needed only for those that say so.
+    """
+    from recollect.data.formats import registry
+
+    found = {name: one.description for name, one in registry.formats().items()}
+    if json:
+        print_json(found)
+        return
+    width = max(map(len, found))
+    for name, description in found.items():
+        typer.echo(f"{name:<{width}}  {description}")

@@ -14,12 +14,14 @@ from typing import Any
 import polars as pl
 
 from recollect.data import ids
-from recollect.data.formats.delimited import TAB, read_text, sniff
-from recollect.data.formats.tabular import JSON_LINES, PARQUET, ending
+from recollect.data.formats.text.dialect import TAB, sniff
+from recollect.data.formats.text.opening import open_text
+from recollect.data.formats.text.packing import ending
 from recollect.data.log import DataError
 from recollect.data.raw_table import shorten
 from recollect.data.roles import ITEM_NAMES, USER_NAMES, guess
 
+PARQUET, JSON_LINES = (".parquet", ".pq"), (".jsonl", ".ndjson", ".json")
 ROLES = {"user": USER_NAMES, "item": ITEM_NAMES}
 
 
@@ -68,7 +70,7 @@ def _table(path: Path, roles: dict[str, str | None]) -> pl.DataFrame:
     try:
         if kind in PARQUET:
             return pl.read_parquet(io.BytesIO(path.read_bytes()))
-        text = read_text(path)
+        text = open_text(path).data
         if kind in JSON_LINES:
             return pl.read_ndjson(text, infer_schema_length=None)
         return _headed(_lines(text) if kind == ".txt" else _delimited(text, kind), roles)

@@ -192,6 +192,9 @@ class EventLog(Displayed):
         names = np.array(["", *map(str, self.item_ids.ids.tolist())], dtype=object)
         if self.item_table is not None and "title" in self.item_table:
             given = self.item_table["title"]
+            if given.dtype != object:  # every title is a number: 300, 1984
+                shown = [None if np.isnan(one) else str(int(one)) if one == int(one) else str(one) for one in given]
+                given = np.array(shown, dtype=object)
             known = np.array([title is not None and title != "" for title in given], dtype=bool)
             names[1:][known] = given[known]
         return names

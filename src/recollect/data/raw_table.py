@@ -33,6 +33,8 @@ class Piece:
     frame: pl.DataFrame
     line: Callable[[int], str]
     dropped: tuple[Dropped, ...] = ()
+    notes: tuple[str, ...] = ()
+    """How the file was understood, where that was no matter of course."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class RawTable:
         columns = [name for name in self.roles.columns if name not in absent]
         frame = joined([piece.frame.select(columns) for piece in self.pieces], where)
         dropped = [entry for piece in self.pieces for entry in piece.dropped]
-        notes = [*self.roles.notes, *self.notes]
+        sides = [note for side in (self.users, self.items) if side is not None for note in side.notes]
+        notes = [*self.roles.notes, *self.notes, *(note for piece in self.pieces for note in piece.notes), *sides]
         if len(frame) == 0:
             raise DataError(f"{where}: no events in it, only {_before(dropped) or 'a header'}; give a log with rows")
         keep = np.ones(len(frame), bool)

@@ -77,7 +77,7 @@ def resolve(names: Sequence[str], reading: Reading, where: str, sample: Sample |
         raise DataError(
             f"{where}: user, item and time must be three columns, not {_short(shown(user))}, {_short(shown(item))} and "
             f"{_short(shown(time))}; "
-            f"there are {_listed(names)}"
+            f"there are {listed(names)}"
         )
     conditions = () if reading.where is None else parse(reading.where).columns
     kind = () if reading.kind is None else (reading.kind,)
@@ -87,7 +87,7 @@ def resolve(names: Sequence[str], reading: Reading, where: str, sample: Sample |
     notes = [f"columns: user = {shown(user)}, item = {shown(item)}, time = {shown(time) or '(none)'}"]
     notes += choice.notes
     if not time and reading.time is None:
-        notes.append(f"no time column among {_listed(names)}: the order of the rows is used")
+        notes.append(f"no time column among {listed(names)}: the order of the rows is used")
     more = (reading.kind, conditions, tuple(notes), choice.watched)
     return Roles(user, item, time, tuple(reading.values), *more)
 
@@ -116,7 +116,7 @@ def _take(names: Sequence[str], asked: str | None, known: str, role: str, where:
         bare = any(name.replace(".", "").isdigit() for name in names)
         hint = f" (if the first line is no header, by number: --{role} 1)" if bare else ""
         raise DataError(
-            f"{where}: no column looks like the {role}; name it with --{role}{hint}; there are {_listed(names)}"
+            f"{where}: no column looks like the {role}; name it with --{role}{hint}; there are {listed(names)}"
         )
     return (found,)
 
@@ -124,13 +124,13 @@ def _take(names: Sequence[str], asked: str | None, known: str, role: str, where:
 def _absent(asked: str, names: Sequence[str], where: str) -> DataError:
     near = did_you_mean(asked, names) if len(asked) < 100 else ""
     near = near if "did you mean" in near and len(near) < 100 else ""
-    return DataError(f"{where}: no column {_short(asked)}{near}; there are {_listed(names)}")
+    return DataError(f"{where}: no column {_short(asked)}{near}; there are {listed(names)}")
 
 
 def _short(name: str) -> str:
     return repr(name if len(name) <= 40 else name[:37] + "...")
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     shown = ", ".join(map(_short, names[:20]))
     return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "")

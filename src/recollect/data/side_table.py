@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from recollect.data import ids
-from recollect.data.log import DataError, Dropped, EventLog, Table, Vocabulary
+from recollect.data.log import DataError, EventLog, Table, Vocabulary
 
 # A number as a number is written: no leading zeros, so that a zip code or an article number stays text.
 NUMBER = r"^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$"
@@ -23,9 +23,12 @@ class Side:
 
     frame: pl.DataFrame
     key: str
+    notes: tuple[str, ...] = ()
+    """What was left out of it, and how the file was understood."""
     place: str = ""
     """Where it comes from, for people."""
-    dropped: tuple[Dropped, ...] = ()
+    named: bool = False
+    """Whether the user named it: then one that describes nothing is a mistake."""
 
 
 def describe(
@@ -41,7 +44,7 @@ def describe(
     found = int(known.is_in(described.implode()).sum())
     without = len(described) - found
     text = f"{place}: describes {found:,} of {len(known):,} {what}s (by {side.key})"
-    if found == 0:
+    if found == 0 and side.named:
         raise_if_foreign(side, place, what, known, described)
     if events is not None and (idle := int((np.bincount(events, minlength=vocabulary.size)[1:] == 0).sum())):
         text += f"; {idle:,} of them have no events and are candidates all the same"
@@ -49,7 +52,6 @@ def describe(
         text += f"; {without:,} more of its {what}s have no events"
         text += " (candidates = table makes them candidates)" if what == "item" else ""
     notes.append(text)
-    notes += [f"{place}: left out {entry.events:,} x {entry.reason} ({entry.detail})" for entry in side.dropped]
     return line_up(side.frame, side.key, vocabulary)
 
 
@@ -58,8 +60,8 @@ def raise_if_foreign(side: Side, place: str, what: str, known: pl.Series, descri
     if len(described) == 0 or len(known) == 0:
         return
     raise DataError(
-        f"{place}: none of its ids (column {side.key!r}, such as {described[0]!r}) is a {what} of the log (such as "
-        f"{known[0]!r}); name the column of the ids with data.{what}_key"
+        f"{place}: none of its ids (column {side.key!r}, such as {described[0]!r}) is among the {what}s of the log "
+        f"(such as {known[0]!r}); name the column of the ids with --{what}-key"
     )
 
 

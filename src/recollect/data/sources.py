@@ -10,19 +10,19 @@ import glob
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from recollect.config import decode
-from recollect.data import prepared
+from recollect.data import prepared, published
+from recollect.data.formats.text.packing import bare_name
 from recollect.data.log import DataError, EventLog, Ties
 from recollect.data.reading import Candidates, OnBad, Reading
-
-if TYPE_CHECKING:
-    from recollect.data.raw_table import RawTable
 
 DATA_DIR = "RECOLLECT_DATA"
 """The environment variable that names the data folder."""
 SIMULATED = "simulated"
+NAMED_BY_FOLDER = ("u.data", "ratings.dat", "interactions.parquet", "behaviors.tsv")
+"""Files of which every log has one of the same name: the log is called as its folder is."""
 
 
 def read(
@@ -88,21 +88,33 @@ def read(
     reading = decode(Reading, options, where="")
     if not isinstance(source, str | os.PathLike):
         from recollect.data.formats.frames import read_frame
+        from recollect.data.sides import with_sides
 
-        return read_frame(source, reading, items=items, users=users).to_log(reading)
+        return with_sides(read_frame(source, reading), reading, sides).to_log(reading)
     text = os.fspath(source)
     if text == SIMULATED and not os.path.exists(text):
         from recollect.data.simulate.generator import SimulateConfig, simulate
 
+        _refuse_options("the simulated log", reading, sides)
         return simulate(SimulateConfig()).log
     place, name = locate(text, data_dir)
     if isinstance(place, Path) and prepared.is_prepared(place):
-        if reading.user or reading.item or reading.time or reading.values:
-            raise DataError(
-                f"{place}: a prepared log; its columns are fixed, so --user, --item and --time do not apply"
-            )
+        _refuse_options(f"{place}: a prepared log", reading, sides)
         return prepared.load(place)
-    return _table(place, name, reading).to_log(reading)
+    from recollect.data.formats import registry
+    from recollect.data.formats.contract import Place
+    from recollect.data.sides import with_sides
+
+    return with_sides(registry.read(Place.of(place), reading, name=name), reading, sides).to_log(reading)
+
+
+def _refuse_options(what: str, reading: Reading, sides: Mapping[str, Any]) -> None:
+    """A log that is no file to be read any more has no options of reading; to ignore them would be silent."""
+    said = [name for name in Reading.model_fields if getattr(reading, name) != getattr(Reading(), name)]
+    said += [name for name, given in sides.items() if given is not None and name not in said]
+    said = [name for name in said if name not in ("on_bad", "ties")]
+    if said:
+        raise DataError(f"{what} is read as it was kept; leave out {', '.join(said)}")
 
 
 def _columns(given: str | int | Sequence[str] | None) -> str | None:
@@ -132,12 +144,13 @@ def locate(text: str, data_dir: str | Path | None = None) -> tuple[Path | list[P
         return (found if len(found) > 1 else found[0]), _name(found[0])
     folder = Path(data_dir or os.environ.get(DATA_DIR) or "data").expanduser()
     originals, converted = folder / text / "raw", folder / text
-    if os.path.isdir(originals) and _holds_a_log(originals):
+    if os.path.isdir(originals) and _readable(originals):
         return originals, text
     if os.path.exists(converted):
         return converted, _name(converted)
     if len(path.parts) > 1 or path.suffix:
         raise DataError(f"{text}: no such file or folder{_near(path)}")
+    published.tell_where(text, folder)
     known = sorted(one.name for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
     hint = f"; {folder} has {', '.join(known)}" if known else f"; {folder} is no data folder with logs in it"
     raise DataError(
@@ -145,83 +158,22 @@ def locate(text: str, data_dir: str | Path | None = None) -> tuple[Path | list[P
     )
 
 
-def _table(place: Path | list[Path], name: str, reading: Reading) -> RawTable:
-    from recollect.data.formats import tabular
+def _readable(folder: Path) -> bool:
+    from recollect.data.formats import registry
 
-    if isinstance(place, list):
-        return tabular.read_files(place, reading, name=name)
-    if place.is_dir():
-        found = _recognise(place)
-        if found is None:
-            raise DataError(
-                f"{place}: no log in this folder; it needs CSV, TSV, JSON lines, Parquet, .inter, u.data or ratings.dat"
-            )
-    else:
-        found = [place]
-    first = found[0]
-    if len(found) == 1 and reading.separator is None:
-        from recollect.data.formats import movielens, recbole
-
-        if first.name in ("u.data", "ratings.dat") or movielens.is_movielens_csv(first):
-            return movielens.read_movielens(first, reading, name=name)
-        if first.suffix == ".inter":
-            return recbole.read_recbole(first, reading, name=name)
-    items, users = None, None
-    if len(found) == 1 and first.name == "interactions.parquet":
-        items, users = (
-            side if side.exists() else None for side in map(first.with_name, ("items.parquet", "users.parquet"))
-        )
-    return tabular.read_files(found, reading, name=name, items=items, users=users)
-
-
-def _recognise(folder: Path) -> list[Path] | None:
-    """The files that hold a folder's events; None if nothing here looks like a log."""
-    if prepared.is_prepared(folder):
-        return [folder]
-    try:
-        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({error.strerror or error})") from None
-    names = {path.name for path in files}
-    for known in ("u.data", "ratings.dat", "ratings.csv"):
-        if known in names:
-            return [folder / known]
-    atomic = [path for path in files if path.suffix == ".inter"]
-    if len(atomic) > 1:
-        raise DataError(
-            f"{folder}: {len(atomic)} .inter files ({', '.join(p.name for p in atomic[:5])}); name one of them"
-        )
-    if atomic:
-        return atomic
-    if "interactions.parquet" in names:
-        return [folder / "interactions.parquet"]
-    from recollect.data.formats import tabular
-
-    tables = [path for path in files if tabular.ending(path) in tabular.ENDINGS and not path.name.startswith("README")]
-    kinds = sorted({tabular.ending(path) for path in tables})
-    if len(kinds) > 1:
-        raise DataError(
-            f"{folder}: files of several kinds ({', '.join(kinds)}); name the ones to read, as in {folder}/*.csv"
-        )
-    return tables or None
-
-
-def _holds_a_log(folder: Path) -> bool:
-    try:
-        return _recognise(folder) is not None
-    except DataError:  # several logs, or several kinds of files: not for us to choose from
-        return False
+    return prepared.is_prepared(folder) or registry.holds_a_log(folder)
 
 
 def _name(path: Path) -> str:
     path = Path(os.path.abspath(path))
     folder = path if path.is_dir() else path.parent
-    named_by_folder = path.name in ("u.data", "ratings.dat", "interactions.parquet") or (
-        path.name == "ratings.csv" and (folder.name == "raw" or (folder / "movies.csv").exists())  # MovieLens' own
+    named_by_folder = bare_name(path) in NAMED_BY_FOLDER or (
+        bare_name(path) == "ratings.csv"
+        and (folder.name == "raw" or (folder / "movies.csv").exists())  # MovieLens' own
     )
     if path.is_dir() or named_by_folder:
         return (folder.parent if folder.name == "raw" else folder).name or "log"
-    return path.name.removesuffix(".gz").rsplit(".", 1)[0] or path.name
+    return bare_name(path).rsplit(".", 1)[0] or path.name
 
 
 def _near(path: Path) -> str:

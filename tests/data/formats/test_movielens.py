@@ -49,7 +49,7 @@ def test_the_csv_family(tmp_path: Path) -> None:
     (tmp_path / "tags.csv").write_text("not,looked,at\n")
     log = sources.read(tmp_path)
     assert log.item_ids.decode(log.items).tolist() == [5, 7]
-    assert log.titles().tolist() == ["", "5", "Caf\ufffd, The (1999)"]
+    assert log.titles().tolist() == ["", "5", "Café, The (1999)"]
     assert log.item_table is not None and log.item_table["year"].tolist()[1] == 1999
 
 

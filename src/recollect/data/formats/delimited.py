@@ -1,292 +1,116 @@
-"""Delimited text, whatever the separator: Polars reads it whole, and only what it refuses is walked line by line.
+"""CSV, TSV and other text with one row a line: the format of everything that no other one claims.
 
-Every field arrives as text, so that ids stay what the file says ('007' is not 7); kinds are decided later.
+How the text is cut is `text`'s business and what a column means is `roles`'; this file puts the two together.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
 import dataclasses
-import gzip
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
-from recollect.data.log import DataError, Dropped
-from recollect.data.raw_table import Piece, shorten
-from recollect.data.reading import OnBad
+from recollect.data.formats import files
+from recollect.data.formats.contract import Place
+from recollect.data.formats.text import head as heads
+from recollect.data.formats.text.dialect import TAB, TYPED_TAB, Dialect, detect, said_by_excel
+from recollect.data.formats.text.head import Head
+from recollect.data.formats.text.opening import Text, open_text
+from recollect.data.formats.text.packing import ending
+from recollect.data.formats.text.rows import read_rows, sample_rows
+from recollect.data.log import DataError
+from recollect.data.raw_table import Piece, RawTable
+from recollect.data.reading import NO_TIME, Reading
+from recollect.data.roles import Roles, resolve
 
-TAB = "\t"
-TYPED_TAB = "\\t"
-SEPARATORS = (",", TAB, ";", "|", "::", " ")
-SEPARATOR_NAMES = {TAB: "\\t (tab)", " ": "' ' (space)"}
-UNIT_SEPARATOR = "\x1f"  # stands in for a separator of several characters, which Polars does not take
-SAMPLED = 1 << 20  # bytes, at most, that the first rows are looked for in
-LONGEST_QUOTE = 1000  # lines: a quoted field that spans more was never closed
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Dialect:
-    """How a file is written. `names` are given where the file has no header line, or (`titled`) instead of its own."""
-
-    separator: str = ","
-    names: tuple[str, ...] | None = None
-    titled: bool = False
-    quoted: bool = True
-    encoding: str = "utf-8"
-    errors: str = "strict"
-    """What bytes outside the encoding do: `strict` makes them an error, `replace` shows a question mark."""
+_LOOKED_AT = 20
 
 
-def read_bytes(path: Path) -> bytes:
-    """The whole file, unzipped if it is a .gz. DataError if it cannot be read."""
-    try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: damaged gzip file ({error}); fetch it again") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+class Delimited:
+    """Text of any separator, with a header line or with columns by number."""
+
+    name = "delimited"
+    description = "CSV, TSV and other text, one event a line: --user, --item and --time name its columns"
+    endings: tuple[str, ...] = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data")
+
+    def recognises(self, place: Place) -> bool:
+        """Whether all files have an ending of text."""
+        return place.folder is None and place.paths == place.ending_in(self.endings)
+
+    def holds(self, path: Path) -> bool:
+        """True: what is no text after all is answered when it is opened."""
+        return True
+
+    def read(self, place: Place, reading: Reading, *, name: str) -> RawTable:
+        """The files of a place, or those of a folder with an ending of text."""
+        paths = place.paths if place.folder is None else place.ending_in(self.endings)
+        if not paths:
+            raise DataError(f"{place}: no file in it ends in {', '.join(self.endings)}; name the file")
+        return files.read_files(paths, reading, lambda _: self, name=name)
+
+    def open(
+        self, path: Path, reading: Reading, like: Sequence[str] | None = None
+    ) -> tuple[Piece, Roles, Sequence[str]]:
+        """-> rows, roles, names. A file without header continues one of the same width that has one."""
+        text, dialect, head, note = _opened(path, reading, like)
+        asked = heads.by_place(head, reading, str(path)) if like is None or head.names != tuple(like) else reading
+        if not head.titled and head.names[0] == "1":
+            asked = _by_number(text, dialect, head, asked)
+        roles = resolve(head.names, asked, str(path), lambda: sample_rows(text, dialect, head))
+        piece = read_rows(text, dialect, head, roles.columns, reading.on_bad)
+        notes = (*piece.notes, f"{path.name}: {note}") if note else piece.notes
+        return dataclasses.replace(piece, notes=notes), roles, head.names
+
+    def table(self, path: Path, reading: Reading) -> tuple[pl.DataFrame, tuple[str, ...]]:
+        """Every column of a side table."""
+        plain = Reading(encoding=reading.encoding, on_bad=reading.on_bad)
+        text, dialect, head, _ = _opened(path, plain, None)
+        piece = read_rows(text, dialect, head, head.names, reading.on_bad)
+        return piece.frame, side_notes(path, piece)
 
 
-def read_text(path: Path) -> bytes:
-    """The bytes of a text file. DataError if it is empty or no text at all."""
-    data = read_bytes(path)
-    if not data.strip():
-        raise DataError(f"{path}: the file is empty; give a log with a header line and one event a line")
-    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        raise DataError(f"{path}: the text is UTF-16; save it as UTF-8")
-    if data[:4] == b"PAR1":
-        raise DataError(f"{path}: this is a Parquet file; rename it to end in .parquet")
-    if data[:2] == b"PK" or b"\0" in data[:65536]:
-        raise DataError(f"{path}: this is no text but a binary file; give CSV, TSV, JSON lines or Parquet")
-    return data.removeprefix(codecs.BOM_UTF8)
+def side_notes(path: Path, piece: Piece) -> tuple[str, ...]:
+    """What was left out of a side table, and how it was understood, as sentences."""
+    gone = tuple(f"{path.name}: {one.events} rows left out: {one.reason}, {one.detail}" for one in piece.dropped)
+    return (*gone, *piece.notes)
 
 
-def first_line(data: bytes) -> tuple[int, str]:
-    """The first line with something on it, and how many lines (it included) it ends."""
-    start = line = 0
-    while True:
-        end = data.find(b"\n", start)
-        text = data[start:] if end < 0 else data[start:end]
-        line += 1
-        if text.strip() or end < 0:
-            return line, text.decode("utf-8", "replace").rstrip("\r")
-        start = end + 1
+def _opened(path: Path, reading: Reading, like: Sequence[str] | None) -> tuple[Text, Dialect, Head, str]:
+    text = open_text(path, reading.encoding)
+    lines = heads.first_lines(text, _LOOKED_AT)
+    skip, separator = 0, (reading.separator or "").replace(TYPED_TAB, TAB)
+    excel = said_by_excel(lines[0][1])
+    if excel is not None and len(lines) > 1:
+        skip, separator = lines[0][0], separator or excel
+        lines = lines[1:]
+    dialect = Dialect(separator or detect([line for _, line in lines], ending(path)))
+    head, note = heads.find(text, dialect, reading, skip)
+    if like is not None and not head.titled and len(like) == len(head.names) and tuple(like) != head.names:
+        head, note = head.named(like), "no header line: its columns are those of the file before"
+    return text, dialect, head, note
 
 
-def split_fields(line: str, dialect: Dialect) -> list[str]:
-    """The fields of one line. ValueError if its quotes do not fit."""
-    if not dialect.quoted or len(dialect.separator) > 1 or '"' not in line:
-        return line.split(dialect.separator)
-    return _quoted([line], dialect.separator)[0]
-
-
-def sniff(line: str) -> str | None:
-    """The separator that cuts the line into the most fields, None if none does; a space only if nothing else does."""
-    best = max(SEPARATORS, key=lambda separator: (separator != " " and separator in line, line.count(separator)))
-    return best if best in line else None
-
-
-def header(path: Path, data: bytes, dialect: Dialect) -> tuple[list[str], int]:
-    """Column names, and how many lines come before the first row. DataError if the separator does not fit."""
-    skip, line = first_line(data)
-    try:
-        fields = split_fields(line, dialect)
-    except ValueError as error:
-        raise DataError(f"{path} line {skip}: {error}") from None
-    if len(fields) == 1 and dialect.names is None:
-        better = sniff(line)
-        if better is not None:
-            raise DataError(
-                f"{path} line {skip}: all in one column with separator {name_of(dialect.separator)}; the file seems to "
-                f"use {name_of(better)}: give data.separator='{better.replace(TAB, TYPED_TAB)}'"
-            )
-    if dialect.names is not None:
-        return list(dialect.names), skip if dialect.titled else skip - 1
-    names = [name.strip() or f"column {place}" for place, name in enumerate(fields, 1)]
-    return list(_unlike(names)), skip
-
-
-def read(path: Path, data: bytes, dialect: Dialect, columns: Sequence[str], on_bad: OnBad) -> Piece:
-    """The named columns, all text, in file order; `data` is the file's content from `read_text`."""
-    names, skip = header(path, data, dialect)
-    clean = _transcoded(data, dialect)
-    quoted = dialect.quoted and len(dialect.separator) == 1 and b'"' in data
-    frame = None if clean is None else _read_fast(clean, dialect, quoted, names, skip, columns)
-    if frame is not None:
-
-        def line(row: int) -> str:
-            return f"{path} line {_line_of_row(path, dialect, skip, row)}"
-
-        return Piece(frame, line)
-    return _read_slowly(path, data, dialect, names, skip, columns, on_bad)
-
-
-def sample(path: Path, data: bytes, dialect: Dialect, rows: int = 1000) -> pl.DataFrame:
-    """The first rows with every column, all text; rows that cannot be read are left out."""
-    names, skip = header(path, data, dialect)
-    if len(data) > SAMPLED:  # whole lines of it
-        data = data[: data.rfind(b"\n", 0, SAMPLED) + 1] or data
-    taken: list[list[str | None]] = []
-    for _, fields, problem in records(data, dialect, skip):
-        if not problem and fields:
-            taken.append([*(field or None for field in fields), *[None] * len(names)][: len(names)])
-        if len(taken) == rows:
-            break
-    return pl.DataFrame(taken, schema=dict.fromkeys(names, pl.String), orient="row")
-
-
-def name_of(separator: str) -> str:
-    """A separator as a person reads it."""
-    return SEPARATOR_NAMES.get(separator, repr(separator))
-
-
-def _transcoded(data: bytes, dialect: Dialect) -> bytes | None:
-    """Bytes that Polars can take: UTF-8, one character between fields. None if that character is used for something."""
-    if dialect.encoding != "utf-8" or dialect.errors != "strict":
-        data = data.decode(dialect.encoding, dialect.errors).encode()
-    if len(dialect.separator) > 1:
-        if UNIT_SEPARATOR.encode() in data:
-            return None
-        data = data.replace(dialect.separator.encode(), UNIT_SEPARATOR.encode())
-    return data
-
-
-def _read_fast(
-    data: bytes, dialect: Dialect, quoted: bool, names: list[str], skip: int, columns: Sequence[str]
-) -> pl.DataFrame | None:
-    """None where anything at all is wrong; the slow reader then says what and where."""
-    row_start = 0
-    for _ in range(skip):
-        row_start = data.find(b"\n", row_start) + 1
-        if row_start == 0:
-            return pl.DataFrame({name: [] for name in columns}, schema=dict.fromkeys(columns, pl.String))
-    separator = dialect.separator if len(dialect.separator) == 1 else UNIT_SEPARATOR
-    _, line = first_line(data[row_start : row_start + (1 << 22)])
-    if not line.strip():
-        return pl.DataFrame({name: [] for name in columns}, schema=dict.fromkeys(columns, pl.String))
-    try:
-        width = len(split_fields(line, dataclasses.replace(dialect, separator=separator)))
-    except ValueError:
-        return None
-    if width != len(names):
-        return None  # Polars takes the number of columns from the first row
-    places = sorted({names.index(name) for name in columns})
-    try:
-        frame = pl.read_csv(
-            data,
-            has_header=False,
-            skip_rows=skip,
-            separator=separator,
-            quote_char='"' if quoted else None,
-            infer_schema=False,
-            columns=places,
+def _by_number(text: Text, dialect: Dialect, head: Head, reading: Reading) -> Reading:
+    """What to take a file without header for; DataError where nobody has said which column is which."""
+    columns = len(head.names)
+    named = [one for one in (reading.user, reading.item, reading.time) if one not in (None, NO_TIME)]
+    strange = [part for one in named if one for part in one.split(",") if part.strip() not in head.names]
+    if strange:
+        raise DataError(
+            f"{text.path}: no column {strange[0]!r}: the first line is no header, so columns are called by number "
+            f"(1 to {columns}); if it names them after all, add --header"
         )
-    except pl.exceptions.PolarsError:
-        return None
-    frame.columns = [names[place] for place in places]
-    return frame.select(columns)
+    if columns == 2 and reading.user is None and reading.item is None:
+        reading = reading.but(user="1", item="2")
+    if reading.user is None or reading.item is None:
+        widths = {len(line.split(dialect.separator)) for _, line in heads.first_lines(text, _LOOKED_AT)}
+        users = "; if each line is one user with all of the items: --format sequences" if len(widths) > 1 else ""
+        raise DataError(
+            f"{text.path}: no header line, so columns are called by number (1 to {columns}): "
+            f"say which is which, for example --user 1 --item 2{' --time 3' if columns > 2 else ''}{users}"
+        )
+    return reading
 
 
-def _read_slowly(
-    path: Path,
-    data: bytes,
-    dialect: Dialect,
-    names: list[str],
-    skip: int,
-    columns: Sequence[str],
-    on_bad: OnBad,
-) -> Piece:
-    places = [names.index(name) for name in columns]
-    rows: list[list[str | None]] = []
-    lines: list[int] = []
-    bad: dict[str, tuple[int, int]] = {}
-    for line, fields, problem in records(data, dialect, skip):
-        if len(fields) > len(names):
-            problem = f"{len(fields)} fields where there are {len(names)} columns"
-        if problem and on_bad == "stop":
-            raise DataError(f"{path} line {line}: {problem}; correct it, or leave such lines out with --on-bad skip")
-        if problem:
-            kind = "too many fields" if len(fields) > len(names) else problem.split(" (")[0]
-            count, first = bad.get(kind, (0, line))
-            bad[kind] = (count + 1, first)
-            continue
-        rows.append([(fields[place] or None) if place < len(fields) else None for place in places])
-        lines.append(line)
-    frame = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
-    dropped = tuple(Dropped(kind, n, f"first at {path} line {first}") for kind, (n, first) in bad.items())
-    return Piece(frame, lambda row: f"{path} line {lines[row]}", dropped)
-
-
-def records(data: bytes, dialect: Dialect, skip: int) -> Iterator[tuple[int, list[str], str]]:
-    """Each row after `skip` lines: its line number, its fields, and what is wrong with it ('' if nothing)."""
-    lines = data.split(b"\n")
-    if lines and not lines[-1]:
-        lines.pop()
-    at = skip
-    quoted = dialect.quoted and len(dialect.separator) == 1
-    while at < len(lines):
-        raw = lines[at].rstrip(b"\r")
-        try:
-            if quoted and b'"' in raw:
-                span = [one.decode(dialect.encoding, dialect.errors) for one in _span(lines, at)]
-                fields, used = _quoted(span, dialect.separator)
-            else:
-                text = raw.decode(dialect.encoding, dialect.errors)
-                fields, used = (text.split(dialect.separator) if text else []), 1
-        except UnicodeDecodeError as error:
-            yield (
-                at + 1,
-                [],
-                f"not UTF-8 (byte 0x{error.object[error.start]:02x}; perhaps Latin-1, to be saved as UTF-8)",
-            )
-            at += 1
-        except ValueError as error:
-            yield at + 1, [], str(error)
-            at += 1
-        else:
-            yield at + 1, fields, ""
-            at += used
-
-
-def _span(lines: list[bytes], at: int) -> list[bytes]:
-    """The lines a quoted row may use: up to the one where the number of quotes comes out even."""
-    quotes = 0
-    for end in range(at, min(at + LONGEST_QUOTE, len(lines))):
-        quotes += lines[end].count(b'"')
-        if quotes % 2 == 0:
-            return [line + b"\n" for line in lines[at:end]] + [lines[end].rstrip(b"\r")]
-    return [lines[at].rstrip(b"\r")]
-
-
-def _quoted(lines: list[str], separator: str) -> tuple[list[str], int]:
-    limit = csv.field_size_limit(2**31 - 1)  # fields may be as long as they like; the limit is the process's
-    try:
-        reader = csv.reader(lines, delimiter=separator, strict=True)
-        return next(reader), reader.line_num
-    except csv.Error as error:
-        what = "a quote is opened and never closed" if "unexpected end" in str(error) else "its quotes do not fit"
-        raise ValueError(f"{what} ({shorten(lines[0].strip())})") from None
-    finally:
-        csv.field_size_limit(limit)
-
-
-def _line_of_row(path: Path, dialect: Dialect, skip: int, row: int) -> int:
-    data = read_text(path)
-    if not dialect.quoted or b'"' not in data:
-        return skip + row + 1
-    for place, (line, _, _) in enumerate(records(data, dialect, skip)):
-        if place == row:
-            return line
-    return skip + row + 1
-
-
-def _unlike(names: Sequence[str]) -> Iterator[str]:
-    seen: set[str] = set()
-    for name in names:
-        yield name if name not in seen else f"{name} ({sum(other == name for other in seen) + 1})"
-        seen.add(name)
+FORMATS = (Delimited(),)

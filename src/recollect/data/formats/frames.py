@@ -10,38 +10,50 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
+from recollect.data.formats import lists
 from recollect.data.log import DataError
 from recollect.data.raw_table import Piece, RawTable
 from recollect.data.reading import Reading
-from recollect.data.roles import ITEM_NAMES, USER_NAMES, guess, resolve
+from recollect.data.roles import guess, resolve
 from recollect.data.side_table import Side
 
 SAMPLE = 1000
 """Rows that are looked at where names do not decide."""
 
 
-def read_frame(table: Any, reading: Reading, *, name: str = "table", items: Any = None, users: Any = None) -> RawTable:
-    """An events table, and side tables of items and users if there are any, each of any kind narwhals knows."""
+def read_frame(table: Any, reading: Reading, *, name: str = "table") -> RawTable:
+    """An events table of any kind narwhals knows."""
+    if reading.format not in (None, lists.Lists.name):
+        raise DataError(f"{name}: a table in memory has no format but lists; leave format={reading.format!r} out")
     frame = _opened(table, name)
+    if frame.columns and all(column.isdigit() for column in frame.columns) and not (reading.user and reading.item):
+        raise DataError(
+            f"{name}: its columns are called {', '.join(frame.columns[:5])}: say which is which, for example "
+            f"user={frame.columns[0]}, item={frame.columns[min(1, len(frame.columns) - 1)]}"
+        )
     roles = resolve(frame.columns, reading, name, lambda: _taken(frame.head(SAMPLE), frame.columns))
     taken = _taken(frame, roles.columns)
-    return RawTable(
+    raw = RawTable(
         name,
         [Piece(taken, lambda row: f"{name} row {row + 1}")],
         roles,
-        users=None if users is None else _side(users, USER_NAMES, f"{name}: users"),
-        items=None if items is None else _side(items, ITEM_NAMES, f"{name}: items"),
     )
+    if reading.format == lists.Lists.name:
+        return lists.explode(raw)
+    lists.refuse_lists(raw)
+    return raw
 
 
-def _side(table: Any, names: str, where: str) -> Side:
+def side_of_frame(table: Any, names: str, where: str) -> Side:
+    """A table as side data; its ids are in the column of a name that is known, else in the first."""
     frame = _opened(table, where)
     if not frame.columns:
         raise DataError(f"{where}: the table has no columns; its ids are needed, at least")
-    return Side(_taken(frame, frame.columns), guess(frame.columns, names) or frame.columns[0])
+    return Side(_taken(frame, frame.columns), guess(frame.columns, names) or frame.columns[0], place=where)
 
 
 def _opened(table: Any, where: str) -> nw.DataFrame[Any]:
+    table = _with_text_names(table, where)
     try:
         frame = nw.from_native(table)
     except TypeError:
@@ -49,6 +61,17 @@ def _opened(table: Any, where: str) -> nw.DataFrame[Any]:
             f"{where}: a {type(table).__name__} is no table; give pandas, Polars, Arrow or a file"
         ) from None
     return frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+
+
+def _with_text_names(table: Any, where: str) -> Any:
+    """A pandas table whose columns are called 0, 1, 2 (or anything but text), with names of text instead."""
+    if not hasattr(table, "set_axis") or all(isinstance(name, str) for name in table.columns):
+        return table
+    names = [str(name) for name in table.columns]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{where}: two columns are called {twice!r}; rename one of them")
+    return table.set_axis(names, axis=1)
 
 
 def _taken(frame: nw.DataFrame[Any], columns: Any) -> pl.DataFrame:

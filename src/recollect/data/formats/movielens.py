@@ -1,6 +1,7 @@
 """The MovieLens originals in their three shapes: 100K (`u.data`), 1M and 10M (`ratings.dat`), and the CSV family.
 
-Source: the README files of GroupLens' releases; the older ones are ISO-8859-1, ages and occupations are codes.
+Source: the README files of GroupLens' releases; 100K and 1M are ISO-8859-1, 10M is UTF-8, ages and occupations are
+codes. A file of one of these names that is written otherwise is no file of theirs.
 """
 
 from __future__ import annotations
@@ -9,8 +10,14 @@ from pathlib import Path
 
 import polars as pl
 
-from recollect.data.formats import delimited
-from recollect.data.formats.delimited import Dialect
+from recollect.data.formats.contract import Place, beside
+from recollect.data.formats.delimited import side_notes
+from recollect.data.formats.text import head as heads
+from recollect.data.formats.text.dialect import Dialect
+from recollect.data.formats.text.opening import Text, open_text
+from recollect.data.formats.text.packing import bare_name, beginning
+from recollect.data.formats.text.rows import read_rows, sample_rows
+from recollect.data.log import DataError
 from recollect.data.raw_table import RawTable
 from recollect.data.reading import Reading
 from recollect.data.roles import resolve
@@ -29,80 +36,116 @@ _OCCUPATIONS = (
 GENRES_100K = tuple(_GENRES.split())
 OCCUPATIONS_1M = tuple(_OCCUPATIONS.split("|"))
 YEAR = r"\((\d{4})\)\s*$"
+_DIALECTS = {
+    "u.data": Dialect("\t", quoted=False),
+    "ratings.dat": Dialect("::", quoted=False),
+    "ratings.csv": Dialect(","),
+}
 
 
-def is_movielens_csv(path: Path) -> bool:
-    """True if a `ratings.csv` is of this family, by its header."""
-    if path.name != "ratings.csv":
-        return False
-    with path.open("rb") as file:
-        return (
-            file.readline(200).decode("utf-8", "replace").lstrip("\ufeff").strip().startswith("userId,movieId,rating")
-        )
+class MovieLens:
+    """The releases of GroupLens, with the films and people in the files beside the ratings."""
+
+    name = "movielens"
+    description = "MovieLens as GroupLens publishes it: u.data, ratings.dat or ratings.csv, titles beside it"
+
+    def recognises(self, place: Place) -> bool:
+        """By the name of the file and the form of its first line."""
+        return _ratings(place) is not None
+
+    def read(self, place: Place, reading: Reading, *, name: str) -> RawTable:
+        """The ratings, and the side tables that lie beside them."""
+        path = _ratings(place)
+        if path is None:
+            raise DataError(f"{place}: no u.data, ratings.dat or ratings.csv as GroupLens publishes them")
+        kind = bare_name(path)
+        dialect = _DIALECTS[kind]
+        text = open_text(path, reading.encoding)
+        if kind == "ratings.csv":
+            head = heads.with_header(text, dialect)
+            items, users = _films_csv(path, reading), None
+        else:
+            head = heads.without_header(text, dialect, RATINGS)
+            old = kind == "u.data"
+            items = _films_100k(path, reading) if old else _films_1m(path, reading)
+            users = _people_100k(path, reading) if old else _people_1m(path, reading)
+        roles = resolve(head.names, reading, str(path), lambda: sample_rows(text, dialect, head))
+        piece = read_rows(text, dialect, head, roles.columns, reading.on_bad)
+        return RawTable(name, [piece], roles, users=users, items=items, place=str(path))
 
 
-def read_movielens(path: Path, reading: Reading, *, name: str) -> RawTable:
-    """The ratings of `u.data`, `ratings.dat` or `ratings.csv`, with the films and people in the files beside it."""
-    if path.name == "u.data":
-        dialect = Dialect("\t", names=RATINGS, quoted=False)
-        items, users = _films_100k(path.with_name("u.item")), _people_100k(path.with_name("u.user"))
-    elif path.name == "ratings.dat":
-        dialect = Dialect("::", names=RATINGS, quoted=False)
-        items, users = _films_1m(path.with_name("movies.dat")), _people_1m(path.with_name("users.dat"))
-    else:
-        dialect = Dialect(",")
-        items, users = _films_csv(path.with_name("movies.csv")), None
-    data = delimited.read_text(path)
-    names, _ = delimited.header(path, data, dialect)
-    roles = resolve(names, reading, str(path), lambda: delimited.sample(path, data, dialect))
-    piece = delimited.read(path, data, dialect, roles.columns, reading.on_bad)
-    return RawTable(name, [piece], roles, users=users, items=items, place=str(path))
+def _ratings(place: Place) -> Path | None:
+    """The file of the ratings, if the place is of this family."""
+    if place.folder is None and len(place.paths) != 1:
+        return None
+    return next((path for path in place.named(*_DIALECTS) if _is_one(path)), None)
 
 
-def _films_100k(path: Path) -> Side | None:
+def _is_one(path: Path) -> bool:
+    line = beginning(path, 400).removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode("utf-8", "replace").strip()
+    kind = bare_name(path)
+    if kind == "ratings.csv":
+        return line.startswith("userId,movieId,rating")
+    return len(fields := line.split(_DIALECTS[kind].separator)) == 4 and all(map(heads.is_number, fields))
+
+
+def _films_100k(ratings: Path, reading: Reading) -> Side | None:
     columns = ("item_id", "title", "release_date", "video_date", "url", *GENRES_100K)
-    frame = _side(path, Dialect("|", columns, quoted=False, encoding="latin-1"))
-    if frame is None:
+    found = _side(beside(ratings, "u.item"), Dialect("|", quoted=False), columns, reading)
+    if found is None:
         return None
     flags = [pl.when(pl.col(genre) == "1").then(pl.lit(genre)) for genre in GENRES_100K]
     genres = pl.concat_str(flags, separator="|", ignore_nulls=True).alias("genres")
-    return Side(frame.select("item_id", "title", _year("title"), "release_date", genres), "item_id")
+    frame = found.frame.select("item_id", "title", _year("title"), "release_date", genres)
+    return Side(frame, "item_id", found.notes)
 
 
-def _people_100k(path: Path) -> Side | None:
+def _people_100k(ratings: Path, reading: Reading) -> Side | None:
     columns = ("user_id", "age", "gender", "occupation", "zip_code")
-    frame = _side(path, Dialect("|", columns, quoted=False, encoding="latin-1"))
-    return None if frame is None else Side(frame, "user_id")
+    return _side(beside(ratings, "u.user"), Dialect("|", quoted=False), columns, reading)
 
 
-def _films_1m(path: Path) -> Side | None:
-    frame = _side(path, Dialect("::", ("item_id", "title", "genres"), quoted=False, encoding="latin-1"))
-    return None if frame is None else Side(frame.select("item_id", "title", _year("title"), "genres"), "item_id")
+def _films_1m(ratings: Path, reading: Reading) -> Side | None:
+    found = _side(beside(ratings, "movies.dat"), Dialect("::", quoted=False), ("item_id", "title", "genres"), reading)
+    if found is None:
+        return None
+    return Side(found.frame.select("item_id", "title", _year("title"), "genres"), "item_id", found.notes)
 
 
-def _people_1m(path: Path) -> Side | None:
+def _people_1m(ratings: Path, reading: Reading) -> Side | None:
     columns = ("user_id", "gender", "age", "occupation", "zip_code")
-    frame = _side(path, Dialect("::", columns, quoted=False, encoding="latin-1"))
-    if frame is None:
+    found = _side(beside(ratings, "users.dat"), Dialect("::", quoted=False), columns, reading)
+    if found is None:
         return None
     names = {str(code): occupation for code, occupation in enumerate(OCCUPATIONS_1M)}
-    return Side(frame.with_columns(pl.col("occupation").replace(names)), "user_id")
+    return Side(found.frame.with_columns(pl.col("occupation").replace(names)), "user_id", found.notes)
 
 
-def _films_csv(path: Path) -> Side | None:
-    frame = _side(path, Dialect(",", errors="replace"))
-    if frame is None or not {"movieId", "title"} <= set(frame.columns):
+def _films_csv(ratings: Path, reading: Reading) -> Side | None:
+    found = _side(beside(ratings, "movies.csv"), Dialect(","), None, reading)
+    if found is None or not {"movieId", "title"} <= set(found.frame.columns):
         return None
-    return Side(frame.with_columns(_year("title")), "movieId")
+    return Side(found.frame.with_columns(_year("title")), "movieId", found.notes)
 
 
-def _side(path: Path, dialect: Dialect) -> pl.DataFrame | None:
-    if not path.exists():
+def _side(path: Path | None, dialect: Dialect, columns: tuple[str, ...] | None, reading: Reading) -> Side | None:
+    """A file beside the ratings, its ids in its first column; without `columns` its first line names them."""
+    if path is None:
         return None
-    data = delimited.read_text(path)
-    names, _ = delimited.header(path, data, dialect)
-    return delimited.read(path, data, dialect, names, "stop").frame
+    text = _opened(path, reading)
+    head = heads.with_header(text, dialect) if columns is None else heads.without_header(text, dialect, columns)
+    piece = read_rows(text, dialect, head, head.names, reading.on_bad)
+    return Side(piece.frame, head.names[0], side_notes(path, piece))
+
+
+def _opened(path: Path, reading: Reading) -> Text:
+    """The older releases are ISO-8859-1, whatever their bytes look like."""
+    text = open_text(path, reading.encoding)
+    return open_text(path, "latin-1") if text.perhaps else text
 
 
 def _year(title: str) -> pl.Expr:
     return pl.col(title).str.extract(YEAR).alias("year")
+
+
+FORMATS = (MovieLens(),)

@@ -8,7 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from recollect.data.formats.tabular import read_files
+from recollect.data.formats import registry
+from recollect.data.formats.contract import Place
 from recollect.data.log import DataError, EventLog
 from recollect.data.reading import Reading
 
@@ -17,7 +18,7 @@ ROWS = [("u1", "b", 30), ("u1", "a", 10), ("u2", "a", 20), ("u1", "c", 10)]
 
 def _log(*paths: Path, **options: object) -> EventLog:
     reading = Reading(**options)  # type: ignore[arg-type]
-    return read_files(paths, reading, name="log").to_log(reading)
+    return registry.in_general(Place(paths), reading, "log").to_log(reading)
 
 
 def _frame() -> pl.DataFrame:

@@ -11,16 +11,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recollect.data.formats import delimited
-from recollect.data.formats.delimited import Dialect
+from recollect.data.formats.text import head as heads
+from recollect.data.formats.text.careful import records
+from recollect.data.formats.text.dialect import Dialect
+from recollect.data.formats.text.head import Head
+from recollect.data.formats.text.opening import Text, open_text
+from recollect.data.formats.text.rows import read_rows
 from recollect.data.log import DataError
+from recollect.data.raw_table import Piece
+from recollect.data.reading import OnBad, Reading
 
 FIELD = st.text(alphabet='abc 07",;\n\té\x1f', max_size=6)
 
 
-def _read(path: Path, content: str | bytes, dialect: Dialect, columns: list[str], on_bad: str = "stop"):
+def _read(
+    path: Path,
+    content: str | bytes,
+    dialect: Dialect,
+    columns: list[str],
+    on_bad: OnBad = "stop",
+    names: tuple[str, ...] = (),
+) -> Piece:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return delimited.read(path, delimited.read_text(path), dialect, columns, on_bad)  # type: ignore[arg-type]
+    text = open_text(path, "utf-8")
+    head = heads.without_header(text, dialect, names) if names else heads.with_header(text, dialect)
+    return read_rows(text, dialect, head, columns, on_bad)
 
 
 @given(rows=st.lists(st.tuples(FIELD, FIELD, FIELD), min_size=1, max_size=8))
@@ -40,20 +55,20 @@ def test_both_readers_see_the_same_rows_on_the_same_lines(rows: list[tuple[str, 
     text = io.StringIO()
     csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
     data = text.getvalue().encode()
-    seen = list(delimited.records(data, Dialect(","), 0))
-    assert [tuple(fields) for _, fields, _ in seen] == rows
+    seen = list(records(Text(Path("x.csv"), data), Dialect(","), Head(("a", "b"))))
+    assert [tuple(one.fields) for one in seen] == rows
     lines = [1 + sum(field.count("\n") for row in rows[:k] for field in row) + k for k in range(len(rows))]
-    assert [line for line, _, _ in seen] == lines
+    assert [one.line for one in seen] == lines
 
 
 def test_a_separator_of_two_characters(tmp_path: Path) -> None:
-    piece = _read(tmp_path / "r.dat", "1::a:b::3\n2::c::4\n", Dialect("::", ("x", "y", "z"), quoted=False), ["y", "z"])
+    piece = _read(tmp_path / "r.dat", "1::a:b::3\n2::c::4\n", Dialect("::"), ["y", "z"], names=("x", "y", "z"))
     assert piece.frame.rows() == [("a:b", "3"), ("c", "4")]
     assert piece.line(1).endswith("r.dat line 2")
 
 
 def test_the_stand_in_character_may_be_in_the_data(tmp_path: Path) -> None:
-    piece = _read(tmp_path / "r.dat", "1::a\x1fb\n", Dialect("::", ("x", "y"), quoted=False), ["x", "y"])
+    piece = _read(tmp_path / "r.dat", "1::a\x1fb\n", Dialect("::"), ["x", "y"], names=("x", "y"))
     assert piece.frame.rows() == [("1", "a\x1fb")]
 
 
@@ -95,7 +110,6 @@ def test_gzip_and_a_byte_order_mark(tmp_path: Path) -> None:
     [
         (b"", "empty"),
         (b"\n \n", "empty"),
-        ("a,b".encode("utf-16"), "UTF-16"),
         (b"PAR1....", "Parquet"),
         (b"a\x00b,c", "binary"),
         (gzip.compress(b"a,b\n1,2\n", mtime=0)[:-6], "damaged gzip"),  # no clock in the test's name
@@ -105,7 +119,7 @@ def test_what_is_no_text_is_answered(tmp_path: Path, content: bytes, what: str) 
     path = tmp_path / "x.csv"
     path.write_bytes(content)
     with pytest.raises(DataError, match=what) as error:
-        delimited.read_text(path)
+        open_text(path)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
 
 
@@ -115,6 +129,6 @@ def test_a_wrong_separator_is_told_the_right_one(tmp_path: Path, separator: str)
     path.write_text(separator.join(("user id", "item id", "time")) + "\n")
     wrong = ";" if separator == "," else ","
     with pytest.raises(DataError, match="all in one column") as error:
-        delimited.header(path, path.read_bytes(), Dialect(wrong))
+        heads.find(open_text(path), Dialect(wrong), Reading())
     shown = "\\t" if separator == "\t" else separator
     assert f"data.separator='{shown}'" in str(error.value)

@@ -1,0 +1,78 @@
+"""Files of tables: one, or several that continue each other. The first decides the columns; all must have them."""
+
+from __future__ import annotations
+
+import filecmp
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from recollect.data.formats.contract import TableFormat
+from recollect.data.formats.text.packing import bare_name
+from recollect.data.log import DataError
+from recollect.data.raw_table import Piece, RawTable
+from recollect.data.reading import Reading
+from recollect.data.roles import Roles, guess
+from recollect.data.side_table import Side
+
+Kind = Callable[[Path], TableFormat]
+"""Says which format a file is of."""
+
+
+def read_files(
+    paths: Sequence[Path],
+    reading: Reading,
+    kind: Kind,
+    *,
+    name: str,
+    items: Side | None = None,
+    users: Side | None = None,
+) -> RawTable:
+    """All files in the given order as one table. DataError if two of them are the same log."""
+    refuse_copies(paths)
+    pieces: list[Piece] = []
+    roles: Roles | None = None
+    names: Sequence[str] | None = None
+    for path in paths:
+        asked = reading if roles is None else roles.again(reading)
+        piece, found, columns = kind(path).open(path, asked, names)
+        roles, names = roles or found, names or columns
+        pieces.append(piece)
+    assert roles is not None
+    return RawTable(
+        name,
+        pieces,
+        roles,
+        users=users,
+        items=items,
+        place=str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more",
+        notes=() if len(paths) == 1 else (f"{len(paths)} files, in the order of their names",),
+    )
+
+
+def side_of(path: Path, reading: Reading, kind: Kind, known: str) -> Side:
+    """A file of side data: its ids are in the column of a well-known name, else in the first."""
+    frame, notes = kind(path).table(path, reading)
+    if not frame.columns:
+        raise DataError(f"{path}: the table has no columns; its ids are needed, at least")
+    return Side(frame, guess(frame.columns, known) or frame.columns[0], notes)
+
+
+def refuse_copies(paths: Sequence[Path]) -> None:
+    """DataError where one file is another's copy, packed or not: every event would count twice."""
+    for place, path in enumerate(paths):
+        for other in paths[:place]:
+            if path.parent == other.parent and bare_name(path) == bare_name(other):
+                raise DataError(
+                    f"{other.name} and {path.name} in {path.parent} seem to be one log, packed and not: its events "
+                    "would count twice; name one of them"
+                )
+    by_size: dict[int, list[Path]] = {}
+    for path in paths:
+        by_size.setdefault(path.stat().st_size if path.exists() else -1, []).append(path)
+    for size, alike in by_size.items():
+        for place, path in enumerate(alike if size > 0 else []):
+            for other in alike[:place]:
+                if path != other and filecmp.cmp(path, other, shallow=False):
+                    raise DataError(
+                        f"{other} and {path.name} are the same, byte for byte: events would count twice; leave one out"
+                    )

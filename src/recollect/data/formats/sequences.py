@@ -1,0 +1,81 @@
+"""One line a user: the user, then all of the items, oldest first. The format of S3-Rec's and many other public files.
+
+Lines are of any length, so that this is never recognised by itself; a file with uneven rows is told of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from recollect.data.formats.contract import Place
+from recollect.data.formats.files import refuse_copies
+from recollect.data.formats.lists import never_empty
+from recollect.data.formats.text.dialect import SEPARATORS, TAB, TYPED_TAB
+from recollect.data.formats.text.opening import Text, open_text
+from recollect.data.log import DataError
+from recollect.data.raw_table import Piece, RawTable
+from recollect.data.reading import NO_TIME, Reading
+from recollect.data.roles import Roles
+
+_ENDINGS = (".txt", ".csv", ".tsv", ".dat", ".data", ".seq", "")
+
+
+class Sequences:
+    """Lines of `user item item item ...`."""
+
+    name = "sequences"
+    description = "one line a user: the user, then all of the items, oldest first (user item item ...)"
+
+    def recognises(self, place: Place) -> bool:
+        """False: it is read only when asked for."""
+        return False
+
+    def read(self, place: Place, reading: Reading, *, name: str) -> RawTable:
+        """The events of all lines, in their order. DataError if columns are asked for that there are not."""
+        paths = place.paths if place.folder is None else place.ending_in(_ENDINGS)
+        if not paths:
+            raise DataError(f"{place}: no text file in it")
+        for given, fixed in ((reading.user, "1"), (reading.item, "2"), (reading.time, NO_TIME)):
+            if given not in (None, fixed):
+                raise DataError(f"{place}: lines of user item item ... have no column {given!r}, and no times")
+        refuse_copies(paths)
+        notes = ("columns: user = first of each line, item = all that follow, time = (none)",)
+        roles = Roles(("user",), ("item",), notes=notes)
+        return RawTable(name, [_read(path, reading) for path in paths], roles, place=str(place))
+
+
+def _read(path: Path, reading: Reading) -> Piece:
+    text = open_text(path, reading.encoding)
+    data = _utf8(text)
+    lines = pl.Series("line", data.split("\n")[bool(reading.header) :]).str.strip_chars("\r\n ")
+    if len(lines) and not lines[-1]:
+        lines = lines.head(-1)
+    sign = (reading.separator or "").replace(TYPED_TAB, TAB) or _sign(lines)
+    parts = lines.str.extract_all(r"\S+") if sign in (" ", TAB) else lines.str.split(sign)
+    frame = pl.DataFrame({"row": np.arange(len(lines)), "parts": parts}).select(
+        "row", user=pl.col("parts").list.first(), item=pl.col("parts").list.slice(1)
+    )
+    frame = frame.with_columns(never_empty(frame["item"]))
+    long = frame.explode("item").with_columns(pl.col("item").str.strip_chars())
+    rows, before = long["row"].to_numpy(), 1 + bool(reading.header)
+    return Piece(long.select("user", "item"), lambda row: f"{path} line {int(rows[row]) + before}", (), text.notes)
+
+
+def _utf8(text: Text) -> str:
+    try:
+        return text.data.decode()
+    except UnicodeDecodeError as error:
+        line = text.data.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{text.path} line {line}: {text.not_text(text.data[error.start])}") from None
+
+
+def _sign(lines: pl.Series) -> str:
+    """The separator that most lines have."""
+    shares = {sign: float(lines.str.contains(sign, literal=True).mean() or 0.0) for sign in SEPARATORS}  # type: ignore[arg-type]
+    return max(SEPARATORS, key=lambda sign: (shares[sign] > 0 and sign != " ", shares[sign]))
+
+
+FORMATS = (Sequences(),)

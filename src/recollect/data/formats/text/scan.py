@@ -1,0 +1,120 @@
+"""One pass over the bytes that counts what a reader must account for: lines, separators, and quotes left open.
+
+A line is *odd* if it holds an odd number of quotes: a record goes on below it, or a quote in it is a mere sign.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+_CHUNK = 1 << 20
+_LINE, _RETURN, _QUOTE = 10, 13, 34
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Counts:
+    """`odd`: (line counted from 0, start, end) of each odd line; of them the odd ones open and the even ones close."""
+
+    lines: int
+    separators: int
+    outside: int
+    """Separators that stand outside quotes, as far as quotes come in pairs."""
+    blank: int
+    """Empty lines at the end."""
+    odd: tuple[tuple[int, int, int], ...] = ()
+    lonely: int | None = None
+    """The first line (from 0) with a quote in the middle of a field, which no writer of quoted fields leaves so."""
+
+    @property
+    def inside_lines(self) -> int:
+        """Line ends between an odd line that opens and the one that closes."""
+        pairs = zip(self.odd[::2], self.odd[1::2], strict=False)
+        open_end = self.lines - self.odd[-1][0] - 1 if len(self.odd) % 2 else 0
+        return sum(last[0] - first[0] for first, last in pairs) + open_end
+
+
+def count(data: bytes, start: int, separator: str, quotes: bool) -> Counts:
+    """Count from byte `start` on. `separator` is one ASCII sign; without `quotes`, quotes are signs like others."""
+    sign = ord(separator)
+    lines = separators = outside = 0
+    odd: list[tuple[int, int, int]] = []
+    parity = False  # whether an odd number of quotes lies behind us
+    before = False  # the same at the last line end
+    line_start = start
+    lonely: int | None = None
+    view = np.frombuffer(data, np.uint8, offset=start) if start < len(data) else np.zeros(0, np.uint8)
+    for at in range(0, len(view), _CHUNK):
+        chunk = view[at : at + _CHUNK]
+        ends, cuts = chunk == _LINE, chunk == sign
+        separators += int(np.count_nonzero(cuts))
+        if not quotes:
+            lines += int(np.count_nonzero(ends))
+            continue
+        quote = chunk == _QUOTE
+        if lonely is None:
+            place = _first_lonely(view, at, sign, quote | cuts | ends | (chunk == _RETURN), quote)
+            lonely = None if place is None else lines + int(np.count_nonzero(ends[:place]))
+        inside = np.bitwise_xor.accumulate(quote)
+        inside ^= parity
+        outside += int(np.count_nonzero(cuts & ~inside))
+        if before or (ends & inside).any():
+            places = np.flatnonzero(ends)
+            states = inside[places]
+            turned = np.flatnonzero(states != np.concatenate(([before], states[:-1])))
+            for turn in turned.tolist():
+                place = int(places[turn])
+                first = line_start if turn == 0 else start + at + int(places[turn - 1]) + 1
+                odd.append((lines + turn, first, start + at + place))
+        lines += int(np.count_nonzero(ends))
+        parity = bool(inside[-1])
+        if ends.any():
+            last = int(len(ends) - 1 - ends[::-1].argmax())
+            before, line_start = bool(inside[last]), start + at + last + 1
+    if len(view) and view[-1] != _LINE:
+        if parity != before:
+            odd.append((lines, line_start, len(data)))
+        lines += 1
+    return Counts(lines, separators, outside if quotes else separators, _blank(data, start), tuple(odd), lonely)
+
+
+def uneven(data: bytes, start: int, separator: str, width: int) -> tuple[int, int]:
+    """Lines that are not empty and have not `width` fields, quotes aside -> how many, and the first (from 0)."""
+    sign, found, first, lines = ord(separator), 0, -1, 0
+    while start < len(data):
+        end = data.rfind(b"\n", start, start + _CHUNK) + 1
+        if end <= 0:
+            end = data.find(b"\n", start) + 1 or len(data)
+        chunk = np.frombuffer(data, np.uint8, end - start, start)
+        ends = np.flatnonzero(chunk == _LINE)
+        if end == len(data) and chunk[-1] != _LINE:
+            ends = np.append(ends, len(chunk))
+        cuts = np.diff(np.searchsorted(np.flatnonzero(chunk == sign), ends), prepend=0)
+        begins = np.concatenate(([0], ends[:-1] + 1))
+        for place in np.flatnonzero(cuts != width - 1).tolist():
+            if data[start + int(begins[place]) : start + int(ends[place])].strip():
+                found += 1
+                first = first if first >= 0 else lines + place
+        lines += len(ends)
+        start = end
+    return found, max(first, 0)
+
+
+def _first_lonely(view: np.ndarray, at: int, sign: int, edge: np.ndarray, quote: np.ndarray) -> int | None:
+    """The place in a part of the bytes of the first quote that has no edge of a field, nor a quote, on either side."""
+    edges = (_LINE, _RETURN, _QUOTE, sign)
+    before, after = np.empty_like(edge), np.empty_like(edge)
+    before[1:], after[:-1] = edge[:-1], edge[1:]
+    end = at + len(edge)
+    before[0] = at == 0 or view[at - 1] in edges or not quote[0]
+    after[-1] = end == len(view) or view[end] in edges or not quote[-1]
+    alone = quote & ~before & ~after
+    return int(alone.argmax()) if alone.any() else None
+
+
+def _blank(data: bytes, start: int) -> int:
+    end = len(data)
+    while end > start and data[end - 1] in b"\r\n":
+        end -= 1
+    return max(0, data.count(b"\n", end) - 1) if end > start else data.count(b"\n", start)

@@ -1,0 +1,42 @@
+"""Amazon reviews in the shapes that they are published in, with titles from the file of the products."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from recollect.data import sources
+
+OF_2014 = "A39HTATAQ9V7YF,0205616461,5.0,1369699200\nA3JM6GV9MNOF9X,B000142FVW,3.0,1355443200\n"
+OF_2018 = "0205616461,A39HTATAQ9V7YF,5.0,1369699200\nB000142FVW,A3JM6GV9MNOF9X,3.0,1355443200\n"
+META = "{'asin': '0205616461', 'title': \"Bio-Active's\", 'price': 1.0}\n{'asin': 'B000142FVW', 'title': 'Polish'}\n"
+
+
+@pytest.mark.parametrize("content", [OF_2014, OF_2018])
+def test_ratings_without_header_in_either_order(content: str, tmp_path: Path) -> None:
+    (tmp_path / "ratings_Beauty.csv").write_text(content)
+    (tmp_path / "meta_Beauty.json.gz").write_bytes(gzip.compress(META.encode()))
+    for source in (tmp_path, tmp_path / "ratings_Beauty.csv"):
+        log = sources.read(source, values=("rating",))
+        assert log.user_ids.ids.tolist() == ["A39HTATAQ9V7YF", "A3JM6GV9MNOF9X"]
+        assert log.item_ids.decode(log.items).tolist() == ["0205616461", "B000142FVW"]
+        assert log.times.tolist() == [1369699200, 1355443200] and log.values["rating"].tolist() == [5.0, 3.0]
+        assert log.titles().tolist() == ["", "Bio-Active's", "Polish"]
+
+
+def test_reviews_as_json(tmp_path: Path) -> None:
+    review = {"reviewerID": "A1YJEY40YUW4SE", "asin": "B0000ABCDE", "helpful": [3, 4], "reviewText": "a\nb"}
+    review |= {"overall": 1.0, "unixReviewTime": 1391040000, "reviewTime": "01 30, 2014"}
+    lines = "".join(json.dumps({**review, "unixReviewTime": 1391040000 + k}) + "\n" for k in range(3))
+    (tmp_path / "reviews_Beauty_5.json.gz").write_bytes(gzip.compress(lines.encode()))
+    (tmp_path / "meta_Beauty.json").write_text("{'asin': 'B0000ABCDE', 'title': 'One'}\n")
+    log = sources.read(tmp_path)
+    assert len(log) == 3 and log.times[0] == 1391040000 and log.titles().tolist() == ["", "One"]
+
+
+def test_a_table_that_only_resembles_it(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("user,item,rating,time\nA39HTATAQ9V7YF,0205616461,5.0,1369699200\n")
+    assert len(sources.read(tmp_path)) == 1

@@ -1,0 +1,71 @@
+"""JSON in its forms gives one log: lines, a list, Python's dictionaries; other shapes are named with what to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recollect.data import sources
+from recollect.data.log import DataError
+
+ROWS = [{"user": f"u{k % 3}", "item": k, "time": 1_600_000_000 + k, "note": 'it\'s "so"'} for k in range(8)]
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.jsonl", "x.txt"])
+def test_every_form_is_the_same_log(name: str, tmp_path: Path) -> None:
+    forms = {
+        "lines": "\n".join(map(json.dumps, ROWS)) + "\n",
+        "empty lines": "\n\n".join(map(json.dumps, ROWS)),
+        "commas": ",\n".join(map(json.dumps, ROWS)),
+        "list": json.dumps(ROWS),
+        "list, indented": json.dumps(ROWS, indent=2),
+        "python": "\n".join(map(repr, ROWS)),
+        "python 2": "\n".join("{" + ", ".join(f"u{k!r}: {v!r}" for k, v in row.items()) + "}" for row in ROWS),
+    }
+    logs = {}
+    for form, text in forms.items():
+        (tmp_path / name).write_text(text)
+        logs[form] = sources.read(tmp_path / name)
+    assert len({log.digest for log in logs.values()}) == 1
+    assert [form for form, log in logs.items() if any("Python" in note for note in log.notes)] == ["python", "python 2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('{"user": {"0": 1}, "item": {"0": 2}}', r"to_json\(orient='records', lines=True\)"),
+        ('{"data": [{"user": 1, "item": 2}]}', "a list of objects in 'data'"),
+        ('{\n"data": [\n{"user": 1, "item": 2}]}', "a list of objects in 'data'"),
+        ('[{"user": 1, "item": 2},\n{"user": 1, "it', "line 2: a list that is not whole JSON"),
+        ('[{"user": 1, "item": 2}, 5]', "entry 2: not a JSON object"),
+        ("[1, 2]", "entry 1: not a JSON object"),
+        ("{'user': 1, 'item': 2}\n{'user': 1, 'it\n", "line 2: not JSON, nor a whole dictionary of Python"),
+    ],
+)
+def test_other_shapes_say_what_to_do(text: str, what: str, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(DataError, match=what) as error:
+        sources.read(tmp_path / "x.json")
+    assert "\n" not in str(error.value)
+
+
+def test_entries_of_a_list_are_skipped_and_counted(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(json.dumps([*ROWS[:2], 5, *ROWS[2:], None]))
+    log = sources.read(tmp_path / "x.json", on_bad="skip")
+    assert len(log) == len(ROWS) and [(one.reason, one.events) for one in log.dropped] == [("not a JSON object", 2)]
+    assert log.dropped[0].detail.endswith("entry 3")
+
+
+@given(lines=st.lists(st.sampled_from(["good", "null", "5", "[]", "{}", "{", ""]), min_size=1, max_size=12))
+def test_every_line_is_an_event_or_is_counted(lines: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("json") / "x.jsonl"
+    good = json.dumps(ROWS[0])
+    path.write_text("\n".join([good, *(good if line == "good" else line for line in lines)]) + "\n")
+    log = sources.read(path, on_bad="skip")
+    filled = 1 + sum(bool(line) for line in lines)
+    assert len(log) == 1 + lines.count("good")
+    assert len(log) + sum(one.events for one in log.dropped) == filled
