@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DATA_DIR = "RECOLLECT_DATA"
 """The environment variable that names the data folder."""
-SIMULATED = "simulated"
+SIMULATED, SMALL = "simulated", "simulated-small"
 
 
 def read(
@@ -55,10 +55,11 @@ def read(
 
         return read_frame(source, wanted, items=items, users=users).to_log(ties=ties, on_bad=on_bad)
     text = os.fspath(source)
-    if text == SIMULATED and not os.path.exists(text):
-        from recollect.data.simulate.generator import SimulateConfig, simulate
+    if is_simulated(text):
+        from recollect.data.simulate import world
+        from recollect.data.simulate.generator import simulate
 
-        return simulate(SimulateConfig()).log
+        return simulate(world.SMALL if text == SMALL else world.SimulateConfig()).log
     place, name = locate(text, data_dir)
     if isinstance(place, Path) and prepared.is_prepared(place):
         if user or item or time or values:
@@ -68,6 +69,11 @@ def read(
         return prepared.load(place)
     table = _table(place, name, wanted, on_bad, separator)
     return table.to_log(ties=ties, on_bad=on_bad)
+
+
+def is_simulated(text: str) -> bool:
+    """Whether a source is one of the simulated logs, and no file or folder of that name."""
+    return text in (SIMULATED, SMALL) and not os.path.exists(text)
 
 
 def is_place(text: str) -> bool:

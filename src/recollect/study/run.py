@@ -25,7 +25,7 @@ from recollect.contracts import Network
 from recollect.data import filters
 from recollect.data.histories import Split
 from recollect.data.log import DataError, EventLog
-from recollect.data.sources import DATA_DIR, SIMULATED, is_place, read
+from recollect.data.sources import DATA_DIR, is_place, is_simulated, read
 from recollect.data.splits import loo, temporal
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import Metrics, measure
@@ -231,7 +231,7 @@ def remarks(split: Split) -> Iterator[str]:
 def placed(settings: RunSettings) -> RunSettings:
     """With the whole path of the source or of the data folder, so that the run can be used from anywhere."""
     source = settings.data.source
-    if source == SIMULATED and not os.path.exists(source):
+    if is_simulated(source):
         return settings
     if is_place(source):
         whole = {"source": os.path.abspath(os.path.expanduser(source))}
