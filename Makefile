@@ -11,7 +11,8 @@ ARGS ?=
 BENCH ?= $(wildcard benchmarks/[a-z]*.py)
 
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# With uv where it is or can be had by pip, else with pip; INSTALLER=pip goes without.
+INSTALL := $(BIN)/python .ci/install.py
 # One thread a worker: the tensors of the tests are small, and two processes are faster than two threads.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 
@@ -56,12 +57,12 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { \
 		rm -rf $(VENV); echo "cannot make an environment: is the venv module of '$(PYTHON)' installed?"; exit 1; }
 
-$(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.runtime: pyproject.toml constraints.txt .ci/install.py | $(BIN)/python
 	@echo "Installing Recollect and its dependencies into $(VENV) (once) ..."
-	@$(PIP) install -c constraints.txt -e .
+	@$(INSTALL)
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.dev: pyproject.toml constraints.txt .ci/install.py | $(BIN)/python
 	@echo "Installing Recollect and its development tools into $(VENV) (once) ..."
-	@$(PIP) install -c constraints.txt -e ".[dev]"
+	@$(INSTALL) dev
 	@touch $(VENV)/.runtime $@

@@ -9,9 +9,22 @@ import pytest
 
 from recollect.artifact import load
 from recollect.data.simulate.generator import simulate
+from recollect.data.simulate.world import SMALL as SMALL_WORLD
+from recollect.data.sources import SMALL as SMALL_SOURCE
+from recollect.data.sources import read
 from recollect.data.splits import loo
 from recollect.evaluate.metrics import measure
-from recollect.study.demo import BEST, FLAGSHIP, FLOOR, RECIPES, Demonstration, best_ledger, run_demo
+from recollect.study.demo import (
+    BEST,
+    EFFORT,
+    EPOCHS,
+    FLAGSHIP,
+    FLOOR,
+    RECIPES,
+    Demonstration,
+    best_ledger,
+    run_demo,
+)
 from recollect.study.scoring import SCORINGS
 
 from .material import WORLD
@@ -83,6 +96,30 @@ def test_the_recipes_name_real_settings_and_fixed_seeds() -> None:
     for name, recipe in RECIPES.items():
         values = {"data": {"source": "simulated"}, "model": {"name": name, **recipe.get("model", {})}}
         assert settings_from({**values, "train": recipe.get("train", {})}).train.seed == 0
+
+
+def test_what_is_kept_names_the_log_it_was_trained_on() -> None:
+    """The commands that are printed read the log again, by the name in the run."""
+    made = simulate(SMALL_WORLD)
+    assert read(SMALL_SOURCE).digest == made.log.digest == "ead956a695a1"
+
+
+def test_whoever_stops_it_keeps_the_models_that_ended(tmp_path: Path) -> None:
+    def stop(name: str) -> None:
+        if name == "sasrec":
+            raise KeyboardInterrupt
+
+    shown = run_demo(tmp_path / "model", begin=stop, world=WORLD, recipes=SMALL)
+    assert [row.name for row in shown.rows] == ["popularity", FLOOR, BEST]
+    assert isinstance(shown.stopped, KeyboardInterrupt)
+    assert shown.trained is None and shown.comparison is None
+    assert "loo, test" in shown.protocol_line
+
+
+def test_the_effort_is_of_the_models_that_are_trained() -> None:
+    assert set(EFFORT) == {name for name, recipe in RECIPES.items() if "train" in recipe}
+    assert sum(EFFORT.values()) == pytest.approx(1)
+    assert {recipe["train"]["epochs"] for recipe in RECIPES.values() if "train" in recipe} == {EPOCHS}
 
 
 @pytest.mark.long

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recollect.cli.output import print_json, table
+from recollect.cli.output import print_json, prose, table
+from recollect.train.progress import Console, clock
+
+if TYPE_CHECKING:
+    from recollect.study.demo import Demonstration
+    from recollect.train.checkpoint import Progress as Place
 
 
 def demo(
@@ -18,19 +26,19 @@ def demo(
 ) -> None:
     """Simulate a log, train four models on it, compare them with the best possible, and recommend for one user.
 
-    Takes three minutes or so on two processors and needs no data. The simulated log has tastes that last, sessions,
-    popular items and repeats, and the best score anybody could reach on it is known.
+    Takes a minute or two on one processor and needs no data. The simulated log has tastes that last, sessions, popular
+    items and repeats, and the best score anybody could reach on it is known. Ctrl-C ends it and shows what there is.
     """
-    from recollect.cli.recommend import show_answer, show_history
-    from recollect.cli.train import short
-    from recollect.data.summary import summarise
-    from recollect.evaluate.metrics import figure
-    from recollect.recommend import recommend
-    from recollect.study import demo as study
-    from recollect.train.progress import Console
+    import torch
 
-    report = Console()
-    result = study.run_demo(out, report)
+    from recollect.study import demo as study
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        # Its batches are small: a second thread waits more than it works, and for minutes where others work too.
+        torch.set_num_threads(1)
+    report = Whole(study.EFFORT, study.EPOCHS)
+    result = study.run_demo(out, report, begin=report.begin)
+    report.close()
     if json:
         print_json(
             {
@@ -40,11 +48,57 @@ def demo(
                 "protocol": result.protocol_line,
             }
         )
-        return
-    log = result.log
-    facts = summarise(log)
-    typer.echo(
-        f"\nA simulated log of {facts.users:,} users, {facts.items:,} items and {facts.events:,} events. The question: "
+    else:
+        show_figures(result)
+        if result.trained is not None:
+            show_list(result)
+    if result.stopped is not None:
+        raise result.stopped
+
+
+class Whole(Console):
+    """One bar over all that is trained. `effort`: the share of the time that each model takes, which is about known.
+
+    The model under way tells its own speed; those to come are taken to go as those before went.
+    """
+
+    def __init__(self, effort: Mapping[str, float], epochs: int) -> None:
+        super().__init__(epochs)
+        self.effort = effort
+        self.started = time.monotonic()
+        self.name = ""
+        self.before: list[str] = []
+
+    def begin(self, name: str) -> None:
+        """A model is about to be trained."""
+        if self.name:
+            self.before.append(self.name)
+        self.name = name
+
+    def step(self, place: Place, steps: int) -> None:
+        if not self.bar.disable:
+            done, left = self.ahead(place, steps, time.monotonic() - self.started)
+            text = f"{self.name}, epoch {place.epoch + 1}/{self.epochs}  about {clock(left)} left of the demo"
+            self.show(done, sum(self.effort.values()), text)
+
+    def ahead(self, place: Place, steps: int, elapsed: float) -> tuple[float, float]:
+        """-> effort done of all there is, and seconds to come, `elapsed` seconds after the beginning."""
+        part = (place.epoch * steps + place.step) / ((self.epochs or 1) * steps)
+        own = self.effort.get(self.name, 0.0)
+        done = sum(self.effort.get(name, 0.0) for name in self.before) + own * part
+        to_come = sum(self.effort.values()) - done - own * (1 - part)
+        return done, place.seconds * (1 - part) / max(part, 1e-9) + elapsed / max(done, 1e-9) * to_come
+
+
+def show_figures(result: Demonstration) -> None:
+    """The table of all models, how it was measured, and whether the difference is more than luck."""
+    from recollect.data.summary import summarise
+    from recollect.evaluate.metrics import figure
+
+    facts = summarise(result.log)
+    typer.echo()
+    prose(
+        f"A simulated log of {facts.users:,} users, {facts.items:,} items and {facts.events:,} events. The question: "
         "what does each user choose last, given all they chose before?"
     )
     columns = [("model", "left"), ("HR@10", "right"), ("NDCG@10", "right"), ("of best", "right"), ("seconds", "right")]
@@ -61,12 +115,25 @@ def demo(
     table(columns, rows, "Test, mean ± standard error over users")
     typer.echo(result.protocol_line)
     one = result.comparison
+    if one is None:
+        prose("Stopped before the last model was there; the table holds those that were.")
+        return
     verdict = "better" if one.better else "not shown to be better"
-    typer.echo(
+    prose(
         f"{one.run} minus {one.baseline}, NDCG@10: {figure(one.difference)}, paired 95 % interval "
-        f"[{figure(one.low)}, {figure(one.high)}] over {one.users:,} users: {verdict}.\n"
+        f"[{figure(one.low)}, {figure(one.high)}] over {one.users:,} users: {verdict}."
     )
-    trained = result.trained
+    typer.echo()
+
+
+def show_list(result: Demonstration) -> None:
+    """One user's history and what comes next, and commands to go on with."""
+    from recollect.cli.recommend import show_answer, show_history
+    from recollect.cli.train import short
+    from recollect.recommend import recommend
+
+    log, trained = result.log, result.trained
+    assert trained is not None
     first, last = log.offsets[result.user : result.user + 2]
     past, name = log.item_ids.decode(log.items[first:last]).tolist(), log.user_ids.decode(result.user)
     show_history(trained, past, f"History of user {name}")

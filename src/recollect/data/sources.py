@@ -20,7 +20,7 @@ from recollect.data.reading import Candidates, OnBad, Reading
 
 DATA_DIR = "RECOLLECT_DATA"
 """The environment variable that names the data folder."""
-SIMULATED = "simulated"
+SIMULATED, SMALL = "simulated", "simulated-small"
 NAMED_BY_FOLDER = ("u.data", "ratings.dat", "interactions.parquet", "behaviors.tsv")
 """Files of which every log has one of the same name: the log is called as its folder is."""
 
@@ -92,11 +92,12 @@ def read(
 
         return with_sides(read_frame(source, reading), reading, sides).to_log(reading)
     text = os.fspath(source)
-    if text == SIMULATED and not os.path.exists(text):
-        from recollect.data.simulate.generator import SimulateConfig, simulate
+    if is_simulated(text):
+        from recollect.data.simulate import world
+        from recollect.data.simulate.generator import simulate
 
         _refuse_options("the simulated log", reading, sides)
-        return simulate(SimulateConfig()).log
+        return simulate(world.SMALL if text == SMALL else world.SimulateConfig()).log
     place, name = locate(text, data_dir)
     if isinstance(place, Path) and prepared.is_prepared(place):
         _refuse_options(f"{place}: a prepared log", reading, sides)
@@ -122,6 +123,11 @@ def _columns(given: str | int | Sequence[str] | None) -> str | None:
     if given is None or isinstance(given, str):
         return given
     return str(given) if isinstance(given, int) else ",".join(map(str, given))
+
+
+def is_simulated(text: str) -> bool:
+    """Whether a source is one of the simulated logs, and no file or folder of that name."""
+    return text in (SIMULATED, SMALL) and not os.path.exists(text)
 
 
 def is_place(text: str) -> bool:

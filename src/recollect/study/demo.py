@@ -1,14 +1,14 @@
 """The demonstration: four models on a simulated log, beside the best that is possible on it.
 
 All five answer the same questions and go through the same ledger, so that they are compared alike. The settings of the
-networks were found on the validation questions only.
+networks were found on the validation questions only, with as many epochs for each as a newcomer may be asked to wait
+for. Whoever does not wait keeps what there is.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,18 @@ from recollect.artifact import Artifact
 from recollect.data.histories import Questions, Split
 from recollect.data.log import EventLog
 from recollect.data.simulate.generator import SimulateConfig, Simulation, simulate
+from recollect.data.simulate.world import SMALL as SMALL_WORLD
+from recollect.data.sources import SMALL
 from recollect.evaluate.ledger import Ledger, concat
 from recollect.evaluate.metrics import Metrics, measure
 from recollect.evaluate.protocol import Protocol
 from recollect.evaluate.ranking import rank
 from recollect.evaluate.significance import Comparison, compare
-from recollect.study.run import default_folder, run, split_data
+from recollect.study.run import Stopped, default_folder, run, split_data
 from recollect.study.scoring import note_scoring
 from recollect.study.settings import SplitSettings, settings_from
-from recollect.train.fit import fit
+from recollect.train.fit import Trained, fit
+from recollect.train.loop import Interrupted
 from recollect.train.progress import Reporter, Silent
 
 BEST = "best possible"
@@ -35,13 +38,14 @@ FLAGSHIP, FLOOR = "xlstm-lsr", "markov"
 PORTION = 256
 """Questions whose exact probabilities are held at once."""
 
+EPOCHS = 6
 _TRAIN = {
-    "epochs": 14,
-    "patience": 14,
+    "epochs": EPOCHS,
+    "patience": EPOCHS,
     "validate_every": 2,
     "warmup": 50,
     "final_rate": 0.02,
-    "batches": {"tokens": 2048},
+    "batches": {"tokens": 1024},
 }
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
@@ -49,14 +53,17 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
     FLOOR: {},
     "sasrec": {
         "model": {"window": 100, "dropout": 0.1},
-        "train": {**_TRAIN, "learning_rate": 0.002},
+        "train": {**_TRAIN, "learning_rate": 0.004},
     },
     FLAGSHIP: {
         "model": {"dropout": 0.1},
-        "train": {**_TRAIN, "learning_rate": 0.004},
+        "train": {**_TRAIN, "learning_rate": 0.006},
     },
 }
 """The settings of each model, in the order of the table."""
+
+EFFORT: Mapping[str, float] = {"sasrec": 0.16, FLAGSHIP: 0.84}
+"""What share of the time each takes, measured on one thread in fp32 and in bf16; the others take none to speak of."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,66 +89,79 @@ class Demonstration:
 
     folder: Path
     log: EventLog
-    trained: Artifact
+    trained: Artifact | None
+    """The flagship; None if it was stopped."""
     ledger: Ledger
     rows: tuple[Row, ...]
-    comparison: Comparison
-    """The flagship minus the floor, NDCG@10."""
+    comparison: Comparison | None
+    """The flagship minus the floor, NDCG@10; None if it was stopped."""
     user: int
     """The code of the user whose list is shown."""
+    stopped: BaseException | None = None
+    """What ended it before its time: Ctrl-C, said by the model that was training. Its rows are of those that ended."""
 
     @property
     def protocol_line(self) -> str:
-        return self.ledger.protocols[FLAGSHIP].line()
+        return self.ledger.protocols[self.rows[0].name].line()
 
 
 def run_demo(
     out: str | Path | None = None,
     report: Reporter | None = None,
     *,
-    world: SimulateConfig | None = None,
+    begin: Callable[[str], None] = lambda name: None,
+    world: SimulateConfig = SMALL_WORLD,
     recipes: Mapping[str, Mapping[str, Any]] = RECIPES,
 ) -> Demonstration:
-    """Simulate, train, compare; the flagship is kept in `out`. `world` and `recipes` are for smaller ones."""
+    """Simulate, train, compare; the flagship is kept in `out`. `world` and `recipes` are for smaller ones.
+
+    `begin` is told the name of each model before it is trained. Ctrl-C ends the training under way: the models before
+    it are shown, and the flagship can be gone on with.
+    """
     report = report or Silent()
-    made = simulate(world or SimulateConfig())
+    made = simulate(world)
     split = split_data(made.log, SplitSettings())
     folder = Path(out) if out is not None else default_folder("demo", FLAGSHIP)
-    ledgers, seconds = [], {}
-    for name, recipe in recipes.items():
-        if name == FLAGSHIP:
-            settings = settings_from(
-                {
-                    "data": {"source": "simulated"},
-                    "model": {"name": name, **recipe.get("model", {})},
-                    "train": recipe.get("train", {}),
-                    "evaluate": {"seen": "allowed"},
-                }
-            )
-            outcome = run(settings, folder, log=made.log, report=report)
-            model, seconds[name] = outcome.trained.model, outcome.trained.seconds
-        else:
-            trained = fit(name, split, recipe.get("train"), model=recipe.get("model"), seen="allowed", report=report)
-            if trained.interrupted:
-                raise KeyboardInterrupt
-            model, seconds[name] = trained.model, trained.seconds
-        ledgers.append(rank(model, split.log, split.test, seen="allowed", run=name, split=f"{split.protocol}, test"))
-    report.note("the best possible: the exact probability of every item, given each history")
-    begun = time.monotonic()
-    ledgers.append(best_ledger(made, split, split.test))
-    report.note(f"the best possible took {time.monotonic() - begun:.1f} s")
-    flagship = ledgers[list(recipes).index(FLAGSHIP)]
-    note_scoring(folder, flagship, measure(flagship))
-    whole = concat(ledgers)
-    best = measure(whole.of(BEST))["ndcg@10"]
+    best = best_ledger(made, split, split.test)
+    ledgers, seconds, stopped = dict[str, Ledger](), dict[str, float](), None
+    try:
+        for name, recipe in recipes.items():
+            begin(name)
+            trained = _train(name, recipe, split, folder, report)
+            protocol = f"{split.protocol}, test"
+            ledgers[name] = rank(trained.model, split.log, split.test, seen="allowed", run=name, split=protocol)
+            seconds[name] = trained.seconds
+    except (KeyboardInterrupt, Interrupted, Stopped) as stop:
+        stopped = stop
+    whole = concat([*ledgers.values(), best])
+    possible = measure(best)["ndcg@10"]
     rows = []
     for name in whole.runs:
         metrics = measure(whole.of(name))
-        rows.append(Row(name, metrics, metrics["ndcg@10"] / best, seconds.get(name)))
-    (comparison,) = compare(whole, FLOOR, [FLAGSHIP])
-    return Demonstration(
-        folder, made.log, artifact.load(folder), whole, tuple(rows), comparison, _telling_user(made.log)
-    )
+        rows.append(Row(name, metrics, metrics["ndcg@10"] / possible, seconds.get(name)))
+    kept, comparison = None, None
+    if FLAGSHIP in ledgers:
+        note_scoring(folder, ledgers[FLAGSHIP], measure(ledgers[FLAGSHIP]))
+        kept, (comparison,) = artifact.load(folder), compare(whole, FLOOR, [FLAGSHIP])
+    return Demonstration(folder, made.log, kept, whole, tuple(rows), comparison, _telling_user(made.log), stopped)
+
+
+def _train(name: str, recipe: Mapping[str, Any], split: Split, folder: Path, report: Reporter) -> Trained:
+    """The flagship is a run with a folder, as `recollect train` makes it; the others are for the table only."""
+    if name == FLAGSHIP:
+        settings = settings_from(
+            {
+                "data": {"source": SMALL},
+                "model": {"name": name, **recipe.get("model", {})},
+                "train": recipe.get("train", {}),
+                "evaluate": {"seen": "allowed"},
+            }
+        )
+        return run(settings, folder, log=split.log, report=report).trained
+    trained = fit(name, split, recipe.get("train"), model=recipe.get("model"), seen="allowed", report=report)
+    if trained.interrupted:
+        raise KeyboardInterrupt
+    return trained
 
 
 def best_ledger(made: Simulation, split: Split, questions: Questions) -> Ledger:

@@ -26,7 +26,7 @@ from recollect.contracts import Network
 from recollect.data import filters
 from recollect.data.histories import Split
 from recollect.data.log import DataError, EventLog
-from recollect.data.sources import DATA_DIR, SIMULATED, is_place, read
+from recollect.data.sources import DATA_DIR, is_place, is_simulated, read
 from recollect.data.splits import everything, loo, temporal
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import Metrics, measure
@@ -296,11 +296,13 @@ def remarks(split: Split) -> Iterator[str]:
 
 def placed(settings: RunSettings) -> RunSettings:
     """With the whole path of the source or of the data folder, so that the run can be used from anywhere."""
-    paths = {name: getattr(settings.train, name) for name in ("start_from", "init_items")}
-    whole = {name: os.path.abspath(os.path.expanduser(path)) for name, path in paths.items() if path is not None}
-    settings = settings.model_copy(update={"train": settings.train.model_copy(update=whole)})
+    for section, fields in (("train", ("start_from", "init_items")), ("data", ("items", "users"))):
+        part = getattr(settings, section)
+        paths = {name: path for name in fields if (path := getattr(part, name)) is not None}
+        whole = {name: os.path.abspath(os.path.expanduser(path)) for name, path in paths.items()}
+        settings = settings.model_copy(update={section: part.model_copy(update=whole)})
     source = settings.data.source
-    if source == SIMULATED and not os.path.exists(source):
+    if is_simulated(source):
         return settings
     if is_place(source):
         whole = {"source": os.path.abspath(os.path.expanduser(source))}

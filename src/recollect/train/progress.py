@@ -76,12 +76,15 @@ class Console:
         self.note(f"going on from epoch {place.epoch + 1}, step {place.step + 1}")
 
     def step(self, place: Place, steps: int) -> None:
-        if self.bar.disable:
-            return
+        if not self.bar.disable:
+            self.show(place.step, steps, at_step(place, steps, self.epochs))
+
+    def show(self, done: float, total: float, text: str) -> None:
+        """Draw the bar, and `text` beside it."""
         if self.task is None:
             self.bar.start()
-            self.task = self.bar.add_task("", total=steps)
-        self.bar.update(self.task, completed=place.step, total=steps, description=at_step(place, steps, self.epochs))
+            self.task = self.bar.add_task("", total=total)
+        self.bar.update(self.task, completed=done, total=total, description=text)
 
     def epoch(self, place: Place, row: Mapping[str, Any]) -> None:
         if self.task is not None:

@@ -22,7 +22,7 @@ BROWSE, BINGE = 0, 1
 
 
 class SimulateConfig(Settings):
-    """What the simulated world looks like. The defaults are those of the demo and are frozen (docs/simulator.md)."""
+    """What the simulated world looks like. The defaults are frozen (docs/simulator.md)."""
 
     users: int = Field(1500, ge=1)
     """How many users."""
@@ -95,6 +95,10 @@ class SimulateConfig(Settings):
         if items is not None and (items % topics or items < 3 * topics):
             raise ValueError(f"items must be a multiple of topics and at least 3 a topic, got items = {items}")
         return topics
+
+
+SMALL = SimulateConfig(users=800, items=120, topics=6, mean_events=50.0)
+"""The world of the demonstration, frozen as well: a third of the events, which a network learns from in a minute."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
