@@ -78,25 +78,25 @@ def sending() -> Iterator[list[Sender]]:
 def whole(store: Store, senders: list[Sender]) -> None:
     """Each user's events are there once and in order, and the saved memories are good for going on."""
     for sender in senders:
-        past = store.past(str(sender.user)).events
-        items = [item for item, _ in past]
+        history = store.history(str(sender.user)).events
+        items = [item for item, _ in history]
         assert items == [f"item {n % 24}" for n in range(len(items))]
         assert sender.acknowledged <= len(items) <= sender.acknowledged + 8
-        (saved,) = store.saved([str(sender.user)])
+        (saved,) = store.load_memories([str(sender.user)])
         if saved is not None:
-            since = store.past(str(sender.user), saved.mark)
-            assert not since.anew and since.events == past[saved.mark.count :]
+            since = store.history(str(sender.user), saved.position)
+            assert not since.complete and since.events == history[saved.position.events :]
 
 
 def lists_are_those_of(histories: dict[str, list[tuple[str, int]]], run: Path, client: Client) -> None:
     artifact = load(run)
-    for user, past in histories.items():
+    for user, history in histories.items():
         answer = client.get(f"/recommendations?user={user}&seen=allowed")
-        items, times = [item for item, _ in past], [when for _, when in past]
+        items, times = [item for item, _ in history], [when for _, when in history]
         (wanted,) = recommend(
             artifact.model, artifact.items, [items], times=[times], titles=artifact.titles, seen="allowed"
         )
-        assert answer["events"] == len(past)
+        assert answer["events"] == len(history)
         alike([Recommendation(**row) for row in answer["items"]], list(wanted))
 
 
@@ -113,7 +113,7 @@ def test_killed_twenty_times_under_load(trained: Path, tmp_path: Path) -> None:
                 process.wait()
     with EmbeddedStore(Path(store)) as kept:
         whole(kept, senders)
-        histories = {str(sender.user): kept.past(str(sender.user)).events for sender in senders}
+        histories = {str(sender.user): kept.history(str(sender.user)).events for sender in senders}
     with running(trained, store) as (_, client):
         lists_are_those_of(histories, trained, client)
 
@@ -141,7 +141,7 @@ def test_two_workers_and_their_redis_killed_under_load(trained: Path, tmp_path: 
             time.sleep(1)
         with RedisStore(redis.url) as kept:
             whole(kept, senders)
-            histories = {str(sender.user): kept.past(str(sender.user)).events for sender in senders}
+            histories = {str(sender.user): kept.history(str(sender.user)).events for sender in senders}
         for _, client in made:
             lists_are_those_of(histories, trained, client)
     finally:

@@ -64,11 +64,11 @@ def export(
     """
     from recollect.data.parquet import write_blocks
     from recollect.serve.stores.embedded import JOURNAL
-    from recollect.serve.stores.opening import is_url, opened
+    from recollect.serve.stores.opening import is_url, open_store
     from recollect.serve.stores.replay import export_journal, export_store
 
     if is_url(store):
-        with opened(store) as kept:
+        with open_store(store) as kept:
             rows = write_blocks(out, export_store(kept), {})
     else:
         rows = write_blocks(out, export_journal(Path(store) / JOURNAL), {})

@@ -29,13 +29,13 @@ def replay(
     """
     from recollect.artifact import load
     from recollect.serve.engine import Engine
-    from recollect.serve.stores.opening import is_url, opened
+    from recollect.serve.stores.opening import is_url, open_store
     from recollect.serve.stores.replay import replay
     from recollect.study.scoring import data_of, known_histories
 
     artifact = load(run)
     log = data_of(artifact, data)
-    with opened(store) as kept:
+    with open_store(store) as kept:
         for remark in log.remarks():
             typer.echo(remark, err=True)
         before = kept.events

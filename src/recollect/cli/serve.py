@@ -75,12 +75,12 @@ def serve(
     from recollect.artifact import load
     from recollect.serve.engine import Engine
     from recollect.serve.service import Service
-    from recollect.serve.stores.opening import is_url, opened
+    from recollect.serve.stores.opening import is_url, open_store
 
     artifact = load(run)
     _expect_free(host, port)
-    with opened(store) as kept:
-        engine = Engine(artifact, kept, room=room << 20, half=half)
+    with open_store(store) as kept:
+        engine = Engine(artifact, kept, cache_bytes=room << 20, half=half)
         typer.echo(
             f"{artifact.name} [{artifact.digest}], {engine.bytes_per_user:,} bytes a user; "
             f"{'the store' if is_url(store) else store} holds {kept.events:,} events",

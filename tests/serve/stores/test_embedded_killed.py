@@ -18,7 +18,7 @@ WRITER = """
 import random, sys
 from pathlib import Path
 from recollect.serve.stores.embedded import EmbeddedStore
-from recollect.serve.stores.contract import Arrival, Saved
+from recollect.serve.stores.contract import IncomingEvent, SavedMemory
 
 folder, first, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 chance = random.Random(seed)
@@ -27,17 +27,17 @@ print("open", flush=True)
 number = max(0, first - 20)  # the last ones again, as a sender does who had no answer
 while True:
     batch = range(number, number + chance.randint(1, 9))
-    store.append([Arrival(f"user-{n % 7}", f"item-{n}", n + chance.randint(0, 20), f"id-{n}") for n in batch], 0)
+    store.append([IncomingEvent(f"user-{n % 7}", f"item-{n}", n + chance.randint(0, 20), f"id-{n}") for n in batch], 0)
     number = batch.stop
     print(number, flush=True)
     if chance.random() < 0.2:
         user = f"user-{chance.randrange(7)}"
-        profile = store.profile(user)
-        if profile is not None:
-            held = f"{profile.mark.count}".encode() * 5000
-            store.save([(user, Saved("abc", profile.mark, 0.0, held))])
+        summary = store.summary(user)
+        if summary is not None:
+            held = f"{summary.position.events}".encode() * 5000
+            store.save_memories([(user, SavedMemory("abc", summary.position, 0.0, held))])
     if chance.random() < 0.1:
-        store.append([Arrival("leaver", f"item-{number}", number, f"id-{number}")], 0)
+        store.append([IncomingEvent("leaver", f"item-{number}", number, f"id-{number}")], 0)
         store.forget("leaver")
         store.compact()
 """
@@ -47,16 +47,16 @@ def _check(store: EmbeddedStore, acknowledged: int) -> None:
     """All that was acknowledged is there once, in order of time; what is there beyond was on its way."""
     found: list[int] = []
     for user in range(USERS):
-        past = store.past(f"user-{user}").events
-        assert [time for _, time in past] == sorted(time for _, time in past)
-        numbers = [int(item.removeprefix("item-")) for item, _ in past]
+        history = store.history(f"user-{user}").events
+        assert [time for _, time in history] == sorted(time for _, time in history)
+        numbers = [int(item.removeprefix("item-")) for item, _ in history]
         assert all(number % USERS == user for number in numbers)
         found += numbers
-        (memory,) = store.saved([f"user-{user}"])
+        (memory,) = store.load_memories([f"user-{user}"])
         if memory is not None:
-            assert memory.data == f"{memory.mark.count}".encode() * 5000
-            since = store.past(f"user-{user}", memory.mark)
-            assert since.events == past[0 if since.anew else memory.mark.count :]
+            assert memory.data == f"{memory.position.events}".encode() * 5000
+            since = store.history(f"user-{user}", memory.position)
+            assert since.events == history[0 if since.complete else memory.position.events :]
     assert sorted(found) == list(range(len(found))) and acknowledged <= len(found) <= acknowledged + 9
 
 

@@ -1,4 +1,4 @@
-"""What goes over the wire: every request and answer as a strict value, with its limits, which OpenAPI then shows."""
+"""The JSON of requests and responses: strict values with their limits, which OpenAPI then shows."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from pydantic import (
 )
 
 from recollect.recommend import Seen
+from recollect.serve.requests import HistoryRequest, SourceName, UserRequest
 from recollect.serve.stores.records import ID_BYTES
 
 MOST_EVENTS, MOST_ITEMS, MOST_HISTORY, MOST_LISTED = 1000, 1000, 10_000, 1000
-"""Events in a request, items in a list, item ids in an anonymous history, ids in an allow or deny list."""
+"""Events in a request, items in a list, item ids in a history, ids in an allow or deny list."""
 
 FUTURE_SECONDS = 86_400
-"""How far ahead of the server's clock an event's time may be: one in milliseconds would make all later ones late."""
+"""How far ahead of the server's clock an event's time may be: after one in milliseconds, all others would be late."""
 
 _FARTHEST = 1 << 40
-"""The largest time, in seconds, before and after 1970."""
+"""The largest time, in seconds before or after 1970."""
 
 
 def _whole(value: object) -> object:
-    """To JSON 5.0 is the integer 5."""
+    """In JSON, 5.0 is the integer 5."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -42,7 +43,7 @@ def _seconds(value: object) -> object:
 
 
 def _text(value: object) -> object:
-    """Integers are ids as well."""
+    """Integers are ids too."""
     value = _whole(value)
     number = isinstance(value, int) and not isinstance(value, bool) and -(1 << 63) <= value < 1 << 63
     return str(value) if number else value
@@ -52,9 +53,9 @@ def _fits(value: str) -> str:
     try:
         size = len(value.encode())
     except UnicodeEncodeError:
-        raise ValueError("no valid text") from None
+        raise ValueError("not valid text") from None
     if size > ID_BYTES:
-        raise ValueError(f"{size} bytes, at most {ID_BYTES} are taken")
+        raise ValueError(f"{size} bytes, at most {ID_BYTES} are accepted")
     return value
 
 
@@ -100,7 +101,8 @@ OneOrMany = Annotated[
 
 
 class EventOut(_Strict):
-    """What became of an event. `new`: durable now. `repeated`: it was before. `conflict`: its id belongs to another."""
+    """What became of an event. `new`: now durable. `repeated`: it was there before. `conflict`: its id belongs to an
+    event of the user with another item."""
 
     id: str
     number: int
@@ -113,39 +115,51 @@ class EventsOut(_Strict):
     events: list[EventOut]
 
 
-class Wish(_Strict):
-    """What a list should be. Only items in `allow` are answers, where it is given, and none in `deny`."""
+class RecommendationsIn(_Strict):
+    """What a list should be. Only items in `allow` are candidates, where it is given, and none in `deny`."""
 
     k: K = 10
     seen: Seen = "hidden"
     allow: Annotated[list[Id], Field(max_length=MOST_LISTED)] | None = None
     deny: Annotated[list[Id], Field(max_length=MOST_LISTED)] = []
 
+    def _restrictions(self) -> tuple[frozenset[str] | None, frozenset[str]]:
+        return None if self.allow is None else frozenset(self.allow), frozenset(self.deny)
 
-class UserQuestion(Wish):
-    """Of a user."""
+
+class UserRecommendationsIn(RecommendationsIn):
+    """For a user."""
 
     user: Id
 
+    def request(self) -> UserRequest:
+        allow, deny = self._restrictions()
+        return UserRequest(self.user, k=self.k, seen=self.seen, allow=allow, deny=deny)
 
-class HistoryQuestion(Wish):
-    """Of anybody with this history of item ids, oldest first; nothing of it is kept."""
+
+class HistoryRecommendationsIn(RecommendationsIn):
+    """After this history of item ids, oldest first, without a user. Nothing is kept."""
 
     history: Annotated[list[Id], Field(max_length=MOST_HISTORY)]
 
+    def request(self) -> HistoryRequest:
+        allow, deny = self._restrictions()
+        return HistoryRequest(tuple(self.history), k=self.k, seen=self.seen, allow=allow, deny=deny)
 
-def _of_whom(body: object) -> str:
-    return "history" if isinstance(body, HistoryQuestion) or (isinstance(body, dict) and "history" in body) else "user"
+
+def _for_whom(body: object) -> str:
+    is_history = isinstance(body, HistoryRecommendationsIn) or (isinstance(body, dict) and "history" in body)
+    return "history" if is_history else "user"
 
 
-Question = Annotated[
-    Annotated[UserQuestion, Tag("user")] | Annotated[HistoryQuestion, Tag("history")],
-    Discriminator(_of_whom),
+UserOrHistory = Annotated[
+    Annotated[UserRecommendationsIn, Tag("user")] | Annotated[HistoryRecommendationsIn, Tag("history")],
+    Discriminator(_for_whom),
 ]
 
 
 class ItemOut(_Strict):
-    """One row of a list. `probability`: among all items, before any was hidden; null where the model has none."""
+    """An item of a list. `probability`: among all items, before any was hidden; null where the model has none."""
 
     rank: int
     item: str
@@ -154,21 +168,22 @@ class ItemOut(_Strict):
     probability: float | None
 
 
-class ListOut(_Strict):
-    """A ranked list. `source`: what it rests on; `popularity` where there are no events. `long_weight`: the share of
-    long-term memory, from 0 to 1. `unknown`: ids of a history in the question that the model does not know."""
+class RecommendationsOut(_Strict):
+    """A ranked list. `source`: what it was computed from; `popularity` where there are no events. `long_term_weight`:
+    the share of long-term memory, 0 to 1. `unknown`: ids of the request's history that the model does not know."""
 
     model: str
     digest: str
-    source: Literal["memory", "history", "popularity"]
+    source: SourceName
     events: int
-    long_weight: float | None
+    long_term_weight: float | None
+    long_weight: Annotated[float | None, Field(deprecated="Renamed to long_term_weight.")]
     unknown: list[str]
     items: list[ItemOut]
 
 
-class PastOut(_Strict):
-    """One event of a history. `title` is null where the model does not know the item."""
+class HistoryEventOut(_Strict):
+    """An event of a history. `title` is null where the model does not know the item."""
 
     item: str
     title: str | None
@@ -182,22 +197,22 @@ class UsersOut(_Strict):
 
 
 class UserOut(_Strict):
-    """A user: how many events, the newest of them (oldest first), and what their memory takes."""
+    """A user: how many events, the newest of them (oldest first), and the size of their memory."""
 
     user: str
     events: int
     memory_bytes: int
-    history: list[PastOut]
+    history: list[HistoryEventOut]
 
 
-class Forgotten(_Strict):
+class ForgottenOut(_Strict):
     """The user's events are void now. `compacted`: they are gone from the files as well."""
 
     user: str
     compacted: bool
 
 
-class Problem(_Strict):
+class ErrorOut(_Strict):
     """What was wrong, and what to do."""
 
     error: str
