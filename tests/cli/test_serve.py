@@ -105,3 +105,35 @@ def test_what_cannot_be_served_is_said(recollect: Command, trained: Path, tmp_pa
         said = recollect("serve", trained, "--store", tmp_path / "store", "--port", port)
     assert said.code == 2 and f"port {port} of 127.0.0.1 cannot be listened on" in said.error
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="which signals are handled is read from /proc")
+def test_a_hang_up_before_it_listens_kills_nothing_and_loads_the_model_again(trained: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "recollect", "serve", str(trained), "--store", str(tmp_path / "s"), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            deadline = time.monotonic() + 30
+            while not handles_hang_up(process.pid):
+                assert time.monotonic() < deadline and process.poll() is None
+                time.sleep(0.001)
+            process.send_signal(signal.SIGHUP)  # torch is being loaded now, or yet to be
+            lines = []
+            for line in process.stderr:
+                lines.append(line)
+                if "now, seen items" in line:
+                    break
+            assert "listening on" in "".join(lines[:-1]) and "using gru4rec" in lines[-1]
+            process.send_signal(signal.SIGHUP)
+            assert "using gru4rec" in process.stderr.readline()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+
+
+def handles_hang_up(process: int) -> bool:
+    """Whether a process has a handler of its own for SIGHUP, by the bits of the kernel."""
+    status = Path(f"/proc/{process}/status").read_text()
+    (caught,) = re.findall(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return bool(int(caught, 16) >> (signal.SIGHUP - 1) & 1)

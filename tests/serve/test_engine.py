@@ -259,6 +259,67 @@ def test_a_history_of_nobody_is_answered_as_a_user_with_these_events_and_nothing
     assert one.store.users() == ["ann"] and one.cached_users == 1
 
 
+def test_seen_items_are_listed_as_in_the_run_where_a_request_does_not_say() -> None:
+    store = VolatileStore()
+    one = Engine(artifact("markov", seen="allowed"), store, clock=lambda: NOW)
+    one.add(some(30, "ann"))
+    history = tuple(item for item, _ in store.history("ann").events)
+
+    def lists(seen: str | None = None) -> list[tuple[str, list[Recommendation]]]:
+        responses = [
+            *one.recommend([UserRequest("ann", k=100, seen=seen)]),  # type: ignore[arg-type]
+            *one.recommend_after([HistoryRequest(history, k=100, seen=seen)]),  # type: ignore[arg-type]
+        ]
+        return [(response.seen, list(response.items)) for response in responses]
+
+    wanted = {seen: offline(one.artifact, store.history("ann").events, 100, seen) for seen in ("allowed", "hidden")}
+    assert len(wanted["allowed"]) > len(wanted["hidden"])
+    for given in ("allowed", "hidden"):
+        assert [seen for seen, _ in lists(given)] == [given] * 2
+        for _, items in lists(given):
+            alike(items, wanted[given])
+    for run, meant in (("allowed", "allowed"), ("hidden", "hidden"), (None, "hidden")):
+        one.swap(artifact("markov", digest=f"of {run}", seen=run))
+        assert one.seen == meant and [seen for seen, _ in lists()] == [meant] * 2
+        for _, items in lists():
+            alike(items, wanted[meant])
+
+
+@pytest.mark.parametrize("name", ["xlstm-lsr", "sasrec", "hstu", "markov", "popularity"])
+def test_what_a_user_might_have_next_counts_as_if_they_had_it_and_is_not_kept(name: str) -> None:
+    one = engine(name)
+    one.add([*some(12, "ann"), *some(1, "bob", seed=4), IncomingEvent("late", "item-01", NOW + 50, "x")])
+    thens = {"ann": ["item-05", "never heard of"], "bob": ["item-07"] * 3, "late": ["item-02"], "nobody": ["item-09"]}
+    before = one.recommend([UserRequest(user) for user in thens])
+    requests = [UserRequest(user, tuple(then), k=100) for user, then in thens.items()]
+    requests += [UserRequest("ann", k=100), UserRequest("ann", ("item-09", "item-05"), k=100, seen="allowed")]
+    for request, response in zip(requests, one.recommend(requests), strict=True):
+        history = one.store.history(request.user).events
+        at = max([NOW, *(time for _, time in history)])
+        imagined = [*history, *((item, at) for item in request.then)]
+        alike(response.items, offline(one.artifact, imagined, 100, request.seen or "hidden"))
+        assert response.events == len(imagined)
+        assert response.source == ("history" if request.user == "nobody" else "memory")
+        assert response.unknown == tuple(item for item in request.then if item == "never heard of")
+    assert one.recommend([UserRequest(user) for user in thens]) == before
+    assert one.store.users() == ["ann", "bob", "late"] and one.store.events == 14
+
+
+def test_how_many_items_were_candidates_is_told() -> None:
+    one = engine("markov")
+    one.add(some(5, "ann"))
+    allow, deny = frozenset(["item-01", "item-02", "x"]), frozenset(["item-02", "item-03", "y"])
+    requests = [
+        UserRequest("ann"),
+        UserRequest("ann", allow=allow),
+        UserRequest("ann", deny=deny),
+        UserRequest("ann", allow=allow, deny=deny),
+        UserRequest("ann", allow=frozenset(["x"])),
+    ]
+    every = SIZE - 1
+    assert [one.candidates for one in one.recommend(requests)] == [every, 2, every - 2, 1, 0]
+
+
 def test_a_user_who_has_seen_nearly_everything_gets_what_is_left() -> None:
     one = engine()
     one.add([IncomingEvent("ann", str(item), START + n, f"{n}") for n, item in enumerate(ITEMS.ids[:-2])])

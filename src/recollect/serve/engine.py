@@ -23,10 +23,11 @@ import torch
 from recollect import __version__
 from recollect.artifact import Artifact
 from recollect.contracts import State
+from recollect.recommend import Seen
 from recollect.serve.layout import Layout
 from recollect.serve.memory_cache import MemoryCache, Unsaved
 from recollect.serve.ranker import Ranker, Source
-from recollect.serve.requests import HistoryRequest, Response, UserRequest
+from recollect.serve.requests import HistoryRequest, Response, SourceName, UserRequest
 from recollect.serve.stores.contract import (
     History,
     IncomingEvent,
@@ -37,6 +38,7 @@ from recollect.serve.stores.contract import (
     StoreError,
     UserSummary,
 )
+from recollect.serve.title_search import FoundItem
 
 CACHE_BYTES = 256 << 20
 """Bytes of memories in the process."""
@@ -96,6 +98,15 @@ class Engine:
         return self._active.ranker.artifact
 
     @property
+    def seen(self) -> Seen:
+        """Whether seen items may be listed where a request does not say: as in the run of the model."""
+        return self._active.ranker.seen
+
+    def find_items(self, text: str, limit: int) -> list[FoundItem]:
+        """The items whose title or id has `text` in it, best match first; the most popular ones for an empty text."""
+        return self._active.ranker.titles.find(text, limit)
+
+    @property
     def _batch_size(self) -> int:
         return min(BATCH, self._active.cache.capacity)
 
@@ -144,8 +155,8 @@ class Engine:
                 ranker, state, histories, deferred = self._current(list(dict.fromkeys(one.user for one in part)), limit)
                 row_of = {user: row for row, user in enumerate(histories)}
                 ready = [one for one in part if one.user in histories]
-                sources = [self._source_of_user(one.user, histories[one.user].summary) for one in ready]
-                states = state.rows([row_of[one.user] for one in ready])
+                sources = [self._source_of_user(one, histories[one.user].summary, ranker) for one in ready]
+                states = self._imagine(ranker, ready, state.rows([row_of[one.user] for one in ready]), histories)
                 answered = iter(ranker.respond(ready, states, sources, int(self._clock())))
                 responses += [next(answered) if one.user in histories else deferred[one.user] for one in part]
             return responses
@@ -291,9 +302,28 @@ class Engine:
                 left -= missing
         return deferred
 
-    def _source_of_user(self, user: str, summary: UserSummary | None) -> Source:
-        has_seen = functools.partial(self.store.has_seen, user)
-        return Source("popularity", 0, has_seen) if summary is None else Source("memory", summary.events, has_seen)
+    def _imagine(
+        self, ranker: Ranker, requests: Sequence[UserRequest], state: State, histories: Mapping[str, History]
+    ) -> State:
+        """The state of each request after its `then`, as if those events had come just now. Nothing is kept of it."""
+        now, imagined = int(self._clock()), []
+        for one in requests:
+            summary = histories[one.user].summary
+            at = now if summary is None else max(now, summary.latest_time)
+            imagined.append([(item, at) for item in one.then])
+        return ranker.read(state, imagined)
+
+    def _source_of_user(self, request: UserRequest, summary: UserSummary | None, ranker: Ranker) -> Source:
+        in_store = functools.partial(self.store.has_seen, request.user)
+        if not request.then:
+            return Source("popularity", 0, in_store) if summary is None else Source("memory", summary.events, in_store)
+        then = set(request.then)
+
+        def has_seen(items: Sequence[str]) -> list[bool]:
+            return [seen or item in then for seen, item in zip(in_store(items), items, strict=True)]
+
+        events = len(request.then) + (0 if summary is None else summary.events)
+        return Source("history" if summary is None else "memory", events, has_seen, _unknown(request.then, ranker))
 
     def _save(self, active: _ActiveModel, users: Sequence[str], state: State, positions: Sequence[Position]) -> None:
         now = self._clock()
@@ -311,10 +341,12 @@ class Engine:
 
 def _source_of_history(history: Sequence[str], ranker: Ranker) -> Source:
     seen = set(history)
-    unknown = tuple(one for one in history if not ranker.knows(one))
-    return Source(
-        "history" if history else "popularity", len(history), lambda items: [one in seen for one in items], unknown
-    )
+    name: SourceName = "history" if history else "popularity"
+    return Source(name, len(history), lambda items: [one in seen for one in items], _unknown(history, ranker))
+
+
+def _unknown(items: Sequence[str], ranker: Ranker) -> tuple[str, ...]:
+    return tuple(one for one in items if not ranker.knows(one))
 
 
 def _state_before(

@@ -6,7 +6,8 @@ It keeps no state. Whose state it is given, and which items count as seen, is up
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -17,8 +18,9 @@ from recollect.artifact import Artifact
 from recollect.contracts import PAD, State
 from recollect.data.blocks import by_length, pieces
 from recollect.data.log import DataError
-from recollect.recommend import SCORE_CELLS, Recommendation, top
+from recollect.recommend import SCORE_CELLS, Recommendation, Seen, top
 from recollect.serve.requests import ListRequest, Response, SourceName
+from recollect.serve.title_search import TitleSearch
 
 TOKENS, SEGMENT = 16384, 1024
 """Cells of a batch in which histories are read, and events of one user at a time."""
@@ -55,6 +57,13 @@ class Ranker:
         self._model = artifact.model
         self._device = getattr(artifact.model, "device", torch.device("cpu"))
         self._timed = bool(artifact.card.get("data", {}).get("clock", True))
+        self.seen: Seen = artifact.settings.get("evaluate", {}).get("seen", "hidden")
+        """Whether seen items may be listed where a request does not say: as in the run of the model."""
+
+    @functools.cached_property
+    def titles(self) -> TitleSearch:
+        """The items by title and id; made when it is first used."""
+        return TitleSearch(self.artifact.items, self.artifact.titles, self._model.catalog.counts)
 
     def knows(self, item: str) -> bool:
         """Whether the model can score this item."""
@@ -97,22 +106,36 @@ class Ranker:
 
         Raises DataError where the model scores NaN.
         """
+        # A missing `seen` is replaced here, where the model is known: the next one may have been trained otherwise.
+        requests = [one if one.seen else dataclasses.replace(one, seen=self.seen) for one in requests]
         responses = []
         weights = self._model.long_weight(state).tolist() if isinstance(self._model, WeighsLongMemory) else None
         step = max(1, SCORE_CELLS // self._model.catalog.size)
         for begin in range(0, len(requests), step):
             some = slice(begin, begin + step)
             lists = self._lists(requests[some], state.rows(some), sources[some], at)
-            for row, items in enumerate(lists, begin):
+            for row, (items, candidates) in enumerate(lists, begin):
                 source = sources[row]
                 weight = None if weights is None or source.name == "popularity" else weights[row]
-                model, digest = self.artifact.name, self.artifact.digest
-                responses.append(Response(items, source.name, source.events, weight, model, digest, source.unknown))
+                responses.append(
+                    Response(
+                        items=items,
+                        source=source.name,
+                        events=source.events,
+                        long_term_weight=weight,
+                        model=self.artifact.name,
+                        digest=self.artifact.digest,
+                        seen=requests[row].seen or self.seen,
+                        candidates=candidates,
+                        unknown=source.unknown,
+                    )
+                )
         return responses
 
     def _lists(
         self, requests: Sequence[ListRequest], state: State, sources: Sequence[Source], at: int | None
-    ) -> Iterator[tuple[Recommendation, ...]]:
+    ) -> Iterator[tuple[tuple[Recommendation, ...], int]]:
+        """For each request its list, and how many items were candidates."""
         times = None
         if self._model.request_time and self._timed and at is not None:
             times = torch.full((len(requests),), at, dtype=torch.int64, device=self._device)
@@ -123,11 +146,12 @@ class Ranker:
         normaliser = torch.logsumexp(scores, dim=1)
         if normaliser.isnan().any() or (normaliser == torch.inf).any():
             raise DataError(f"{self.artifact.folder}: the model scored NaN or infinity; train it again")
+        size = self._model.catalog.size - 1
+        candidates = [size] * len(requests)
         if any(one.allow is not None or one.deny for one in requests):
             scores = scores.clone()
             for row, one in enumerate(requests):
-                self._restrict(scores[row], one)
-        size = self._model.catalog.size - 1
+                candidates[row] = self._restrict(scores[row], one)
         width = min(size, max(one.k + MARGIN * (one.seen == "hidden") for one in requests))
         best, codes = top(scores, width)
         for row, (one, source) in enumerate(zip(requests, sources, strict=True)):
@@ -138,7 +162,7 @@ class Ranker:
                 ranked, found = wider[0][0], wider[1][0]
                 chosen = self._chosen(one, source, ranked, found)
             likely = self._model.probabilistic or fresh[row]
-            yield tuple(
+            items = tuple(
                 Recommendation(
                     rank,
                     self.artifact.items.ids[code - 1],
@@ -148,6 +172,7 @@ class Ranker:
                 )
                 for rank, (logit, code) in enumerate(chosen, 1)
             )
+            yield items, candidates[row]
 
     def _chosen(self, request: ListRequest, source: Source, best: Tensor, codes: Tensor) -> list[tuple[float, int]]:
         """The first k of a ranking that may be listed: logit, code."""
@@ -157,16 +182,23 @@ class Ranker:
             ranked = [one for one, hide in zip(ranked, seen, strict=True) if not hide]
         return ranked[: request.k]
 
-    def _restrict(self, scores: Tensor, request: ListRequest) -> None:
-        """scores [V], changed in place: -inf for all that the request excludes."""
-        find = self.artifact.items.find
+    def _restrict(self, scores: Tensor, request: ListRequest) -> int:
+        """scores [V], changed in place: -inf for all items that the request excludes -> how many are left.
+
+        The one place where a request decides on candidates.
+        """
+        allowed = torch.ones(len(scores), dtype=torch.bool)
         if request.allow is not None:
-            codes = [code for item in request.allow if (code := find(item)) is not None]
-            kept = scores[codes].clone()
-            scores.fill_(-torch.inf)
-            scores[codes] = kept
-        denied = [code for item in request.deny if (code := find(item)) is not None]
-        scores[denied] = -torch.inf
+            allowed[:] = False
+            allowed[self._codes(request.allow)] = True
+        allowed[self._codes(request.deny)] = False
+        allowed[PAD] = False
+        scores.masked_fill_(~allowed.to(scores.device), -torch.inf)
+        return int(allowed.sum())
+
+    def _codes(self, items: Iterable[str]) -> list[int]:
+        find = self.artifact.items.find
+        return [code for item in items if (code := find(item)) is not None]
 
     def _popularity(self, scores: Tensor) -> Tensor:
         """[V]: the logarithm of each item's count in training; 0.5 for an item that has none."""

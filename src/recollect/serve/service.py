@@ -71,12 +71,14 @@ class Service:
         self._events: Batcher[IncomingEvent, Receipt] = self._batcher(self._add, EVENTS_IN_BATCH)
         self._users: Batcher[UserRequest, Response | Deferred] = self._batcher(recommend)
         self._long_users: Batcher[UserRequest, Response] = self._batcher(engine.recommend, LONG_IN_BATCH)
+        self._imagined: Batcher[UserRequest, Response | Deferred] = self._batcher(recommend, LONG_IN_BATCH)
         self._histories: Batcher[HistoryRequest, Response] = self._batcher(engine.recommend_after)
         self._compactions: Batcher[None, None] = self._batcher(self._compact)
         self._batchers: tuple[Batcher[Any, Any], ...] = (
             self._events,
             self._users,
             self._long_users,
+            self._imagined,
             self._histories,
             self._compactions,
         )
@@ -121,9 +123,10 @@ class Service:
 
     async def recommend(self, request: UserRequest) -> Response:
         """As `Engine.recommend`. Raises BusyError where too many are waiting."""
-        (response,) = await self._users.submit(request)
+        queue = self._imagined if request.then else self._users  # reading `then` costs time that others need not wait
+        (response,) = await queue.submit(request)
         while response is Deferred.NEXT_BATCH:
-            (response,) = await self._users.submit(request)
+            (response,) = await queue.submit(request)
         if isinstance(response, Response):
             return response
         (response,) = await self._long_users.submit(request)

@@ -137,7 +137,10 @@ def test_memories_are_advanced_and_saved_in_the_background(client: Client, engin
     ("body", "why"),
     [
         ({"user": "ann"}, "item: Field required"),
-        ({"user": "ann", "item": "x", "rating": 5}, "rating: Extra inputs"),
+        ({"user": "ann", "item": "x", "rating": 5}, "^unknown field 'rating'; known: id, item, time, user"),
+        ({"user": "ann", "items": "x"}, "^unknown field 'items'; did you mean 'item'"),
+        ({"events": [{"usr": "ann", "item": "x"}]}, "^events.0: unknown field 'usr'; did you mean 'user'"),
+        ({"\ud800" * 99: 1}, "^unknown field"),
         ({"user": "", "item": "x"}, "user: String should have at least 1"),
         ({"user": "\N{SNOWMAN}" * 100, "item": "x"}, "user: 300 bytes"),
         ({"user": "ann", "item": "x", "time": "yesterday"}, "time: Input should be a valid integer"),
@@ -171,7 +174,10 @@ def test_bad_events_are_said_and_nothing_is_taken(client: Client, engine: Engine
         {"user": "a", "seen": "maybe"},
         {"history": ["a"] * (schemas.MOST_HISTORY + 1)},
         {"history": ["a"], "deny": "b"},
-        {"user": "a", "allow": ["b"] * (schemas.MOST_LISTED + 1)},
+        {"user": "a", "then": ["b"] * (schemas.MOST_THEN + 1)},
+        {"history": ["a"], "then": ["b"]},
+        {"user": "a", "allow": ["b", None]},
+        {"user": "a", "deny": ["\ud800"]},
     ],
 )
 def test_bad_questions_are_said(client: Client, body: object) -> None:
@@ -180,7 +186,9 @@ def test_bad_questions_are_said(client: Client, body: object) -> None:
 
 
 def test_a_body_that_is_too_large_or_too_slow_is_cut_off(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard.Guard.__init__, "__kwdefaults__", {"body_bytes": 5000, "body_seconds": 0.3})
+    monkeypatch.setattr(
+        guard.Guard.__init__, "__kwdefaults__", {"body_bytes": 5000, "body_seconds": 0.3, "buffered_bytes": 1 << 20}
+    )
     with serving(engine) as client:
         assert client.request("POST", "/events", b" " * 4999)[0] == 422
         assert client.request("POST", "/events", b" " * 5001)[0] == 413

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from fastapi import FastAPI
 
 from recollect import __version__
-from recollect.serve.http import events, recommendations, status, users
+from recollect.serve.http import docs, events, items, recommendations, status, users
 from recollect.serve.http.errors import handle_errors
 from recollect.serve.http.guard import Guard
 from recollect.serve.http.keys import Keys
@@ -46,7 +46,9 @@ def create_app(service: Service, *, read_keys: Sequence[str] = (), write_keys: S
         events.routes(service, metrics, keys),
         recommendations.routes(service, metrics, keys),
         users.routes(service, keys),
+        items.routes(service, keys),
         status.routes(service, metrics, keys),
+        docs.routes(),
     ]
     for router in routers:
         app.include_router(router)

@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from recollect.data.log import DataError
 from recollect.serve.batcher import BusyError
 from recollect.serve.http import schemas
+from recollect.serve.http.guard import BODY_BYTES
 from recollect.serve.stores.contract import StoreError
 
 _log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ _MEANINGS = {
     401: "No key, or a wrong one",
     404: "No user with this id",
     408: "The body took too long to arrive",
-    413: "The body is too large",
+    413: f"The body is larger than {BODY_BYTES:,} bytes",
     422: "A value is not valid",
     503: "Too busy, or the store does not work; try again",
 }
@@ -53,8 +54,8 @@ def handle_errors(app: FastAPI, routers: Sequence[APIRouter]) -> None:
             return _response(422, "a JSON body is expected; send the header Content-Type: application/json with it")
         first = error.errors()[0]
         path = [str(part) for part in first["loc"][1:]]
-        if error.body is not None and path[:1] in (["one"], ["many"], ["user"], ["history"]):
-            path = path[1:]  # which of two forms the body has
+        if error.body is not None and path and path[0] in schemas.BODY_TAGS:
+            path = path[1:]
         where = ".".join(path)[:200]
         what = str(first["msg"]).removeprefix("Value error, ")
         return _response(422, f"{where}: {what}" if where else what)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, Depends, HTTPException, Response
 
 from recollect.serve.http import schemas
 from recollect.serve.http.errors import error_responses
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.metrics import Metrics
+from recollect.serve.http.query import KnownQuery
 from recollect.serve.service import Service
 from recollect.serve.stores.contract import IncomingEvent
 
 
 def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
-    router = APIRouter(dependencies=keys.writing)
+    router = APIRouter(dependencies=[*keys.writing, Depends(KnownQuery(schemas.EventIn, schemas.EventsIn))])
 
     @router.post(
         "/events", responses={**error_responses(400, 401, 408, 413, 422, 503), 409: {"model": schemas.EventsOut}}

@@ -6,6 +6,7 @@ It also catches unexpected errors: they are logged, and the response tells nothi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -17,8 +18,11 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-BODY_BYTES, BODY_SECONDS = 1 << 20, 10.0
+BODY_BYTES, BODY_SECONDS = 8 << 20, 10.0
 """The largest body accepted, and the longest time in which all of it must arrive."""
+
+BUFFERED_BYTES = 256 << 20
+"""What all bodies may take together while they arrive: many slow ones must not fill the memory."""
 
 HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -29,6 +33,14 @@ HEADERS = [
 """Sent with every response; the page loads nothing from other servers."""
 
 _log = logging.getLogger(__name__)
+
+
+class _TooLargeError(Exception):
+    """This body is too large."""
+
+
+class _TooManyError(Exception):
+    """All bodies together are too large."""
 
 
 class Guard:
@@ -45,9 +57,11 @@ class Guard:
         hosts: Sequence[str] | None,
         body_bytes: int = BODY_BYTES,
         body_seconds: float = BODY_SECONDS,
+        buffered_bytes: int = BUFFERED_BYTES,
     ) -> None:
         self._app, self._hosts = app, hosts
         self._bytes, self._seconds = body_bytes, body_seconds
+        self._buffered_limit, self._buffered = buffered_bytes, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,8 +86,13 @@ class Guard:
         except TimeoutError:
             await _refuse(sending, 408, f"the body did not come within {self._seconds:g} seconds")
             return
-        if body is None:
+        except _TooLargeError:
+            with contextlib.suppress(TimeoutError):  # a client reads a response only when it has sent its request
+                await asyncio.wait_for(_discard_rest(receive), self._seconds)
             await _refuse(sending, 413, f"the body is larger than {self._bytes:,} bytes")
+            return
+        except _TooManyError:
+            await _refuse(sending, 503, "too many large requests are arriving; try again in a moment")
             return
         messages = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -88,24 +107,35 @@ class Guard:
                 raise
             await _refuse(sending, 500, "an unexpected error; the server's log has it")
 
-    async def _body(self, receive: Receive) -> bytes | None:
-        """The whole body; None if it is too large."""
+    async def _body(self, receive: Receive) -> bytes:
+        """The whole body. Raises _TooLargeError, or _TooManyError where others take the room."""
         parts, size, more = [], 0, True
-        while more:
-            message = await receive()
-            part = message.get("body", b"")
-            size += len(part)
-            if size > self._bytes:
-                return None
-            parts.append(part)
-            more = message.get("more_body", False)
-        return b"".join(parts)
+        try:
+            while more:
+                message = await receive()
+                part = message.get("body", b"")
+                size += len(part)
+                self._buffered += len(part)
+                if size > self._bytes:
+                    raise _TooLargeError
+                if self._buffered > self._buffered_limit:
+                    raise _TooManyError
+                parts.append(part)
+                more = message.get("more_body", False)
+            return b"".join(parts)
+        finally:
+            self._buffered -= size
 
 
 def _host(value: bytes) -> str:
     """The name in a Host header, without its port."""
     name = value.decode("latin-1").lower()
     return name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]
+
+
+async def _discard_rest(receive: Receive) -> None:
+    while (await receive()).get("more_body", False):
+        pass
 
 
 async def _refuse(send: Send, status: int, message: str) -> None:

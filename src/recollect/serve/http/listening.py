@@ -15,6 +15,8 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from recollect.serve.http.reload_signal import ReloadSignal
+
 HEAD_SECONDS = 10.0
 """The longest time in which the whole head of a request must arrive, also after a connection is opened."""
 
@@ -70,23 +72,30 @@ class Server(uvicorn.Server):
     """Reports its address to `say` once it listens, and calls `reload` on SIGHUP."""
 
     def __init__(
-        self, config: uvicorn.Config, *, say: Callable[[str], None], reload: Callable[[], Awaitable[None]]
+        self,
+        config: uvicorn.Config,
+        *,
+        say: Callable[[str], None],
+        reload: Callable[[], Awaitable[None]],
+        reload_signal: ReloadSignal,
     ) -> None:
         super().__init__(config)
-        self._say, self._reload = say, reload
+        self._say, self._reload, self._reload_signal = say, reload, reload_signal
+        self._reloads: set[asyncio.Task[None]] = set()
         self._reloading = asyncio.Lock()  # one after the other, so that the last one wins
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if hasattr(signal, "SIGHUP"):
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._start_reload)
         if self.started:
             address = self.servers[0].sockets[0].getsockname()
             shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+            self._reload_signal.handle(self._start_reload)
             self._say(f"listening on http://{shown}:{address[1]}")
 
     def _start_reload(self) -> None:
-        self._task = asyncio.create_task(self._reload_in_turn())  # a reference, or it may be collected while it runs
+        task = asyncio.create_task(self._reload_in_turn())
+        self._reloads.add(task)  # a reference, or it may be collected while it runs
+        task.add_done_callback(self._reloads.discard)
 
     async def _reload_in_turn(self) -> None:
         async with self._reloading:
@@ -94,12 +103,19 @@ class Server(uvicorn.Server):
 
 
 def listen(
-    app: FastAPI, host: str, port: int, *, say: Callable[[str], None], reload: Callable[[], Awaitable[None]]
+    app: FastAPI,
+    host: str,
+    port: int,
+    *,
+    say: Callable[[str], None],
+    reload: Callable[[], Awaitable[None]],
+    reload_signal: ReloadSignal,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then shut down in order."""
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: None)  # uvicorn shuts down on both, and raises them again afterwards
-    Server(configuration(app, host, port), say=say, reload=reload).run()
+    Server(configuration(app, host, port), say=say, reload=reload, reload_signal=reload_signal).run()
+    reload_signal.ignore()
 
 
 def configuration(app: FastAPI, host: str, port: int, log_level: str = "warning") -> uvicorn.Config:

@@ -6,17 +6,20 @@ import asyncio
 from importlib.resources import files
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, Depends, HTTPException, Response
 from fastapi.responses import PlainTextResponse
 
 from recollect.serve.http.errors import error_responses
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.metrics import Metrics
+from recollect.serve.http.query import KnownQuery
 from recollect.serve.service import Service
 
 PAGE = {
     "index.html": "text/html; charset=utf-8",
+    "colours.css": "text/css; charset=utf-8",
     "page.css": "text/css; charset=utf-8",
+    "docs.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
@@ -26,21 +29,24 @@ _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"sche
 
 
 def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
-    router = APIRouter()
+    router, known = APIRouter(), [Depends(KnownQuery())]
 
-    @router.get("/healthz")
+    @router.get("/healthz", dependencies=known, responses=error_responses(422))
     async def alive() -> dict[str, str]:
         """The process is running."""
         return {"status": "alive"}
 
-    @router.get("/readyz", responses=error_responses(503))
+    @router.get("/readyz", dependencies=known, responses=error_responses(422, 503))
     async def ready() -> dict[str, str]:
         """The store works."""
         await asyncio.to_thread(service.engine.store.summary, "-")
         return {"status": "ready", "digest": service.engine.artifact.digest}
 
     @router.get(
-        "/metrics", dependencies=keys.reading, response_class=Response, responses={**_TEXT, **error_responses(401)}
+        "/metrics",
+        dependencies=[*keys.reading, *known],
+        response_class=Response,
+        responses={**_TEXT, **error_responses(401, 422)},
     )
     async def prometheus() -> Response:
         """Metrics for Prometheus."""

@@ -37,8 +37,8 @@ from recollect.serve.stores.encoding import (
     verified,
     with_checksum,
 )
-from recollect.serve.stores.records import ID_BYTES, Event, Forget
 from recollect.serve.stores.exclusive_lock import ExclusiveLock
+from recollect.serve.stores.records import ID_BYTES, Event, Forget
 
 MAP_BYTES = 1 << 40
 """Address space, not bytes on disk: the file grows as it is filled."""
