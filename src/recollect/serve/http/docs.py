@@ -99,7 +99,7 @@ def _operation(method: str, path: str, operation: Schema, document: Schema, serv
         for status, one in operation["responses"].items()
     )
     parts.append(
-        f"<h3>Responses</h3><table>{_head('Status', 'Meaning', 'Content')}{rows_of_responses}</table></section>"
+        f"<h3>Responses</h3><table class='statuses'>{_head('Status', 'Meaning', 'Content')}{rows_of_responses}</table></section>"
     )
     return "".join(parts)
 

@@ -21,6 +21,9 @@ PAGE = {
     "page.css": "text/css; charset=utf-8",
     "docs.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
+    "view.js": "text/javascript; charset=utf-8",
+    "combobox.js": "text/javascript; charset=utf-8",
+    "interface.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 """The files of the page and their types. They need no key; the requests that the page makes do."""
