@@ -174,6 +174,35 @@ def test_the_rest_of_an_address_is_used(server: Server, store: RedisStore) -> No
         assert store.users() == ["ann"] and other.users() == []
 
 
+@pytest.mark.parametrize("path", ["/banana", "/3x", "/-1", "/1/2", "/%31", "//"])
+def test_a_database_that_is_no_number_is_refused(server: Server, store: RedisStore, path: str) -> None:
+    with pytest.raises(StoreError, match=r"127\.0\.0\.1.*the database is a number, as in redis://HOST:PORT/3"):
+        RedisStore(f"{server.url.replace('redis://', 'redis://:secret@')}{path}")
+
+
+@pytest.mark.parametrize(("path", "number"), [("", 0), ("/", 0), ("/0", 0), ("/3", 3)])
+def test_a_database_is_chosen_by_its_number(server: Server, store: RedisStore, path: str, number: int) -> None:
+    with RedisStore(f"{server.url}{path}") as other:
+        other.append([IncomingEvent("in-it", "item")], 0)
+        assert other._redis.connection_pool.connection_kwargs.get("db", 0) == number
+        assert store.users() == (["in-it"] if number == 0 else [])
+        other._redis.flushdb()
+
+
+@pytest.mark.parametrize(
+    ("rest", "why"), [("?durabilty=trusted", "durabilty= is not an option"), ("?db=banana", "db"), (":x", "[Pp]ort")]
+)
+def test_what_else_is_wrong_in_an_address_is_said(server: Server, rest: str, why: str) -> None:
+    url = "redis://127.0.0.1:x" if rest == ":x" else server.url + rest
+    with pytest.raises(StoreError, match=why):
+        RedisStore(url)
+
+
+def test_a_database_that_the_server_does_not_have_is_said(server: Server) -> None:
+    with pytest.raises(StoreError, match="out of range"):
+        RedisStore(f"{server.url}/99")
+
+
 def test_a_server_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_module, "SECONDS", 0.5)
     with Server(tmp_path, *DURABLE) as server, RedisStore(server.url) as store:
@@ -190,5 +219,5 @@ def test_a_refused_event_takes_the_others_along(store: RedisStore) -> None:
 
 def test_the_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
-    with pytest.raises(ConfigError, match=r"recollect\[redis\]"):
+    with pytest.raises(ConfigError, match=r"pip install -c constraints.txt -e .\.\[redis\]"):
         RedisStore("redis://localhost")

@@ -98,9 +98,8 @@ def _operation(method: str, path: str, operation: Schema, document: Schema, serv
         f"<tr><td><code>{status}</code></td><td>{_text(one.get('description', ''))}</td><td>{_content(one)}</td></tr>"
         for status, one in operation["responses"].items()
     )
-    parts.append(
-        f"<h3>Responses</h3><table class='statuses'>{_head('Status', 'Meaning', 'Content')}{rows_of_responses}</table></section>"
-    )
+    head = _head("Status", "Meaning", "Content")
+    parts.append(f"<h3>Responses</h3><table class='statuses'>{head}{rows_of_responses}</table></section>")
     return "".join(parts)
 
 

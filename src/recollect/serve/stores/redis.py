@@ -7,6 +7,7 @@ to its disk before it acknowledges: its configuration is checked, and refused wh
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -106,10 +107,19 @@ class RedisStore:
         try:
             import redis
         except ImportError:
-            raise ConfigError("a store on Redis needs the package redis: pip install 'recollect[redis]'") from None
+            raise ConfigError(
+                "a store on Redis needs the package redis; from the checkout: "
+                "pip install -c constraints.txt -e '.[redis]'"
+            ) from None
         parts = urlsplit(url)
-        self._address = f"{parts.hostname}:{parts.port or 6379}"  # without the password
+        try:
+            self._address = f"{parts.hostname}:{parts.port or 6379}"  # without the password
+        except ValueError as error:
+            raise StoreError(f"{parts.scheme}://{parts.hostname}: {error}") from None
         self._errors: tuple[type[Exception], ...] = (redis.RedisError, OSError)
+        if parts.scheme in ("redis", "rediss") and not re.fullmatch(r"/?\d*", parts.path):
+            # The library would take what is no number for database 0.
+            raise StoreError(f"{self._address}{parts.path}: the database is a number, as in redis://HOST:PORT/3")
         options = parse_qs(parts.query)
         trusted = options.pop("durability", None) == ["trusted"]
         try:
@@ -124,7 +134,11 @@ class RedisStore:
             self._redis.register_script(text) for text in (_APPEND, _HISTORY, _SAVE, _FORGET)
         )
         with self._store_errors():
-            self._redis.ping()
+            try:
+                self._redis.ping()
+            except TypeError:  # how the library refuses an option
+                unknown = ", ".join(options)
+                raise StoreError(f"{self._address}: ?{unknown}= is not an option of an address; see redis-py") from None
             if not trusted:
                 self._check_durability()
 
