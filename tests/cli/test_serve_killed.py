@@ -18,10 +18,10 @@ from recollect.serve.stores.contract import Store
 from recollect.serve.stores.embedded import EmbeddedStore
 from recollect.serve.stores.redis import RedisStore
 
+from ..serve.forked import forked_server
 from ..serve.http.running import Client
 from ..serve.stores.redis_server import DURABLE, Server
 from ..serve.test_engine import alike
-from .test_serve import running
 
 USERS = 8
 
@@ -105,16 +105,16 @@ def test_killed_twenty_times_under_load(trained: Path, tmp_path: Path) -> None:
     chance, store = random.Random(1), str(tmp_path / "store")
     with sending() as senders:
         for _ in range(20):
-            with running(trained, store) as (process, client):
+            with forked_server(trained, store) as (process, client):
                 for sender in senders:
                     sender.clients = [client]
                 time.sleep(chance.uniform(0.0, 1.5))
                 process.kill()
-                process.wait()
+                process.join()
     with EmbeddedStore(Path(store)) as kept:
         whole(kept, senders)
         histories = {str(sender.user): kept.history(str(sender.user)).events for sender in senders}
-    with running(trained, store) as (_, client):
+    with forked_server(trained, store) as (_, client):
         lists_are_those_of(histories, trained, client)
 
 
@@ -123,7 +123,7 @@ def test_two_workers_and_their_redis_killed_under_load(trained: Path, tmp_path: 
     chance, redis = random.Random(2), Server(tmp_path, *DURABLE)
     workers = [contextlib.ExitStack(), contextlib.ExitStack()]
     try:
-        made = [one.enter_context(running(trained, redis.url)) for one in workers]
+        made = [one.enter_context(forked_server(trained, redis.url)) for one in workers]
         with sending() as senders:
             for turn in range(9):
                 for sender in senders:
@@ -137,7 +137,7 @@ def test_two_workers_and_their_redis_killed_under_load(trained: Path, tmp_path: 
                     which = chance.randrange(2)
                     made[which][0].kill()
                     workers[which].close()
-                    made[which] = workers[which].enter_context(running(trained, redis.url))
+                    made[which] = workers[which].enter_context(forked_server(trained, redis.url))
             time.sleep(1)
         with RedisStore(redis.url) as kept:
             whole(kept, senders)
