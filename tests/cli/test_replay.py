@@ -78,6 +78,32 @@ def test_an_exported_log_adds_nothing_to_where_it_came_from(
     assert f"{len(rows(log_file)) + 2} new events" in said.out
 
 
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_events_are_exported_in_the_form_that_the_ending_says(
+    recollect: Command, trained: Path, tmp_path: Path, ending: str
+) -> None:
+    store, again, out = tmp_path / "store", tmp_path / "again", tmp_path / f"events{ending}"
+    recollect("replay", trained, "--store", store)
+    with EmbeddedStore(store) as kept:
+        kept.append([IncomingEvent("5", 'an "item", with commas', 1_900_000_000, "order-1")], 0)
+        wanted = {user: kept.history(user).events for user in kept.users()}
+    said = recollect("journal", "export", store, "--out", out)
+    assert said.code == 0 and f"{sum(map(len, wanted.values()))} events are in" in said.out
+    first = out.read_bytes()[:40]
+    assert first.startswith(
+        {".csv": b"number,user,item,id,time\n", ".jsonl": b'{"number":1,', ".parquet": b"PAR1"}[ending]
+    )
+    assert recollect("replay", trained, "--store", again, "--data", out).code == 0
+    with EmbeddedStore(again) as kept:
+        assert {user: kept.history(user).events for user in kept.users()} == wanted
+
+
+@pytest.mark.parametrize("name", ["events.xlsx", "events", "events.csv.gz"])
+def test_another_ending_is_refused_before_anything_is_read(recollect: Command, tmp_path: Path, name: str) -> None:
+    said = recollect("journal", "export", tmp_path / "nothing", "--out", tmp_path / name)
+    assert said.code == 2 and ".csv, .jsonl or .parquet" in said.error and not (tmp_path / name).exists()
+
+
 def test_what_is_left_out_of_a_log_is_said(recollect: Command, trained: Path, tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text("user,item,time\n" + "".join(f"1,item {n},{n}\n" for n in range(6)) + ",item 2,6\n")
