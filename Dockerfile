@@ -1,12 +1,14 @@
-# The memory service in a container, as a user without rights. Build and run:
+# The memory service in a container, as an unprivileged user. Build and run:
 #
 #   docker build -t recollect .
 #   docker run -p 8000:8000 -v ./runs:/runs:ro -v recollect-store:/store \
 #       -e RECOLLECT_READ_KEY=... -e RECOLLECT_WRITE_KEY=... recollect /runs/first --store /store --host 0.0.0.0
 #
-# The folder above the model is what the container sees, so that a new model in its place is seen too.
-# A build of torch without CUDA makes it a few gigabytes smaller: --build-arg PIP_ARGS="--extra-index-url ..." with an
-# index that has one.
+# The folder above the model is mounted, so that a new model, or a link to one, is seen too.
+# The index of PyTorch has a build without CUDA, which makes the image a few gigabytes smaller:
+#
+#   docker build -t recollect --build-arg PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu" .
+#
 FROM python:3.12-slim
 
 ARG PIP_ARGS=""

@@ -25,8 +25,8 @@ from recollect.data.log import Vocabulary
 from recollect.models.sasrec import SASRec
 from recollect.models.xlstm_lsr import XLSTMLSR
 from recollect.serve.engine import Engine
-from recollect.serve.ranker import Asked
-from recollect.serve.stores.contract import Arrival
+from recollect.serve.requests import UserRequest
+from recollect.serve.stores.contract import IncomingEvent
 from recollect.serve.stores.embedded import EmbeddedStore
 
 ITEMS = 3706
@@ -66,17 +66,17 @@ def with_length(rounds: int) -> tuple[float, list[int]]:
             items = draw.integers(1, ITEMS // 2, length).tolist()
             for begin in range(0, length, 10_000):
                 part = items[begin : begin + 10_000]
-                store.append([Arrival(str(length), str(item), begin + n) for n, item in enumerate(part)], 0)
+                store.append([IncomingEvent(str(length), str(item), begin + n) for n, item in enumerate(part)], 0)
         users = [str(length) for length in LENGTHS]
         engine.advance(users)
         engine.save()
-        sizes = [len(saved.data) for saved in store.saved(users) if saved is not None]
+        sizes = [len(saved.data) for saved in store.load_memories(users) if saved is not None]
         taken: dict[str, list[float]] = {user: [] for user in users}
         for turn in range(rounds + 20):
             for user in draw.permutation(users).tolist():
-                store.append([Arrival(user, str(draw.integers(1, ITEMS // 2)))], 1 << 31)
+                store.append([IncomingEvent(user, str(draw.integers(1, ITEMS // 2)))], 1 << 31)
                 begun = time.perf_counter()
-                engine.recommend([Asked(user)])
+                engine.recommend([UserRequest(user)])
                 if turn >= 20:
                     taken[user].append(time.perf_counter() - begun)
     medians = [median(taken[user]) for user in users]

@@ -22,7 +22,7 @@ DOORWAYS = {
     "lmdb": r"serve\.stores\.(index|embedded)",
     "fastapi": r"serve\.http\..+",
     "uvicorn": r"serve\.http\.listening",
-    "prometheus_client": r"serve\.http\.meters",
+    "prometheus_client": r"serve\.http\.metrics",
     "triton": r"nn\.kernels(\..+)?",
     "redis": r"serve\.stores\.redis",
     "transformers": r"models\.hf",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recollect.data.parquet import read_columns
-from recollect.serve.stores.contract import Arrival
+from recollect.serve.stores.contract import IncomingEvent
 from recollect.serve.stores.embedded import EmbeddedStore
 
 from ..serve.stores.redis_server import Server, server
@@ -31,7 +31,7 @@ def test_a_log_goes_in_once_and_comes_out_again(
     assert said.code == 0 and f"{len(wanted)} new events of {len(wanted)}; 30 users have a memory" in said.out
     assert "0 new events" in recollect("replay", trained, "--store", store).out
     with EmbeddedStore(store) as kept:
-        assert all(saved is not None for saved in kept.saved(kept.users()))
+        assert all(saved is not None for saved in kept.load_memories(kept.users()))
         kept.append([], 0)
     checked = recollect("journal", "verify", store, "--json").json
     assert checked["events"] == checked["last"] == len(wanted) and checked["files"] == 1
@@ -43,8 +43,8 @@ def test_a_log_goes_in_once_and_comes_out_again(
     assert recollect("train", "markov", "--data", out, "--out", tmp_path / "run").code == 0
     assert recollect("replay", tmp_path / "run", "--store", again).code == 0
     with EmbeddedStore(again) as one, EmbeddedStore(store) as two:
-        assert {user: one.past(user).events for user in one.users()} == {
-            user: two.past(user).events for user in two.users()
+        assert {user: one.history(user).events for user in one.users()} == {
+            user: two.history(user).events for user in two.users()
         }
 
 
@@ -69,13 +69,39 @@ def test_an_exported_log_adds_nothing_to_where_it_came_from(
     store, out = tmp_path / "store", tmp_path / "events.parquet"
     recollect("replay", trained, "--store", store)
     with EmbeddedStore(store) as kept:  # as the interface takes them in, with ids of their own or none
-        kept.append([Arrival("5", "item 3", 1_780_000_000, own) for own in ("order-1", None)], 0)
+        kept.append([IncomingEvent("5", "item 3", 1_780_000_000, own) for own in ("order-1", None)], 0)
     assert recollect("journal", "export", store, "--out", out).code == 0
     assert "0 new events" in recollect("replay", trained, "--store", store, "--data", out).out
     shutil.rmtree(store / "journal")
     shutil.rmtree(store / "index")
     said = recollect("replay", trained, "--store", store, "--data", out)
     assert f"{len(rows(log_file)) + 2} new events" in said.out
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_events_are_exported_in_the_form_that_the_ending_says(
+    recollect: Command, trained: Path, tmp_path: Path, ending: str
+) -> None:
+    store, again, out = tmp_path / "store", tmp_path / "again", tmp_path / f"events{ending}"
+    recollect("replay", trained, "--store", store)
+    with EmbeddedStore(store) as kept:
+        kept.append([IncomingEvent("5", 'an "item", with commas', 1_900_000_000, "order-1")], 0)
+        wanted = {user: kept.history(user).events for user in kept.users()}
+    said = recollect("journal", "export", store, "--out", out)
+    assert said.code == 0 and f"{sum(map(len, wanted.values()))} events are in" in said.out
+    first = out.read_bytes()[:40]
+    assert first.startswith(
+        {".csv": b"number,user,item,id,time\n", ".jsonl": b'{"number":1,', ".parquet": b"PAR1"}[ending]
+    )
+    assert recollect("replay", trained, "--store", again, "--data", out).code == 0
+    with EmbeddedStore(again) as kept:
+        assert {user: kept.history(user).events for user in kept.users()} == wanted
+
+
+@pytest.mark.parametrize("name", ["events.xlsx", "events", "events.csv.gz"])
+def test_another_ending_is_refused_before_anything_is_read(recollect: Command, tmp_path: Path, name: str) -> None:
+    said = recollect("journal", "export", tmp_path / "nothing", "--out", tmp_path / name)
+    assert said.code == 2 and ".csv, .jsonl or .parquet" in said.error and not (tmp_path / name).exists()
 
 
 def test_what_is_left_out_of_a_log_is_said(recollect: Command, trained: Path, tmp_path: Path) -> None:
@@ -100,14 +126,14 @@ def test_a_longer_log_adds_what_is_new(recollect: Command, trained: Path, log_fi
     assert "1 events are of items this model does not know" in said.err
     assert "4 new events" in said.out and "31 users" in said.out
     with EmbeddedStore(store) as kept:
-        assert kept.past("5").events[-3:-1] == [("item 3", 1780000000)] * 2
+        assert kept.history("5").events[-3:-1] == [("item 3", 1780000000)] * 2
 
 
 def test_what_is_forgotten_is_compacted(recollect: Command, trained: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
     recollect("replay", trained, "--store", store)
     with EmbeddedStore(store) as kept:
-        count = kept.profile("5").count  # type: ignore[union-attr]
+        count = kept.summary("5").events  # type: ignore[union-attr]
         kept.forget("5")
     assert "1 requests to forget wait" in recollect("journal", "verify", store).out
     assert f"{count} events are gone" in recollect("journal", "compact", store).out

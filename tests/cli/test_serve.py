@@ -18,6 +18,7 @@ import pytest
 
 from recollect.cli import main
 
+from ..serve.forked import forked_server
 from ..serve.http.running import Client
 from .conftest import Command
 
@@ -65,6 +66,43 @@ def test_it_serves_ends_in_order_and_goes_on(trained: Path, log_file: Path, tmp_
         assert client.get("/recommendations?user=7") == after
 
 
+@pytest.mark.parametrize("seen", ["hidden", "allowed"])
+def test_lists_are_those_of_recommend_for_the_runs_seen_filter(
+    recollect: Command, log_file: Path, tmp_path: Path, seen: str
+) -> None:
+    run, store = tmp_path / "run", tmp_path / "store"
+    assert recollect("train", "markov", "--data", log_file, "--seen", seen, "--out", run).code == 0
+    assert recollect("replay", run, "--store", store).code == 0
+    repeated = 0
+    with forked_server(run, store) as (_, client):
+        for user in client.get("/users?limit=8")["users"]:
+            offline = recollect("recommend", run, "--user", user, "--json").json
+            served = client.get(f"/recommendations?user={user}")
+            assert served["seen"] == offline["seen"] == seen and served["events"] == offline["events"]
+            assert [row["item"] for row in served["items"]] == [row["item"] for row in offline["recommendations"]]
+            history = {row["item"] for row in client.get(f"/users/{user}")["history"]}
+            repeated += sum(row["item"] in history for row in served["items"])
+    assert (repeated > 0) == (seen == "allowed")
+
+
+def test_a_new_model_is_taken_up_by_a_link(recollect: Command, trained: Path, log_file: Path, tmp_path: Path) -> None:
+    """As the guide says it: a link that moves, and SIGHUP."""
+    shutil.copytree(trained, tmp_path / "runs/first")
+    assert recollect("train", "markov", "--data", log_file, "--out", tmp_path / "runs/second").code == 0
+    link = tmp_path / "runs/current"
+    link.symlink_to("first")
+    with forked_server(link, tmp_path / "store") as (process, client):
+        assert client.get("/model")["model"] == "gru4rec"
+        link.unlink()
+        link.symlink_to("second")
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGHUP)
+        deadline = time.monotonic() + 30
+        while client.get("/model")["model"] != "markov":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
 def test_others_are_served_only_with_keys(
     recollect: Command, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,3 +143,35 @@ def test_what_cannot_be_served_is_said(recollect: Command, trained: Path, tmp_pa
         said = recollect("serve", trained, "--store", tmp_path / "store", "--port", port)
     assert said.code == 2 and f"port {port} of 127.0.0.1 cannot be listened on" in said.error
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="which signals are handled is read from /proc")
+def test_a_hang_up_before_it_listens_kills_nothing_and_loads_the_model_again(trained: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "recollect", "serve", str(trained), "--store", str(tmp_path / "s"), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            deadline = time.monotonic() + 30
+            while not handles_hang_up(process.pid):
+                assert time.monotonic() < deadline and process.poll() is None
+                time.sleep(0.001)
+            process.send_signal(signal.SIGHUP)  # torch is being loaded now, or yet to be
+            lines = []
+            for line in process.stderr:
+                lines.append(line)
+                if "now, seen items" in line:
+                    break
+            assert "listening on" in "".join(lines[:-1]) and "using gru4rec" in lines[-1]
+            process.send_signal(signal.SIGHUP)
+            assert "using gru4rec" in process.stderr.readline()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+
+
+def handles_hang_up(process: int) -> bool:
+    """Whether a process has a handler of its own for SIGHUP, by the bits of the kernel."""
+    status = Path(f"/proc/{process}/status").read_text()
+    (caught,) = re.findall(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return bool(int(caught, 16) >> (signal.SIGHUP - 1) & 1)

@@ -18,10 +18,10 @@ from recollect.serve.stores.contract import Store
 from recollect.serve.stores.embedded import EmbeddedStore
 from recollect.serve.stores.redis import RedisStore
 
+from ..serve.forked import forked_server
 from ..serve.http.running import Client
 from ..serve.stores.redis_server import DURABLE, Server
 from ..serve.test_engine import alike
-from .test_serve import running
 
 USERS = 8
 
@@ -78,25 +78,25 @@ def sending() -> Iterator[list[Sender]]:
 def whole(store: Store, senders: list[Sender]) -> None:
     """Each user's events are there once and in order, and the saved memories are good for going on."""
     for sender in senders:
-        past = store.past(str(sender.user)).events
-        items = [item for item, _ in past]
+        history = store.history(str(sender.user)).events
+        items = [item for item, _ in history]
         assert items == [f"item {n % 24}" for n in range(len(items))]
         assert sender.acknowledged <= len(items) <= sender.acknowledged + 8
-        (saved,) = store.saved([str(sender.user)])
+        (saved,) = store.load_memories([str(sender.user)])
         if saved is not None:
-            since = store.past(str(sender.user), saved.mark)
-            assert not since.anew and since.events == past[saved.mark.count :]
+            since = store.history(str(sender.user), saved.position)
+            assert not since.complete and since.events == history[saved.position.events :]
 
 
 def lists_are_those_of(histories: dict[str, list[tuple[str, int]]], run: Path, client: Client) -> None:
     artifact = load(run)
-    for user, past in histories.items():
+    for user, history in histories.items():
         answer = client.get(f"/recommendations?user={user}&seen=allowed")
-        items, times = [item for item, _ in past], [when for _, when in past]
+        items, times = [item for item, _ in history], [when for _, when in history]
         (wanted,) = recommend(
             artifact.model, artifact.items, [items], times=[times], titles=artifact.titles, seen="allowed"
         )
-        assert answer["events"] == len(past)
+        assert answer["events"] == len(history)
         alike([Recommendation(**row) for row in answer["items"]], list(wanted))
 
 
@@ -105,16 +105,16 @@ def test_killed_twenty_times_under_load(trained: Path, tmp_path: Path) -> None:
     chance, store = random.Random(1), str(tmp_path / "store")
     with sending() as senders:
         for _ in range(20):
-            with running(trained, store) as (process, client):
+            with forked_server(trained, store) as (process, client):
                 for sender in senders:
                     sender.clients = [client]
                 time.sleep(chance.uniform(0.0, 1.5))
                 process.kill()
-                process.wait()
+                process.join()
     with EmbeddedStore(Path(store)) as kept:
         whole(kept, senders)
-        histories = {str(sender.user): kept.past(str(sender.user)).events for sender in senders}
-    with running(trained, store) as (_, client):
+        histories = {str(sender.user): kept.history(str(sender.user)).events for sender in senders}
+    with forked_server(trained, store) as (_, client):
         lists_are_those_of(histories, trained, client)
 
 
@@ -123,7 +123,7 @@ def test_two_workers_and_their_redis_killed_under_load(trained: Path, tmp_path: 
     chance, redis = random.Random(2), Server(tmp_path, *DURABLE)
     workers = [contextlib.ExitStack(), contextlib.ExitStack()]
     try:
-        made = [one.enter_context(running(trained, redis.url)) for one in workers]
+        made = [one.enter_context(forked_server(trained, redis.url)) for one in workers]
         with sending() as senders:
             for turn in range(9):
                 for sender in senders:
@@ -137,11 +137,11 @@ def test_two_workers_and_their_redis_killed_under_load(trained: Path, tmp_path: 
                     which = chance.randrange(2)
                     made[which][0].kill()
                     workers[which].close()
-                    made[which] = workers[which].enter_context(running(trained, redis.url))
+                    made[which] = workers[which].enter_context(forked_server(trained, redis.url))
             time.sleep(1)
         with RedisStore(redis.url) as kept:
             whole(kept, senders)
-            histories = {str(sender.user): kept.past(str(sender.user)).events for sender in senders}
+            histories = {str(sender.user): kept.history(str(sender.user)).events for sender in senders}
         for _, client in made:
             lists_are_those_of(histories, trained, client)
     finally:

@@ -17,7 +17,10 @@ ITEMS = Vocabulary(np.array([f"item-{code:02}" for code in range(1, SIZE)], dtyp
 TITLES = np.array(["", *(f"Title {code}" for code in range(1, SIZE))], dtype=object)
 
 
-def artifact(name: str, *, digest: str = "0123456789ab", model: Recommender | None = None) -> Artifact:
-    """A model that counts is fitted, the weights of a network are random."""
+def artifact(
+    name: str, *, digest: str = "0123456789ab", model: Recommender | None = None, seen: str | None = None
+) -> Artifact:
+    """A model that counts is fitted, the weights of a network are random. `seen`: that of the run's settings."""
+    settings = {} if seen is None else {"evaluate": {"seen": seen}}
     card = {"digest": digest, "data": {"clock": True}}
-    return Artifact(Path(name), name, model or registered(name), ITEMS, TITLES, {}, card)
+    return Artifact(Path(name), name, model or registered(name), ITEMS, TITLES, settings, card)

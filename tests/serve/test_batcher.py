@@ -34,15 +34,15 @@ class Doubling:
 
 @given(
     requests=st.lists(st.lists(st.integers(-3, 1000), min_size=1, max_size=5), min_size=1, max_size=20),
-    most=st.integers(1, 8),
+    batch_size=st.integers(1, 8),
 )
-def test_everyone_gets_their_own_answer(requests: list[list[int]], most: int) -> None:
+def test_everyone_gets_their_own_answer(requests: list[list[int]], batch_size: int) -> None:
     work = Doubling()
 
     async def run() -> list[object]:
-        batcher = Batcher(work, most=most, waiting=1000)
+        batcher = Batcher(work, batch_size=batch_size, queue_size=1000)
         batcher.start()
-        answers = await asyncio.gather(*(batcher.ask(*one) for one in requests), return_exceptions=True)
+        answers = await asyncio.gather(*(batcher.submit(*one) for one in requests), return_exceptions=True)
         await batcher.stop()
         return answers
 
@@ -51,18 +51,18 @@ def test_everyone_gets_their_own_answer(requests: list[list[int]], most: int) ->
             assert isinstance(got, ValueError)
         else:
             assert got == [2 * number for number in asked]
-    assert max(map(len, work.calls)) <= most
+    assert max(map(len, work.calls)) <= batch_size
 
 
 def test_those_who_come_while_it_works_share_the_next_call() -> None:
     work = Doubling(hold=True)
 
     async def run() -> None:
-        batcher = Batcher(work, most=10, waiting=1000)
+        batcher = Batcher(work, batch_size=10, queue_size=1000)
         batcher.start()
-        asked = [asyncio.create_task(batcher.ask(0))]
+        asked = [asyncio.create_task(batcher.submit(0))]
         await asyncio.to_thread(work.begun.wait)
-        asked += [asyncio.create_task(batcher.ask(number)) for number in range(1, 15)]
+        asked += [asyncio.create_task(batcher.submit(number)) for number in range(1, 15)]
         await asyncio.sleep(0)
         assert len(batcher) == 14
         work.go.set()
@@ -77,14 +77,14 @@ def test_more_than_can_wait_is_refused_at_once() -> None:
     work = Doubling(hold=True)
 
     async def run() -> None:
-        batcher = Batcher(work, most=1, waiting=3)
+        batcher = Batcher(work, batch_size=1, queue_size=3)
         batcher.start()
-        first = asyncio.create_task(batcher.ask(0))
+        first = asyncio.create_task(batcher.submit(0))
         await asyncio.to_thread(work.begun.wait)
-        others = asyncio.create_task(batcher.ask(1, 2, 3))
+        others = asyncio.create_task(batcher.submit(1, 2, 3))
         await asyncio.sleep(0)
         with pytest.raises(BusyError, match="3 requests are waiting"):
-            await batcher.ask(4)
+            await batcher.submit(4)
         work.go.set()
         assert await first == [0] and await others == [2, 4, 6]
         await batcher.stop()
@@ -96,15 +96,15 @@ def test_stopping_answers_what_waits() -> None:
     work = Doubling(hold=True)
 
     async def run() -> None:
-        batcher = Batcher(work, most=2, waiting=100)
+        batcher = Batcher(work, batch_size=2, queue_size=100)
         batcher.start()
-        asked = [asyncio.create_task(batcher.ask(number)) for number in range(7)]
+        asked = [asyncio.create_task(batcher.submit(number)) for number in range(7)]
         await asyncio.to_thread(work.begun.wait)
         threading.Timer(0.05, work.go.set).start()
         await batcher.stop()
         assert await asyncio.gather(*asked) == [[2 * number] for number in range(7)]
         with pytest.raises(BusyError, match="stopping"):
-            await batcher.ask(8)
+            await batcher.submit(8)
 
     asyncio.run(run())
     assert sorted(number for call in work.calls for number in call) == list(range(7))
@@ -114,16 +114,16 @@ def test_whoever_has_gone_is_no_trouble() -> None:
     work = Doubling(hold=True)
 
     async def run() -> None:
-        batcher = Batcher(work, most=5, waiting=100)
+        batcher = Batcher(work, batch_size=5, queue_size=100)
         batcher.start()
-        gone = asyncio.create_task(batcher.ask(1))
+        gone = asyncio.create_task(batcher.submit(1))
         await asyncio.to_thread(work.begun.wait)
-        late = asyncio.create_task(batcher.ask(2))
+        late = asyncio.create_task(batcher.submit(2))
         await asyncio.sleep(0)
         for task in (gone, late):
             task.cancel()
         work.go.set()
-        assert await batcher.ask(3) == [6]
+        assert await batcher.submit(3) == [6]
         await batcher.stop()
 
     asyncio.run(run())
@@ -137,10 +137,10 @@ def test_an_error_that_is_everyones_is_not_asked_for_again() -> None:
         raise OSError("away")
 
     async def run() -> None:
-        batcher = Batcher(broken, most=10, waiting=100, everyones=(OSError,))
+        batcher = Batcher(broken, batch_size=10, queue_size=100, shared_errors=(OSError,))
         batcher.start()
         with pytest.raises(OSError, match="away"):
-            await batcher.ask(*range(10))
+            await batcher.submit(*range(10))
         await batcher.stop()
 
     asyncio.run(run())

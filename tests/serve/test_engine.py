@@ -21,9 +21,9 @@ from recollect.contracts import Events, State
 from recollect.data.log import DataError
 from recollect.recommend import Recommendation, recommend
 from recollect.serve import engine as module
-from recollect.serve.engine import Engine, Unread
-from recollect.serve.ranker import Asked, AskedAfter
-from recollect.serve.stores.contract import Arrival, Saved, Store, StoreError
+from recollect.serve.engine import Deferred, Engine
+from recollect.serve.requests import HistoryRequest, UserRequest
+from recollect.serve.stores.contract import IncomingEvent, SavedMemory, Store, StoreError
 from recollect.serve.stores.embedded import EmbeddedStore
 from recollect.serve.stores.volatile import VolatileStore
 
@@ -40,10 +40,10 @@ def engine(name: str = "xlstm-lsr", store: Store | None = None, **options: objec
 
 
 def offline(
-    model: Artifact, past: Sequence[tuple[str, int]], k: int = 10, seen: str = "hidden"
+    model: Artifact, history: Sequence[tuple[str, int]], k: int = 10, seen: str = "hidden"
 ) -> list[Recommendation]:
     at = [NOW] if model.model.request_time else None
-    items, times = [item for item, _ in past], [time for _, time in past]
+    items, times = [item for item, _ in history], [time for _, time in history]
     (answer,) = recommend(
         model.model,
         model.items,
@@ -70,10 +70,10 @@ def alike(mine: Sequence[Recommendation], theirs: Sequence[Recommendation], clos
             assert (twins[0].logit if twins else theirs[-1].logit) == pytest.approx(one.logit, abs=2 * close)
 
 
-def some(count: int, user: str, first: int = 0, seed: int = 0) -> list[Arrival]:
+def some(count: int, user: str, first: int = 0, seed: int = 0) -> list[IncomingEvent]:
     codes = np.random.default_rng(seed).integers(1, SIZE, count)
     return [
-        Arrival(user, str(ITEMS.ids[code - 1]), START + 60 * (first + n), f"id-{first + n}")
+        IncomingEvent(user, str(ITEMS.ids[code - 1]), START + 60 * (first + n), f"id-{first + n}")
         for n, code in enumerate(codes)
     ]
 
@@ -86,20 +86,20 @@ def test_a_list_is_that_of_the_whole_history(name: str) -> None:
             one.add(some(min(4, count - begin), user, begin, seed=begin))
             one.advance([user, user])
     one.add(some(3, "bob", 30, seed=9))
-    one.add([Arrival("cleo", "never heard of", START + 9999, "x")])
+    one.add([IncomingEvent("cleo", "never heard of", START + 9999, "x")])
     for seen in ("hidden", "allowed"):
-        questions = [Asked(user, k=k, seen=seen) for user in ("cleo", "ann", "bob", "cleo") for k in (3, 100)]  # type: ignore[arg-type]
-        for question, answer in zip(questions, one.recommend(questions), strict=True):
-            past = one.store.past(question.user)
-            alike(answer.items, offline(one.artifact, past.events, question.k, seen))
-            assert answer.source == "memory" and answer.events == past.profile.count  # type: ignore[union-attr]
+        requests = [UserRequest(user, k=k, seen=seen) for user in ("cleo", "ann", "bob", "cleo") for k in (3, 100)]  # type: ignore[arg-type]
+        for request, answer in zip(requests, one.recommend(requests), strict=True):
+            history = one.store.history(request.user)
+            alike(answer.items, offline(one.artifact, history.events, request.k, seen))
+            assert answer.source == "memory" and answer.events == history.summary.events  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("name", ["xlstm-lsr", "sasrec", "markov", "userknn"])
 def test_a_newcomer_gets_what_is_popular_and_is_told_so(name: str) -> None:
     one = engine(name)
-    (answer,) = one.recommend([Asked("nobody", k=100)])
-    assert answer.source == "popularity" and answer.events == 0 and answer.long_weight is None
+    (answer,) = one.recommend([UserRequest("nobody", k=100)])
+    assert answer.source == "popularity" and answer.events == 0 and answer.long_term_weight is None
     counts = one.artifact.model.catalog.counts
     assert counts is not None
     expected = sorted(range(1, SIZE), key=lambda code: (-max(counts[code], 0.5), code))
@@ -109,7 +109,7 @@ def test_a_newcomer_gets_what_is_popular_and_is_told_so(name: str) -> None:
 
 
 class Service(RuleBasedStateMachine):
-    """Events, questions, restarts, swaps and losses in any order; every list is the offline one."""
+    """Events, requests, restarts, swaps and losses in any order; every list is the offline one."""
 
     names = ("xlstm-lsr", "gru4rec", "sasrec", "markov")
 
@@ -122,7 +122,7 @@ class Service(RuleBasedStateMachine):
     def begin(self, name: str) -> None:
         # Room for three users only, so that memories come and go.
         room = 3 * self.artifacts[name].model.fresh(1).bytes_per_user
-        self.engine = Engine(self.artifacts[name], self.store, room=room, clock=lambda: NOW)
+        self.engine = Engine(self.artifacts[name], self.store, cache_bytes=room, clock=lambda: NOW)
 
     @rule(
         user=st.sampled_from("abcde"),
@@ -133,7 +133,7 @@ class Service(RuleBasedStateMachine):
     def add(self, user: str, codes: list[int], time: int | None, number: int | None) -> None:
         ids = [None if number is None else f"{number}-{place}" for place in range(len(codes))]
         items = [f"item-{code:02}" for code in codes]  # the largest is not in the catalogue
-        self.engine.add([Arrival(user, item, time, own) for item, own in zip(items, ids, strict=True)])
+        self.engine.add([IncomingEvent(user, item, time, own) for item, own in zip(items, ids, strict=True)])
 
     @rule(users=st.lists(st.sampled_from("abcdef"), max_size=6))
     def advance(self, users: list[str]) -> None:
@@ -168,11 +168,13 @@ class Service(RuleBasedStateMachine):
         if not hasattr(self, "engine"):
             return
         everyone = "edcba"
-        for user, answer in zip(everyone, self.engine.recommend([Asked(user, k=5) for user in everyone]), strict=True):
-            past = self.store.past(user)
-            assert (answer.source == "popularity") == (past.profile is None)
-            if past.profile is not None:
-                alike(answer.items, offline(self.engine.artifact, past.events, 5))
+        for user, answer in zip(
+            everyone, self.engine.recommend([UserRequest(user, k=5) for user in everyone]), strict=True
+        ):
+            history = self.store.history(user)
+            assert (answer.source == "popularity") == (history.summary is None)
+            if history.summary is not None:
+                alike(answer.items, offline(self.engine.artifact, history.events, 5))
 
 
 TestService = Service.TestCase
@@ -183,7 +185,7 @@ def test_memories_survive_in_a_folder_and_are_not_made_again(tmp_path: Path, mon
     with EmbeddedStore(tmp_path) as store:
         one = engine(store=store)
         one.add(some(50, "ann"))
-        one.recommend([Asked("ann")])
+        one.recommend([UserRequest("ann")])
         assert one.save() == 1 and one.save() == 0
     with EmbeddedStore(tmp_path) as store:
         two = engine(store=store)
@@ -195,10 +197,10 @@ def test_memories_survive_in_a_folder_and_are_not_made_again(tmp_path: Path, mon
             "advance",
             lambda state, events: read.append(int(events.lengths.sum())) or advance(state, events),
         )
-        (answer,) = two.recommend([Asked("ann")])
+        (answer,) = two.recommend([UserRequest("ann")])
         assert read == [2]
-        alike(answer.items, offline(two.artifact, store.past("ann").events))
-        two.recommend([Asked("ann")])
+        alike(answer.items, offline(two.artifact, store.history("ann").events))
+        two.recommend([UserRequest("ann")])
         assert read[1:] == [52]  # the whole, by the oracle
 
 
@@ -207,31 +209,31 @@ def test_half_precision_takes_half_and_keeps_the_lists() -> None:
     whole, half = engine(store=store), engine(store=store, half=True)
     assert half.bytes_per_user < 0.56 * whole.bytes_per_user
     half.add(some(300, "ann"))
-    half.recommend([Asked("ann")])
+    half.recommend([UserRequest("ann")])
     half.save()
     again = engine(store=store, half=True)
-    again._using.memories.drop("ann")
-    (answer,) = again.recommend([Asked("ann", k=5)])
-    alike(answer.items, offline(again.artifact, store.past("ann").events, 5), close=0.02)
-    (memory,) = store.saved(["ann"])
+    again._active.cache.drop("ann")
+    (answer,) = again.recommend([UserRequest("ann", k=5)])
+    alike(answer.items, offline(again.artifact, store.history("ann").events, 5), close=0.02)
+    (memory,) = store.load_memories(["ann"])
     assert memory is not None and len(memory.data) == half.bytes_per_user
     # The other precision's memories are of another size, and are made again.
-    (answer,) = whole.recommend([Asked("ann", k=5)])
-    alike(answer.items, offline(whole.artifact, store.past("ann").events, 5))
+    (answer,) = whole.recommend([UserRequest("ann", k=5)])
+    alike(answer.items, offline(whole.artifact, store.history("ann").events, 5))
 
 
 def test_only_allowed_items_are_candidates_and_denied_ones_are_none() -> None:
     one = engine()
     one.add(some(10, "ann"))
-    everything = offline(one.artifact, one.store.past("ann").events, 100)
+    everything = offline(one.artifact, one.store.history("ann").events, 100)
     order = [row.item for row in everything]
     allow, deny = frozenset([*order[3::4], "never heard of"]), frozenset(order[:7])
     asked = [
-        Asked("ann", k=5, allow=allow),
-        Asked("ann", k=5, deny=deny),
-        Asked("ann", k=100, allow=allow, deny=deny),
-        Asked("ann", k=5, allow=frozenset()),
-        Asked("nobody", k=2, allow=allow),
+        UserRequest("ann", k=5, allow=allow),
+        UserRequest("ann", k=5, deny=deny),
+        UserRequest("ann", k=100, allow=allow, deny=deny),
+        UserRequest("ann", k=5, allow=frozenset()),
+        UserRequest("nobody", k=2, allow=allow),
     ]
     lists = [[row.item for row in answer.items] for answer in one.recommend(asked)]
     assert lists[0] == order[3::4][:5] and lists[1] == order[7:12] and lists[3] == []
@@ -244,32 +246,97 @@ def test_only_allowed_items_are_candidates_and_denied_ones_are_none() -> None:
 def test_a_history_of_nobody_is_answered_as_a_user_with_these_events_and_nothing_is_kept() -> None:
     one = engine()
     items = tuple(event.item for event in some(10, "ann"))
-    one.add([Arrival("ann", item, START) for item in items])
-    wishes = [{}, {"k": 3, "deny": frozenset(items)}, {"allow": frozenset(items), "seen": "allowed"}]
-    answers = one.recommend_after([AskedAfter((*items, "never heard of"), **wish) for wish in wishes])  # type: ignore[arg-type]
-    for wish, answer in zip(wishes, answers, strict=True):
-        (told,) = one.recommend([Asked("ann", **wish)])  # type: ignore[arg-type]
+    one.add([IncomingEvent("ann", item, START) for item in items])
+    requests = [{}, {"k": 3, "deny": frozenset(items)}, {"allow": frozenset(items), "seen": "allowed"}]
+    answers = one.recommend_after([HistoryRequest((*items, "never heard of"), **request) for request in requests])  # type: ignore[arg-type]
+    for request, answer in zip(requests, answers, strict=True):
+        (told,) = one.recommend([UserRequest("ann", **request)])  # type: ignore[arg-type]
         alike(answer.items, told.items)
-        assert answer.long_weight == pytest.approx(told.long_weight, abs=1e-4)
+        assert answer.long_term_weight == pytest.approx(told.long_term_weight, abs=1e-4)
         assert answer.source == "history" and answer.events == 11 and answer.unknown == ("never heard of",)
-    newcomer, nobody = one.recommend_after([AskedAfter(())])[0], one.recommend([Asked("nobody")])[0]
+    newcomer, nobody = one.recommend_after([HistoryRequest(())])[0], one.recommend([UserRequest("nobody")])[0]
     assert newcomer == nobody and newcomer.source == "popularity"
-    assert one.store.users() == ["ann"] and one.at_hand == 1
+    assert one.store.users() == ["ann"] and one.cached_users == 1
+
+
+def test_seen_items_are_listed_as_in_the_run_where_a_request_does_not_say() -> None:
+    store = VolatileStore()
+    one = Engine(artifact("markov", seen="allowed"), store, clock=lambda: NOW)
+    one.add(some(30, "ann"))
+    history = tuple(item for item, _ in store.history("ann").events)
+
+    def lists(seen: str | None = None) -> list[tuple[str, list[Recommendation]]]:
+        responses = [
+            *one.recommend([UserRequest("ann", k=100, seen=seen)]),  # type: ignore[arg-type]
+            *one.recommend_after([HistoryRequest(history, k=100, seen=seen)]),  # type: ignore[arg-type]
+        ]
+        return [(response.seen, list(response.items)) for response in responses]
+
+    wanted = {seen: offline(one.artifact, store.history("ann").events, 100, seen) for seen in ("allowed", "hidden")}
+    assert len(wanted["allowed"]) > len(wanted["hidden"])
+    for given in ("allowed", "hidden"):
+        assert [seen for seen, _ in lists(given)] == [given] * 2
+        for _, items in lists(given):
+            alike(items, wanted[given])
+    for run, meant in (("allowed", "allowed"), ("hidden", "hidden"), (None, "hidden")):
+        one.swap(artifact("markov", digest=f"of {run}", seen=run))
+        assert one.seen == meant and [seen for seen, _ in lists()] == [meant] * 2
+        for _, items in lists():
+            alike(items, wanted[meant])
+
+
+@pytest.mark.parametrize("name", ["xlstm-lsr", "sasrec", "hstu", "markov", "popularity"])
+def test_what_a_user_might_have_next_counts_as_if_they_had_it_and_is_not_kept(name: str) -> None:
+    one = engine(name)
+    one.add([*some(12, "ann"), *some(1, "bob", seed=4), IncomingEvent("late", "item-01", NOW + 50, "x")])
+    thens = {"ann": ["item-05", "never heard of"], "bob": ["item-07"] * 3, "late": ["item-02"], "nobody": ["item-09"]}
+    before = one.recommend([UserRequest(user) for user in thens])
+    requests = [UserRequest(user, tuple(then), k=100) for user, then in thens.items()]
+    requests += [UserRequest("ann", k=100), UserRequest("ann", ("item-09", "item-05"), k=100, seen="allowed")]
+    for request, response in zip(requests, one.recommend(requests), strict=True):
+        history = one.store.history(request.user).events
+        at = max([NOW, *(time for _, time in history)])
+        imagined = [*history, *((item, at) for item in request.then)]
+        alike(response.items, offline(one.artifact, imagined, 100, request.seen or "hidden"))
+        assert response.events == len(imagined)
+        assert response.source == ("history" if request.user == "nobody" else "memory")
+        assert response.unknown == tuple(item for item in request.then if item == "never heard of")
+    assert one.recommend([UserRequest(user) for user in thens]) == before
+    assert one.store.users() == ["ann", "bob", "late"] and one.store.events == 14
+
+
+def test_how_many_items_were_candidates_is_told() -> None:
+    one = engine("markov")
+    one.add(some(5, "ann"))
+    allow, deny = frozenset(["item-01", "item-02", "x"]), frozenset(["item-02", "item-03", "y"])
+    requests = [
+        UserRequest("ann"),
+        UserRequest("ann", allow=allow),
+        UserRequest("ann", deny=deny),
+        UserRequest("ann", allow=allow, deny=deny),
+        UserRequest("ann", allow=frozenset(["x"])),
+    ]
+    every = SIZE - 1
+    assert [one.candidates for one in one.recommend(requests)] == [every, 2, every - 2, 1, 0]
 
 
 def test_a_user_who_has_seen_nearly_everything_gets_what_is_left() -> None:
     one = engine()
-    one.add([Arrival("ann", str(item), START + n, f"{n}") for n, item in enumerate(ITEMS.ids[:-2])])
-    (answer,) = one.recommend([Asked("ann", k=5)])
+    one.add([IncomingEvent("ann", str(item), START + n, f"{n}") for n, item in enumerate(ITEMS.ids[:-2])])
+    (answer,) = one.recommend([UserRequest("ann", k=5)])
     assert {row.item for row in answer.items} == set(ITEMS.ids[-2:])
 
 
 def test_the_weight_of_long_memory_is_told() -> None:
     one = engine()
     one.add(some(12, "ann"))
-    answers = one.recommend([Asked("ann"), Asked("nobody")])
-    assert answers[0].long_weight is not None and 0 < answers[0].long_weight < 1 and answers[1].long_weight is None
-    assert engine("gru4rec").recommend([Asked("nobody")])[0].long_weight is None
+    answers = one.recommend([UserRequest("ann"), UserRequest("nobody")])
+    assert (
+        answers[0].long_term_weight is not None
+        and 0 < answers[0].long_term_weight < 1
+        and answers[1].long_term_weight is None
+    )
+    assert engine("gru4rec").recommend([UserRequest("nobody")])[0].long_term_weight is None
 
 
 def test_scores_that_are_not_finite_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,32 +345,39 @@ def test_scores_that_are_not_finite_are_said(monkeypatch: pytest.MonkeyPatch) ->
     broken = torch.full((1, SIZE), torch.nan)
     monkeypatch.setattr(one.artifact.model, "score", lambda state, at=None: broken)
     with pytest.raises(DataError, match="NaN or infinity"):
-        one.recommend([Asked("ann")])
+        one.recommend([UserRequest("ann")])
 
 
 def test_many_users_are_advanced_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BATCH", 7)
     one = engine("gru4rec")
     users = [f"user-{number}" for number in range(30)]
-    one.add([arrival for number, user in enumerate(users) for arrival in some(number, user, seed=number)])
-    answers = one.recommend([Asked(user, k=5) for user in users])
+    one.add([event for number, user in enumerate(users) for event in some(number, user, seed=number)])
+    answers = one.recommend([UserRequest(user, k=5) for user in users])
     for user, answer in zip(users[1:], answers[1:], strict=True):
-        alike(answer.items, offline(one.artifact, one.store.past(user).events, 5))
+        alike(answer.items, offline(one.artifact, one.store.history(user).events, 5))
     assert list(one.rebuild(7)) == [7, 14, 21, 28, 29]
 
 
 def test_those_whose_memories_lack_too_much_can_be_left_for_later() -> None:
     one = engine("gru4rec")
     one.add([*some(3, "ann"), *some(50, "bob"), *some(18, "cleo"), *some(50, "dan")])
-    asked = [Asked(user, k=5) for user in ("bob", "ann", "dan", "nobody", "cleo", "ann")]
+    asked = [UserRequest(user, k=5) for user in ("bob", "ann", "dan", "nobody", "cleo", "ann")]
 
-    def lacking(limit: int) -> list[Unread | None]:
-        return [answer if isinstance(answer, Unread) else None for answer in one.recommend_at_once(asked, limit)]
+    def lacking(limit: int) -> list[Deferred | None]:
+        return [answer if isinstance(answer, Deferred) else None for answer in one.recommend_within(asked, limit)]
 
-    assert lacking(20) == [Unread.LONG, None, Unread.LONG, None, Unread.NEXT, None]
-    assert lacking(20) == [Unread.LONG, None, Unread.LONG, None, None, None]  # whoever was first is current now
-    assert lacking(50) == [None, None, Unread.NEXT, None, None, None]
-    assert one.recommend_at_once(asked, 50) == one.recommend(asked)
+    assert lacking(20) == [Deferred.LONG_HISTORY, None, Deferred.LONG_HISTORY, None, Deferred.NEXT_BATCH, None]
+    assert lacking(20) == [
+        Deferred.LONG_HISTORY,
+        None,
+        Deferred.LONG_HISTORY,
+        None,
+        None,
+        None,
+    ]  # whoever was first is current now
+    assert lacking(50) == [None, None, Deferred.NEXT_BATCH, None, None, None]
+    assert one.recommend_within(asked, 50) == one.recommend(asked)
 
 
 def test_nobody_waits_while_a_long_history_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,40 +393,40 @@ def test_nobody_waits_while_a_long_history_is_read(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(one.artifact.model, "advance", slow)
     one.add([*some(200, "ann"), *some(5, "bob")])
     with ThreadPoolExecutor(1) as thread:
-        long = thread.submit(one.recommend, [Asked("ann")])
+        long = thread.submit(one.recommend, [UserRequest("ann")])
         assert begun.wait(20)
-        one.recommend([Asked("bob")])
+        one.recommend([UserRequest("bob")])
         one.add([*some(201, "ann")[200:]])
         assert not long.done()
         go.set()
         assert long.result()[0].events == 200
-    (answer,) = one.recommend([Asked("ann")])
+    (answer,) = one.recommend([UserRequest("ann")])
     assert answer.events == 201
-    alike(answer.items, offline(one.artifact, one.store.past("ann").events, 10))
+    alike(answer.items, offline(one.artifact, one.store.history("ann").events, 10))
 
 
 def test_nobody_waits_while_memories_are_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     one = engine("gru4rec")
-    begun, go, save = threading.Event(), threading.Event(), one.store.save
+    begun, go, save = threading.Event(), threading.Event(), one.store.save_memories
 
-    def slow(memories: Iterable[tuple[str, Saved]]) -> None:
+    def slow(memories: Iterable[tuple[str, SavedMemory]]) -> None:
         begun.set()
         assert go.wait(20)
         save(memories)
 
-    monkeypatch.setattr(one.store, "save", slow)
+    monkeypatch.setattr(one.store, "save_memories", slow)
     one.add([*some(5, "ann"), *some(5, "bob")])
     one.advance(["ann", "bob"])
     with ThreadPoolExecutor(1) as thread:
         saving = thread.submit(one.save)
         assert begun.wait(20)
         one.add(some(6, "ann")[5:])
-        one.recommend([Asked("ann"), Asked("bob")])
+        one.recommend([UserRequest("ann"), UserRequest("bob")])
         assert one.forget("bob") and not saving.done()
         go.set()
         assert saving.result() == 2 + 1  # ann has changed meanwhile
-    ann, bob = one.store.saved(["ann", "bob"])
-    assert ann is not None and ann.mark.count == 6 and bob is None
+    ann, bob = one.store.load_memories(["ann", "bob"])
+    assert ann is not None and ann.position.events == 6 and bob is None
 
 
 @pytest.mark.parametrize("comes_back", [False, True])
@@ -364,59 +438,59 @@ def test_a_user_forgotten_while_they_are_read_in_is_not_kept(monkeypatch: pytest
     def forgetting(state: State, events: Events) -> State:
         assert one.forget("ann")
         if comes_back:
-            one.add([Arrival("ann", "item-01", START)])
+            one.add([IncomingEvent("ann", "item-01", START)])
         monkeypatch.setattr(one.artifact.model, "advance", advance)
         return advance(state, events)
 
     monkeypatch.setattr(one.artifact.model, "advance", forgetting)
-    one.recommend([Asked("ann"), Asked("bob")])
-    assert one.at_hand == 1
-    assert one.recommend([Asked("ann")])[0].events == comes_back
+    one.recommend([UserRequest("ann"), UserRequest("bob")])
+    assert one.cached_users == 1
+    assert one.recommend([UserRequest("ann")])[0].events == comes_back
 
 
 def test_a_full_disk_stops_no_answer(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def full(*_: object) -> None:
         raise StoreError("the disk is full")
 
-    one = engine("gru4rec", room=1)
+    one = engine("gru4rec", cache_bytes=1)
     one.add([*some(5, "ann"), *some(5, "bob")])
-    monkeypatch.setattr(one.store, "save", full)
+    monkeypatch.setattr(one.store, "save_memories", full)
     for user in ("ann", "bob", "ann"):  # there is room for one
-        (answer,) = one.recommend([Asked(user, k=5)])
-        alike(answer.items, offline(one.artifact, one.store.past(user).events, 5))
+        (answer,) = one.recommend([UserRequest(user, k=5)])
+        alike(answer.items, offline(one.artifact, one.store.history(user).events, 5))
     assert "the disk is full" in caplog.text
 
 
 def test_a_model_with_less_room_may_come_between_two_users(monkeypatch: pytest.MonkeyPatch) -> None:
     one = engine("gru4rec")
     users = [f"user-{number}" for number in range(9)]
-    one.add([arrival for number, user in enumerate(users) for arrival in some(5, user, seed=number)])
+    one.add([event for number, user in enumerate(users) for event in some(5, user, seed=number)])
     look = one._current
 
     def swapping(*given: object) -> object:
         monkeypatch.setattr(one, "_current", look)
-        one._room = 3 * one.artifact.model.fresh(1).bytes_per_user
+        one._cache_bytes = 3 * one.artifact.model.fresh(1).bytes_per_user
         one.swap(artifact("gru4rec", digest="another"))
         return look(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(one, "_current", swapping)
     for _ in range(2):
-        answers = one.recommend([Asked(user, k=5) for user in users])
+        answers = one.recommend([UserRequest(user, k=5) for user in users])
         for user, answer in zip(users, answers, strict=True):
-            alike(answer.items, offline(one.artifact, one.store.past(user).events, 5))
-    assert one.at_hand == 3
+            alike(answer.items, offline(one.artifact, one.store.history(user).events, 5))
+    assert one.cached_users == 3
 
 
 def test_a_memory_of_another_program_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     store = VolatileStore()
     one = engine("gru4rec", store)
     one.add(some(5, "ann"))
-    one.recommend([Asked("ann")])
+    one.recommend([UserRequest("ann")])
     one.save()
-    store.save([("ann", dataclasses.replace(store.saved(["ann"])[0], data=b"-" * one.bytes_per_user))])  # type: ignore[type-var]
+    store.save_memories([("ann", dataclasses.replace(store.load_memories(["ann"])[0], data=b"-" * one.bytes_per_user))])  # type: ignore[type-var]
     monkeypatch.setattr(module, "__version__", "another")
-    (answer,) = engine("gru4rec", store).recommend([Asked("ann")])
-    alike(answer.items, offline(one.artifact, store.past("ann").events, 10))
+    (answer,) = engine("gru4rec", store).recommend([UserRequest("ann")])
+    alike(answer.items, offline(one.artifact, store.history("ann").events, 10))
 
 
 def test_a_memory_that_is_loaded_counts_as_used() -> None:
@@ -426,20 +500,20 @@ def test_a_memory_that_is_loaded_counts_as_used() -> None:
         one = Engine(artifact("gru4rec"), store, clock=lambda: now[0])
         one.evict(2 * module.TOUCH_SECONDS)
         if not day:
-            one.add([Arrival("ann", "item-01", 0), Arrival("bob", "item-01", 0)])
-            one.recommend([Asked("bob")])
-        one.recommend([Asked("ann")])
+            one.add([IncomingEvent("ann", "item-01", 0), IncomingEvent("bob", "item-01", 0)])
+            one.recommend([UserRequest("bob")])
+        one.recommend([UserRequest("ann")])
         one.save()
-        assert [saved is not None for saved in store.saved(["ann", "bob"])] == [True, day < 2]
+        assert [saved is not None for saved in store.load_memories(["ann", "bob"])] == [True, day < 2]
 
 
 def test_a_state_is_not_shared_between_questions() -> None:
     one = engine("gru4rec")
     one.add(some(5, "ann"))
-    before = one.recommend([Asked("ann")])
+    before = one.recommend([UserRequest("ann")])
     with torch.inference_mode():
-        taken: State = one._using.memories.take(["ann"])
+        taken: State = one._active.cache.get(["ann"])
         for tensor in taken.values():
             tensor.zero_()
-    assert one.recommend([Asked("ann")]) == before
+    assert one.recommend([UserRequest("ann")]) == before
     assert dataclasses.is_dataclass(before[0])

@@ -1,4 +1,4 @@
-"""Memories as bytes: bit for bit, or in half precision within a known share of each tensor's largest value."""
+"""MemoryCache as bytes: bit for bit, or in half precision within a known share of each tensor's largest value."""
 
 from __future__ import annotations
 
@@ -45,5 +45,5 @@ def test_half_precision_keeps_each_value_to_a_share_of_the_largest() -> None:
 
 def test_another_size_is_refused() -> None:
     layout = Layout(State({"hidden": torch.zeros(1, 8)}))
-    with pytest.raises(ValueError, match="another size than 32 bytes"):
+    with pytest.raises(ValueError, match="does not have 32 bytes"):
         layout.unpack([bytes(32), bytes(31)])

@@ -10,9 +10,9 @@ import pytest
 
 from recollect.serve import service as service_module
 from recollect.serve.engine import Engine
-from recollect.serve.ranker import Asked
+from recollect.serve.requests import UserRequest
 from recollect.serve.service import Service
-from recollect.serve.stores.contract import Arrival, Receipt, StoreError
+from recollect.serve.stores.contract import IncomingEvent, Receipt, StoreError
 from recollect.serve.stores.volatile import VolatileStore
 
 from .material import artifact
@@ -33,7 +33,7 @@ def served(work: Callable[[Service], Awaitable[None]], **options: float) -> None
     async def run() -> None:
         service = Service(Engine(artifact("gru4rec"), VolatileStore()), **options)
         await service.start()
-        await service.add([arrival for user in USERS for arrival in some(5, user)])
+        await service.add([event for user in USERS for event in some(5, user)])
         await work(service)
         await service.stop()
 
@@ -43,7 +43,8 @@ def served(work: Callable[[Service], Awaitable[None]], **options: float) -> None
 def current(service: Service) -> set[bool | None]:
     """Whether saved memories are of the model in use; None where there is none."""
     return {
-        None if saved is None else saved.maker == service.engine.maker for saved in service.engine.store.saved(USERS)
+        None if saved is None else saved.fingerprint == service.engine.fingerprint
+        for saved in service.engine.store.load_memories(USERS)
     }
 
 
@@ -51,7 +52,7 @@ def test_a_new_model_answers_at_once_and_memories_follow() -> None:
     async def work(service: Service) -> None:
         await until(lambda: current(service) == {True})
         await service.swap(artifact("markov", digest="another"))
-        assert (await service.recommend(Asked("user-3"))).digest == "another"
+        assert (await service.recommend(UserRequest("user-3"))).digest == "another"
         await service.swap(artifact("markov", digest="a third"))  # while the other is being followed
         await until(lambda: current(service) == {True})
 
@@ -62,7 +63,7 @@ def test_memories_that_nobody_uses_are_dropped() -> None:
     async def work(service: Service) -> None:
         await until(lambda: current(service) == {True})
         await until(lambda: current(service) == {None})
-        assert len((await service.recommend(Asked("user-3"))).items) == 10
+        assert len((await service.recommend(UserRequest("user-3"))).items) == 10
 
     served(work, save_seconds=0.01, keep_seconds=0.5, evict_seconds=0.05)
 
@@ -82,31 +83,31 @@ def test_an_event_without_an_id_is_given_one_before_it_can_be_tried_again(monkey
     async def work(service: Service) -> None:
         add, failed = service.engine.add, list[int]()
 
-        def failing(arrivals: list[Arrival]) -> object:
-            receipts = add(arrivals)
+        def failing(incoming: list[IncomingEvent]) -> object:
+            receipts = add(incoming)
             if not failed:
-                failed.append(len(arrivals))
+                failed.append(len(incoming))
                 raise RuntimeError("after the events were taken in")
             return receipts
 
-        monkeypatch.setattr(service, "_events", type(service._events)(failing, most=100, waiting=100))
+        monkeypatch.setattr(service, "_events", type(service._events)(failing, batch_size=100, queue_size=100))
         service._events.start()
-        receipts = await service.add([Arrival("ann", f"item-0{n}") for n in range(1, 4)])
+        receipts = await service.add([IncomingEvent("ann", f"item-0{n}") for n in range(1, 4)])
         assert [one.outcome for one in receipts] == ["repeated"] * 3 and failed == [3]
-        assert len(service.engine.store.past("ann").events) == 3
+        assert len(service.engine.store.history("ann").events) == 3
 
     served(work)
 
 
 def test_who_lacks_many_events_is_answered_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service_module, "READ_AT_ONCE", 20)
+    monkeypatch.setattr(service_module, "READ_IN_BATCH", 20)
     store = VolatileStore()
     store.append([*some(21, "far"), *(one for number in range(5) for one in some(15, f"near-{number}"))], 0)
 
     async def run() -> None:
         service = Service(Engine(artifact("gru4rec"), store))
         await service.start()
-        asked = [Asked("far"), *(Asked(f"near-{number}") for number in range(5)), Asked("far", k=3)]
+        asked = [UserRequest("far"), *(UserRequest(f"near-{number}") for number in range(5)), UserRequest("far", k=3)]
         answers = await asyncio.gather(*map(service.recommend, asked))
         lengths = [(one.events, len(one.items)) for one in answers]
         assert lengths == [(21, 10), *[(15, 10)] * 5, (21, 3)] and {one.source for one in answers} == {"memory"}
@@ -121,8 +122,8 @@ def test_events_without_ids_are_not_doubled_by_a_store_that_fails_once() -> None
 
         calls = 0
 
-        def append(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
-            receipts = super().append(arrivals, now)
+        def append(self, incoming: Sequence[IncomingEvent], now: int) -> list[Receipt]:
+            receipts = super().append(incoming, now)
             self.calls += 1
             if self.calls == 1:
                 raise StoreError("the connection is lost")
@@ -131,10 +132,13 @@ def test_events_without_ids_are_not_doubled_by_a_store_that_fails_once() -> None
     async def run() -> None:
         service = Service(Engine(artifact("gru4rec"), store := Lost()))
         await service.start()
-        several = [service.add([Arrival(user, "item-01", 5), Arrival(user, "item-02", 6)]) for user in ("ann", "bob")]
+        several = [
+            service.add([IncomingEvent(user, "item-01", 5), IncomingEvent(user, "item-02", 6)])
+            for user in ("ann", "bob")
+        ]
         receipts = await asyncio.gather(*several)
         assert {one.outcome for some in receipts for one in some} == {"repeated"} and store.calls == 2
-        assert store.past("ann").events == [("item-01", 5), ("item-02", 6)]
+        assert store.history("ann").events == [("item-01", 5), ("item-02", 6)]
         await service.stop()
 
     asyncio.run(run())

@@ -1,4 +1,4 @@
-"""`recollect journal`: what a service has kept, without the service: to check it, and to take it elsewhere."""
+"""`recollect journal`: check, export and compact the events of a service, without the service."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Check or export the events of a se
 
 def _folder(place: str) -> Path:
     if "://" in place:
-        raise typer.BadParameter("a folder is expected; a Redis or Valkey server keeps no journal of ours")
+        raise typer.BadParameter("a folder is expected; a store on a Redis or Valkey server has no journal files")
     return Path(place)
 
 
@@ -56,28 +56,33 @@ def verify(
 @app.command()
 def export(
     store: Annotated[str, typer.Argument(metavar="STORE", help="What `recollect serve --store` was given.")],
-    out: Annotated[Path, typer.Option(help="A Parquet file: user, item, time; of a folder also number and id.")],
+    out: Annotated[
+        Path, typer.Option(help="A .csv, .jsonl or .parquet file: user, item, time; of a folder also number and id.")
+    ],
 ) -> None:
-    """Write the events to a Parquet file that reads as a log again; those of forgotten users are not among them.
+    """Write the events to a file that reads as a log again, in the form that its ending says. Events of forgotten users
+    are left out.
 
     Example: `recollect journal export store --out events.parquet`
     """
-    from recollect.data.parquet import write_blocks
+    from recollect.data.writing import checked_ending, write_blocks
+
+    checked_ending(out)
     from recollect.serve.stores.embedded import JOURNAL
-    from recollect.serve.stores.opening import is_url, opened
+    from recollect.serve.stores.opening import is_url, open_store
     from recollect.serve.stores.replay import export_journal, export_store
 
     if is_url(store):
-        with opened(store) as kept:
-            rows = write_blocks(out, export_store(kept), {})
+        with open_store(store) as kept:
+            rows = write_blocks(out, export_store(kept))
     else:
-        rows = write_blocks(out, export_journal(Path(store) / JOURNAL), {})
+        rows = write_blocks(out, export_journal(Path(store) / JOURNAL))
     typer.echo(f"{rows:,} events are in {out}")
 
 
 @app.command()
 def compact(store: Store) -> None:
-    """Take the events of forgotten users out of the files for good. The service must not be running.
+    """Remove the events of forgotten users from the files for good. The service must not be running.
 
     Example: `recollect journal compact store`
     """
@@ -86,5 +91,5 @@ def compact(store: Store) -> None:
 
     segments(store / JOURNAL)  # no folder is made where there is none
     with EmbeddedStore(store) as kept:
-        gone = kept.compact()
-    typer.echo(f"{gone:,} events are gone from {store}")
+        removed = kept.compact()
+    typer.echo(f"{removed:,} events are gone from {store}")

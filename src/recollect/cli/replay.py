@@ -32,13 +32,13 @@ def replay(
     from recollect.artifact import load
     from recollect.data.histories import known_histories
     from recollect.serve.engine import Engine
-    from recollect.serve.stores.opening import is_url, opened
+    from recollect.serve.stores.opening import is_url, open_store
     from recollect.serve.stores.replay import replay
     from recollect.study.scoring import whole_log
 
     artifact = load(run)
     log = whole_log(artifact, data)
-    with opened(store) as kept:
+    with open_store(store) as kept:
         for remark in log.remarks():
             typer.echo(remark, err=True)
         before = kept.events

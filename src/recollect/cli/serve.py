@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from recollect.serve.http.reload_signal import ReloadSignal
     from recollect.serve.service import Service
 
 READ_KEY, WRITE_KEY = "RECOLLECT_READ_KEY", "RECOLLECT_WRITE_KEY"
@@ -37,7 +38,9 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
     half: Annotated[bool, typer.Option("--half", help="Save memories in half precision.")] = False,
-    room: Annotated[int, typer.Option(min=1, help="MB of memories to keep at hand.")] = 256,
+    cache: Annotated[
+        int, typer.Option("--cache-mb", "--room", min=1, help="MB of memories in the process. (--room: its old name.)")
+    ] = 256,
     keep: Annotated[
         float | None,
         typer.Option(
@@ -45,15 +48,15 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Take in events and answer with ranked lists: `POST /events`, `GET /recommendations?user=ID`.
+    """Take in events and respond with ranked lists: `POST /events`, `GET /recommendations?user=ID`; `/docs` has all.
 
     Every event is durable before it is acknowledged, and each user's memory has one size however long the history.
-    A folder belongs to one server at a time; `recollect journal` reads it beside it. Several may share a Redis or
-    Valkey server. Ctrl-C or SIGTERM ends it in order, a kill loses nothing. SIGHUP loads RUN again and goes on with
-    the new model.
+    A folder belongs to one server at a time, but `recollect journal` may read it meanwhile. Several servers may share a
+    Redis or Valkey server. Ctrl-C or SIGTERM ends it in order, a kill loses nothing. SIGHUP loads RUN again and
+    continues with the new model.
 
     Keys are taken from the environment: `RECOLLECT_READ_KEY` and `RECOLLECT_WRITE_KEY`, or `..._FILE` for a file that
-    holds them; several, with spaces between, while one is changed. Without keys only this machine is served.
+    holds them; several, separated by spaces, while one is changed. Without keys only this machine is served.
 
     Examples:
 
@@ -72,22 +75,25 @@ def serve(
             f"to listen on {host}, where others can reach it, set {READ_KEY} and {WRITE_KEY} to keys of your own"
         )
 
-    from recollect.artifact import load
-    from recollect.serve.engine import Engine
-    from recollect.serve.service import Service
-    from recollect.serve.stores.opening import is_url, opened
+    from recollect.serve.http.reload_signal import ReloadSignal
 
-    artifact = load(run)
-    _expect_free(host, port)
-    with opened(store) as kept:
-        engine = Engine(artifact, kept, room=room << 20, half=half)
-        typer.echo(
-            f"{artifact.name} [{artifact.digest}], {engine.bytes_per_user:,} bytes a user; "
-            f"{'the store' if is_url(store) else store} holds {kept.events:,} events",
-            err=True,
-        )
-        service = Service(engine, keep_seconds=None if keep is None else 86_400 * keep)
-        _listen(service, run, host, port, read_keys, write_keys)
+    with ReloadSignal() as reload_signal:  # before anything that takes long
+        from recollect.artifact import load
+        from recollect.serve.engine import Engine
+        from recollect.serve.service import Service
+        from recollect.serve.stores.opening import is_url, open_store
+
+        artifact = load(run)
+        _expect_free(host, port)
+        with open_store(store) as kept:
+            engine = Engine(artifact, kept, cache_bytes=cache << 20, half=half)
+            typer.echo(
+                f"{artifact.name} [{artifact.digest}], {engine.bytes_per_user:,} bytes a user, seen items "
+                f"{engine.seen}; {'the store' if is_url(store) else store} holds {kept.events:,} events",
+                err=True,
+            )
+            service = Service(engine, keep_seconds=None if keep is None else 86_400 * keep)
+            _listen(service, run, host, port, read_keys, write_keys, reload_signal)
 
 
 def _expect_free(host: str, port: int) -> None:
@@ -106,7 +112,15 @@ def _expect_free(host: str, port: int) -> None:
         ) from None
 
 
-def _listen(service: Service, run: Path, host: str, port: int, read_keys: Keys, write_keys: Keys) -> None:
+def _listen(
+    service: Service,
+    run: Path,
+    host: str,
+    port: int,
+    read_keys: Keys,
+    write_keys: Keys,
+    reload_signal: ReloadSignal,
+) -> None:
     import asyncio
     import logging
 
@@ -129,9 +143,10 @@ def _listen(service: Service, run: Path, host: str, port: int, read_keys: Keys, 
             say(f"the model is not changed: {error}")
             return
         await service.swap(artifact)
-        say(f"answering with {artifact.name} [{artifact.digest}] now")
+        say(f"using {artifact.name} [{artifact.digest}] now, seen items {service.engine.seen}")
 
-    listen(create_app(service, read_keys=read_keys, write_keys=write_keys), host, port, say=say, reload=reload)
+    app = create_app(service, read_keys=read_keys, write_keys=write_keys)
+    listen(app, host, port, say=say, reload=reload, reload_signal=reload_signal)
 
 
 def _keys(name: str) -> Keys:

@@ -1,7 +1,7 @@
-"""Requests that come together are answered together: one sync of the journal and one step of the model for all of them.
+"""Requests that are waiting at the same time are processed together: one disk sync, one step of the model for all.
 
-Nothing waits for company: whoever comes while a batch is under way is in the next. A thread does the work, so that the
-server goes on listening.
+No request waits for others to come: those that come while a batch is processed form the next one. A thread does the
+work, so that the event loop stays free.
 """
 
 from __future__ import annotations
@@ -12,90 +12,91 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-_Q = TypeVar("_Q")
-_A = TypeVar("_A")
+_Request = TypeVar("_Request")
+_Result = TypeVar("_Result")
 
 
 class BusyError(RuntimeError):
-    """More is waiting than will be taken on; ask again in a moment."""
+    """Too many requests are waiting; try again in a moment."""
 
 
-class Batcher(Generic[_Q, _A]):
-    """Gathers questions into calls of `answer`, which gets several and gives one answer for each, in their order.
+class Batcher(Generic[_Request, _Result]):
+    """Gathers requests into calls of `process`, which takes several and returns one result for each, in their order.
 
-    `most`: questions in one call. `waiting`: questions that may wait; beyond, and once it is stopped, `ask` raises
-    BusyError. Where a call with several questions raises, each is asked alone, so that one bad question spoils no
-    other's answer; unless the error is one of `everyones`, which would come again. Lives in one event loop, from
-    `start` to `stop`.
+    `batch_size`: requests in one call at most. `queue_size`: requests that may wait; beyond that, and once it is
+    stopped, `submit` raises BusyError. Where a call with several requests raises, each is processed alone, so that one
+    bad request does not fail the others; except for errors of the types `shared_errors`, which would only be repeated.
+    Lives in one event loop, from `start` to `stop`.
     """
 
     def __init__(
         self,
-        answer: Callable[[Sequence[_Q]], Sequence[_A]],
+        process: Callable[[Sequence[_Request]], Sequence[_Result]],
         *,
-        most: int,
-        waiting: int,
-        everyones: tuple[type[Exception], ...] = (),
+        batch_size: int,
+        queue_size: int,
+        shared_errors: tuple[type[Exception], ...] = (),
     ) -> None:
-        self._answer, self._most, self._waiting, self._everyones = answer, most, waiting, everyones
-        self._queue: deque[tuple[_Q, asyncio.Future[_A]]] = deque()
-        self._arrived = asyncio.Event()
+        self._process, self._shared_errors = process, shared_errors
+        self._batch_size, self._queue_size = batch_size, queue_size
+        self._queue: deque[tuple[_Request, asyncio.Future[_Result]]] = deque()
+        self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1)
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
 
     def __len__(self) -> int:
-        """Questions that wait."""
+        """Requests that are waiting."""
         return len(self._queue)
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._work())
+        self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Answer what waits, then end."""
+        """Process what is waiting, then end."""
         self._stopping = True
-        self._arrived.set()
+        self._wake.set()
         if self._task is not None:
             await self._task
         self._thread.shutdown()
 
-    async def ask(self, *questions: _Q) -> list[_A]:
-        """The answers, when there are all; or the first of the errors."""
+    async def submit(self, *requests: _Request) -> list[_Result]:
+        """The results, once all are there; or the first error."""
         if self._stopping:
             raise BusyError("the service is stopping")
-        if len(self._queue) + len(questions) > self._waiting:
+        if len(self._queue) + len(requests) > self._queue_size:
             raise BusyError(f"{len(self._queue)} requests are waiting already; try again in a moment")
         loop = asyncio.get_running_loop()
-        answers: list[asyncio.Future[_A]] = [loop.create_future() for _ in questions]
-        self._queue.extend(zip(questions, answers, strict=True))
-        self._arrived.set()
-        return list(await asyncio.gather(*answers))
+        futures: list[asyncio.Future[_Result]] = [loop.create_future() for _ in requests]
+        self._queue.extend(zip(requests, futures, strict=True))
+        self._wake.set()
+        return list(await asyncio.gather(*futures))
 
-    async def _work(self) -> None:
+    async def _run(self) -> None:
         while not self._stopping or self._queue:
-            await self._arrived.wait()
-            self._arrived.clear()
+            await self._wake.wait()
+            self._wake.clear()
             while self._queue:
-                await self._round()
+                await self._run_batch()
 
-    async def _round(self) -> None:
-        batch = [self._queue.popleft() for _ in range(min(self._most, len(self._queue)))]
-        questions = [question for question, _ in batch]
-        for (_, future), answer in zip(batch, await self._in_thread(questions), strict=True):
-            if future.done():  # whoever asked has gone
+    async def _run_batch(self) -> None:
+        batch = [self._queue.popleft() for _ in range(min(self._batch_size, len(self._queue)))]
+        requests = [request for request, _ in batch]
+        for (_, future), result in zip(batch, await self._in_thread(requests), strict=True):
+            if future.done():  # the client has disconnected
                 continue
-            if isinstance(answer, BaseException):
-                future.set_exception(answer)
+            if isinstance(result, BaseException):
+                future.set_exception(result)
             else:
-                future.set_result(answer)
+                future.set_result(result)
 
-    async def _in_thread(self, questions: Sequence[_Q]) -> Sequence[_A | BaseException]:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._each, questions)
+    async def _in_thread(self, requests: Sequence[_Request]) -> Sequence[_Result | BaseException]:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._results, requests)
 
-    def _each(self, questions: Sequence[_Q]) -> Sequence[_A | BaseException]:
+    def _results(self, requests: Sequence[_Request]) -> Sequence[_Result | BaseException]:
         try:
-            return self._answer(questions)
+            return self._process(requests)
         except Exception as error:
-            if len(questions) == 1 or isinstance(error, self._everyones):
-                return [error] * len(questions)
-            return [self._each([one])[0] for one in questions]
+            if len(requests) == 1 or isinstance(error, self._shared_errors):
+                return [error] * len(requests)
+            return [self._results([one])[0] for one in requests]

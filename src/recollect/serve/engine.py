@@ -1,8 +1,8 @@
-"""The engine: events in, ranked lists out. Each user's memory is advanced by what it lacks, and scored.
+"""The engine: takes events in and returns ranked lists. A user's memory is advanced by what it lacks, then scored.
 
-A memory is a cache of the store's events. Where it is at hand and current, an answer costs one scoring; where it is
-behind, the events that it lacks are read in; where it is of another model, or an event came late, it is made anew. So a
-list is always that of the user's whole history, as `recollect recommend` gives it.
+A memory is a cache of the events in the store. If it is in the process and up to date, a response costs one scoring. If
+it is behind, the missing events are read; if it belongs to another model, or an event came late, it is made again. So a
+list is always computed from the user's whole history, as by `recollect recommend`.
 """
 
 from __future__ import annotations
@@ -16,20 +16,32 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import torch
 
 from recollect.artifact import Artifact
 from recollect.contracts import State
+from recollect.data.seen import Seen
 from recollect.serve.layout import Layout
-from recollect.serve.memories import Memories, Unsaved
-from recollect.serve.ranker import Answer, Asked, AskedAfter, Ground, Ranker
-from recollect.serve.stores.contract import Arrival, Mark, Past, Profile, Receipt, Saved, Store, StoreError
+from recollect.serve.memory_cache import MemoryCache, Unsaved
+from recollect.serve.ranker import Ranker, Source
+from recollect.serve.requests import HistoryRequest, Response, SourceName, UserRequest
+from recollect.serve.stores.contract import (
+    History,
+    IncomingEvent,
+    Position,
+    Receipt,
+    SavedMemory,
+    Store,
+    StoreError,
+    UserSummary,
+)
+from recollect.serve.title_search import FoundItem
 from recollect.version import __version__
 
-ROOM = 256 << 20
-"""Bytes of memories at hand."""
+CACHE_BYTES = 256 << 20
+"""Bytes of memories in the process."""
 
 BATCH = 256
 """Users advanced or scored together at most."""
@@ -41,27 +53,28 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
-class Unread(enum.Enum):
-    """Why a user has no answer yet."""
+class Deferred(enum.Enum):
+    """Why a request was not processed in this batch."""
 
-    NEXT = "others were first; ask again"
-    LONG = "their memory lacks more events than are read in at once"
+    NEXT_BATCH = "others had to be read first; try again"
+    LONG_HISTORY = "the user's memory lacks more events than are read in one batch"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Using:
-    """A model at work, and what only it can read."""
+class _ActiveModel:
+    """A model, and what belongs to it alone."""
 
     ranker: Ranker
     layout: Layout
-    memories: Memories
-    maker: str
+    cache: MemoryCache
+    fingerprint: str
 
 
 class Engine:
-    """One model over one store. Threads may share it, and do not wait for one another's use of the model.
+    """One model over one store. Threads may share it, and do not wait for each other's use of the model.
 
-    `half`: save memories in half precision. `clock`: the time now, in seconds.
+    `cache_bytes`: what the memories in the process may take. `half`: save memories in half precision. `clock`: the
+    present, in seconds since 1970.
     """
 
     def __init__(
@@ -69,121 +82,129 @@ class Engine:
         artifact: Artifact,
         store: Store,
         *,
-        room: int = ROOM,
+        cache_bytes: int = CACHE_BYTES,
         half: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
-        self._room, self._half, self._clock = room, half, clock
-        self._mutex = threading.RLock()  # of the memories; the model is a function, and works without it
-        self._forgets = 0
-        self._take_up(artifact)
+        self._cache_bytes, self._half, self._clock = cache_bytes, half, clock
+        self._mutex = threading.RLock()  # guards the cache; the model is a pure function and needs no lock
+        self._forget_count = 0
+        self._activate(artifact)
 
     @property
     def artifact(self) -> Artifact:
-        """The model that answers now."""
-        return self._using.ranker.artifact
+        """The model in use."""
+        return self._active.ranker.artifact
 
     @property
-    def _together(self) -> int:
-        """Users who are advanced or answered together, at most."""
-        return min(BATCH, self._using.memories.capacity)
+    def seen(self) -> Seen:
+        """Whether seen items may be listed where a request does not say: as in the run of the model."""
+        return self._active.ranker.seen
+
+    def find_items(self, text: str, limit: int) -> list[FoundItem]:
+        """The items whose title or id has `text` in it, best match first; the most popular ones for an empty text."""
+        return self._active.ranker.titles.find(text, limit)
 
     @property
-    def at_hand(self) -> int:
+    def _batch_size(self) -> int:
+        return min(BATCH, self._active.cache.capacity)
+
+    @property
+    def cached_users(self) -> int:
         """Users whose memories are in this process."""
-        return len(self._using.memories)
+        return len(self._active.cache)
 
     @property
     def unsaved(self) -> int:
-        """Users whose memories have changed since they were saved."""
-        return self._using.memories.unsaved
+        """Users whose memories changed since they were saved."""
+        return self._active.cache.unsaved
 
     @property
     def bytes_per_user(self) -> int:
-        """What a saved memory takes."""
-        return self._using.layout.size
+        """The size of a saved memory."""
+        return self._active.layout.size
 
     @property
-    def maker(self) -> str:
-        """What saved memories are marked with, so that none is read by another: model, layout and program."""
-        return self._using.maker
+    def fingerprint(self) -> str:
+        """Identifies model, layout and version of the program. Only memories saved with the same one are read."""
+        return self._active.fingerprint
 
-    def add(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
-        """Take events in; they are durable when this returns. Memories follow when asked for, or by `advance`."""
-        return self.store.append(arrivals, int(self._clock()))
+    def add(self, incoming: Sequence[IncomingEvent]) -> list[Receipt]:
+        """Take events in; they are durable when this returns. Memories are advanced by `advance`, or when needed."""
+        return self.store.append(incoming, int(self._clock()))
 
     def advance(self, users: Sequence[str]) -> None:
-        """Bring the memories of users up to date, so that an answer need not wait for it."""
+        """Bring the memories of users up to date, so that a request need not wait for it."""
         with torch.inference_mode():
-            for part in _parts(list(dict.fromkeys(users)), self._together):
+            for part in _parts(list(dict.fromkeys(users)), self._batch_size):
                 self._current(part)
 
-    def recommend(self, questions: Sequence[Asked]) -> list[Answer]:
-        """One list for each question. Raises DataError where the model scores NaN."""
-        answers = self.recommend_at_once(questions, sys.maxsize)
-        return [answer for answer in answers if isinstance(answer, Answer)]  # all of them
+    def recommend(self, requests: Sequence[UserRequest]) -> list[Response]:
+        """One list for each request. Raises DataError where the model scores NaN."""
+        responses = self.recommend_within(requests, sys.maxsize)
+        return [one for one in responses if isinstance(one, Response)]  # all of them
 
-    def recommend_at_once(self, questions: Sequence[Asked], limit: int) -> list[Answer | Unread]:
-        """As `recommend`, but no more than `limit` events are read in. Who lacks more, or comes after others who lack
-        as many, gets no answer but is told why.
+    def recommend_within(self, requests: Sequence[UserRequest], limit: int) -> list[Response | Deferred]:
+        """As `recommend`, but at most `limit` events are read into memories. Requests that need more are deferred, with
+        the reason.
         """
         with torch.inference_mode():
-            answers: list[Answer | Unread] = []
-            for part in _parts(list(questions), self._together):
-                ranker, state, pasts, unread = self._current(list(dict.fromkeys(one.user for one in part)), limit)
-                rows = {user: row for row, user in enumerate(pasts)}
-                ready = [one for one in part if one.user in pasts]
-                grounds = [self._ground_of_user(one.user, pasts[one.user].profile) for one in ready]
-                chosen = state.rows([rows[one.user] for one in ready])
-                told = iter(ranker.answer(ready, chosen, grounds, int(self._clock())))
-                answers += [next(told) if one.user in pasts else unread[one.user] for one in part]
-            return answers
+            responses: list[Response | Deferred] = []
+            for part in _parts(list(requests), self._batch_size):
+                ranker, state, histories, deferred = self._current(list(dict.fromkeys(one.user for one in part)), limit)
+                row_of = {user: row for row, user in enumerate(histories)}
+                ready = [one for one in part if one.user in histories]
+                sources = [self._source_of_user(one, histories[one.user].summary, ranker) for one in ready]
+                states = self._imagine(ranker, ready, state.rows([row_of[one.user] for one in ready]), histories)
+                answered = iter(ranker.respond(ready, states, sources, int(self._clock())))
+                responses += [next(answered) if one.user in histories else deferred[one.user] for one in part]
+            return responses
 
-    def recommend_after(self, questions: Sequence[AskedAfter]) -> list[Answer]:
-        """One list for each question; nothing of it is kept. Questions about users need not wait for these."""
-        ranker = self._using.ranker
+    def recommend_after(self, requests: Sequence[HistoryRequest]) -> list[Response]:
+        """One list for each request. Nothing is kept. Requests for users need not wait for these."""
+        ranker = self._active.ranker
         with torch.inference_mode():
-            answers: list[Answer] = []
-            for part in _parts(list(questions), BATCH):
+            responses: list[Response] = []
+            for part in _parts(list(requests), BATCH):
                 events = [[(item, 0) for item in one.history] for one in part]
                 state = ranker.read(ranker.fresh(len(part)), events, timed=False)
-                answers += ranker.answer(part, state, [_ground_of_history(one.history, ranker) for one in part])
-            return answers
+                responses += ranker.respond(part, state, [_source_of_history(one.history, ranker) for one in part])
+            return responses
 
     def forget(self, user: str) -> bool:
-        """Make all events of a user void, and drop the memory -> whether there were any."""
-        known = self.store.forget(user)
-        with self._mutex:  # after it, so that whoever looked before it finds the count changed
-            self._forgets += 1
-            self._using.memories.drop(user)
-        return known
+        """Make all events of a user void, and drop the memory -> whether there were any events."""
+        existed = self.store.forget(user)
+        with self._mutex:  # after the store, so that a thread which read the user before it sees the count change
+            self._forget_count += 1
+            self._active.cache.drop(user)
+        return existed
 
     def save(self, limit: int = 1 << 30) -> int:
-        """Save memories that have changed -> how many. None need be saved: they can be made again."""
+        """Save memories that changed, at most `limit` -> how many. They could also be made again from the events."""
         done = 0
         with torch.inference_mode():
             while done < limit:
                 with self._mutex:
-                    using = self._using
-                    users = using.memories.changed(min(self._together, limit - done))
-                    state, marks = using.memories.take(users), [_held(using, user) for user in users]
+                    active = self._active
+                    users = active.cache.changed(min(self._batch_size, limit - done))
+                    state, positions = active.cache.get(users), [_cached_position(active, user) for user in users]
                 if not users:
                     break
-                self._save(using, users, state, marks)
+                self._save(active, users, state, positions)
                 with self._mutex:
-                    using.memories.cleaned(users, marks)
+                    active.cache.mark_saved(users, positions)
                 done += len(users)
         return done
 
     def evict(self, seconds: float) -> int:
-        """Drop saved memories that were not used for so long -> how many."""
+        """Delete saved memories that were not used for so long -> how many."""
         return self.store.evict(self._clock() - seconds)
 
     def swap(self, artifact: Artifact) -> None:
-        """Answer with another model from now on; memories are made anew from the events as they are asked for."""
+        """Use another model from now on. Memories are made again from the events as they are needed."""
         with self._mutex:
-            self._take_up(artifact)
+            self._activate(artifact)
 
     def rebuild(self, batch: int = BATCH) -> Iterator[int]:
         """Bring every user's memory up to date and save it, `batch` users at a time -> how many are done."""
@@ -194,143 +215,178 @@ class Engine:
             done, after = done + len(users), users[-1]
             yield done
 
-    def _take_up(self, artifact: Artifact) -> None:
+    def _activate(self, artifact: Artifact) -> None:
         with torch.inference_mode():
             ranker = Ranker(artifact)
             one = ranker.fresh(1)
         layout = Layout(one, half=self._half)
         name = f"{artifact.digest} {layout.description} {__version__}"
-        maker = hashlib.blake2b(name.encode(), digest_size=6).hexdigest()
-        self._using = _Using(ranker, layout, Memories(one, self._room), maker)
+        fingerprint = hashlib.blake2b(name.encode(), digest_size=6).hexdigest()
+        self._active = _ActiveModel(ranker, layout, MemoryCache(one, self._cache_bytes), fingerprint)
 
     def _current(
         self, users: Sequence[str], limit: int = sys.maxsize
-    ) -> tuple[Ranker, State, dict[str, Past], dict[str, Unread]]:
-        """The memories of different users with all of their events, a row for each; they are at hand afterwards.
+    ) -> tuple[Ranker, State, dict[str, History], dict[str, Deferred]]:
+        """Bring memories of different users up to date -> the model, a row for each user, what was read, who is
+        deferred.
 
-        At most `limit` events are read in; the last are users who are left out for that, and why.
+        The memories are in the cache afterwards. At most `limit` events are read.
         """
         with self._mutex:
-            using, forgets = self._using, self._forgets
-            marks = {user: mark for user in users if (mark := using.memories.mark(user)) is not None}
-            held = list(marks)
-            state = using.memories.take(held)
-        saved = self._read(using, [user for user in users if user not in marks])
-        marks |= {user: one.mark for user, one in saved.items()}
-        unread = self._unread(users, marks, limit) if limit < sys.maxsize else {}
-        pasts = {user: self.store.past(user, marks.get(user)) for user in users if user not in unread}
-        state = _begin(using, pasts, held, state, saved)
-        state = using.ranker.read(state, [past.events for past in pasts.values()])
+            active, forget_count = self._active, self._forget_count
+            positions = {user: at for user in users if (at := active.cache.position(user)) is not None}
+            cached = list(positions)
+            state = active.cache.get(cached)
+        saved = self._load(active, [user for user in users if user not in positions])
+        positions |= {user: one.position for user, one in saved.items()}
+        deferred = self._deferred(users, positions, limit) if limit < sys.maxsize else {}
+        histories = {user: self.store.history(user, positions.get(user)) for user in users if user not in deferred}
+        state = _state_before(active, histories, cached, state, saved)
+        state = active.ranker.read(state, [history.events for history in histories.values()])
+        evicted: list[Unsaved] = []
         with self._mutex:
-            left = self._keep(state, pasts, saved, check=self._forgets != forgets) if self._using is using else []
-        for unsaved in left:
-            self._spill(using, *unsaved)
-        return using.ranker, state, pasts, unread
+            if self._active is active:
+                evicted = self._cache(state, histories, saved, recheck=self._forget_count != forget_count)
+        for unsaved in evicted:
+            self._save_evicted(active, *unsaved)
+        return active.ranker, state, histories, deferred
 
-    def _keep(
-        self, state: State, pasts: Mapping[str, Past], saved: Mapping[str, Saved], *, check: bool
+    def _cache(
+        self, state: State, histories: Mapping[str, History], saved: Mapping[str, SavedMemory], *, recheck: bool
     ) -> list[Unsaved]:
-        """Have these memories at hand -> those that had to make room for them.
+        """Put these memories into the cache -> the unsaved ones that were evicted for them.
 
-        `check`: users may have been forgotten since their past was looked up.
+        `recheck`: users may have been forgotten since their history was read.
         """
         old = self._clock() - TOUCH_SECONDS
-        grown: dict[str, int] = {}
-        found: dict[str, int] = {}
-        for row, (user, past) in enumerate(pasts.items()):
-            if past.profile is None:  # forgotten by another worker, it may be
-                self._using.memories.drop(user)
+        changed_rows: dict[str, int] = {}
+        saved_rows: dict[str, int] = {}
+        for row, (user, history) in enumerate(histories.items()):
+            if history.summary is None:  # unknown, or forgotten by another worker
+                self._active.cache.drop(user)
                 continue
-            now = self.store.profile(user) if check else past.profile
-            if now is None or not now.extends(past.profile.mark):
+            now = self.store.summary(user) if recheck else history.summary
+            if now is None or not now.extends(history.summary.position):
                 continue
-            if past.events or past.anew or (user in saved and saved[user].used < old):
-                grown[user] = row
+            if history.events or history.complete or (user in saved and saved[user].last_used < old):
+                changed_rows[user] = row
             elif user in saved:
-                found[user] = row
-        left = []
-        for rows, changed in ((grown, True), (found, False)):
-            marks = [_mark(pasts[user]) for user in rows]
-            left.append(self._using.memories.put(list(rows), state.rows(list(rows.values())), marks, changed=changed))
-        return [unsaved for unsaved in left if unsaved is not None]
+                saved_rows[user] = row
+        evicted = []
+        for rows, changed in ((changed_rows, True), (saved_rows, False)):
+            positions = [_position(histories[user]) for user in rows]
+            part = state.rows(list(rows.values()))
+            evicted.append(self._active.cache.put(list(rows), part, positions, changed=changed))
+        return [unsaved for unsaved in evicted if unsaved is not None]
 
-    def _read(self, using: _Using, users: Sequence[str]) -> dict[str, Saved]:
-        """The saved memories of users that can be read."""
-        found = zip(users, self.store.saved(users), strict=True)
-        return {user: saved for user, saved in found if saved is not None and saved.maker == using.maker}
+    def _load(self, active: _ActiveModel, users: Sequence[str]) -> dict[str, SavedMemory]:
+        """The saved memories of users that this model and program can read."""
+        found = zip(users, self.store.load_memories(users), strict=True)
+        return {user: one for user, one in found if one is not None and one.fingerprint == active.fingerprint}
 
-    def _unread(self, users: Sequence[str], marks: Mapping[str, Mark], limit: int) -> dict[str, Unread]:
-        """Users who are left out, so that no more than `limit` events need be read in for all others together."""
-        unread: dict[str, Unread] = {}
+    def _deferred(self, users: Sequence[str], positions: Mapping[str, Position], limit: int) -> dict[str, Deferred]:
+        """Users to leave out, so that at most `limit` events are read for the others together."""
+        deferred: dict[str, Deferred] = {}
         left = limit
         for user in users:
-            profile, mark = self.store.profile(user), marks.get(user)
-            lacking = 0
-            if profile is not None:
-                lacking = profile.count - (mark.count if mark is not None and profile.extends(mark) else 0)
-            if lacking > limit:
-                unread[user] = Unread.LONG
-            elif lacking > left:
-                unread[user] = Unread.NEXT
+            summary, position = self.store.summary(user), positions.get(user)
+            missing = 0
+            if summary is not None:
+                usable = position is not None and summary.extends(position)
+                missing = summary.events - (position.events if position is not None and usable else 0)
+            if missing > limit:
+                deferred[user] = Deferred.LONG_HISTORY
+            elif missing > left:
+                deferred[user] = Deferred.NEXT_BATCH
             else:
-                left -= lacking
-        return unread
+                left -= missing
+        return deferred
 
-    def _ground_of_user(self, user: str, profile: Profile | None) -> Ground:
-        has_seen = functools.partial(self.store.has_seen, user)
-        return Ground("popularity", 0, has_seen) if profile is None else Ground("memory", profile.count, has_seen)
+    def _imagine(
+        self, ranker: Ranker, requests: Sequence[UserRequest], state: State, histories: Mapping[str, History]
+    ) -> State:
+        """The state of each request after its `then`, as if those events had come just now. Nothing is kept of it."""
+        now, imagined = int(self._clock()), []
+        for one in requests:
+            summary = histories[one.user].summary
+            at = now if summary is None else max(now, summary.latest_time)
+            imagined.append([(item, at) for item in one.then])
+        return ranker.read(state, imagined)
 
-    def _save(self, using: _Using, users: Sequence[str], state: State, marks: Sequence[Mark]) -> None:
+    def _source_of_user(self, request: UserRequest, summary: UserSummary | None, ranker: Ranker) -> Source:
+        in_store = functools.partial(self.store.has_seen, request.user)
+        if not request.then:
+            return Source("popularity", 0, in_store) if summary is None else Source("memory", summary.events, in_store)
+        then = set(request.then)
+
+        def has_seen(items: Sequence[str]) -> list[bool]:
+            return [seen or item in then for seen, item in zip(in_store(items), items, strict=True)]
+
+        events = len(request.then) + (0 if summary is None else summary.events)
+        return Source("history" if summary is None else "memory", events, has_seen, _unknown(request.then, ranker))
+
+    def _save(self, active: _ActiveModel, users: Sequence[str], state: State, positions: Sequence[Position]) -> None:
         now = self._clock()
-        rows = zip(users, marks, using.layout.pack(state), strict=True)
-        self.store.save((user, Saved(using.maker, mark, now, data)) for user, mark, data in rows)
+        rows = zip(users, positions, active.layout.pack(state), strict=True)
+        self.store.save_memories((user, SavedMemory(active.fingerprint, at, now, data)) for user, at, data in rows)
 
-    def _spill(self, using: _Using, users: Sequence[str], state: State, marks: Sequence[Mark]) -> None:
+    def _save_evicted(
+        self, active: _ActiveModel, users: Sequence[str], state: State, positions: Sequence[Position]
+    ) -> None:
         try:
-            self._save(using, users, state, marks)
+            self._save(active, users, state, positions)
         except StoreError as error:
-            _log.warning("%s; memories that have to make room are not saved, and will be made again", error)
+            _log.warning("%s; memories that were evicted are not saved, and will be made again", error)
 
 
-def _ground_of_history(history: Sequence[str], ranker: Ranker) -> Ground:
+def _source_of_history(history: Sequence[str], ranker: Ranker) -> Source:
     seen = set(history)
-    unknown = tuple(one for one in history if not ranker.knows(one))
-    source: Literal["history", "popularity"] = "history" if history else "popularity"
-    return Ground(source, len(history), lambda items: [one in seen for one in items], unknown)
+    name: SourceName = "history" if history else "popularity"
+    return Source(name, len(history), lambda items: [one in seen for one in items], _unknown(history, ranker))
 
 
-def _begin(
-    using: _Using, pasts: Mapping[str, Past], held: Sequence[str], state: State, saved: Mapping[str, Saved]
+def _unknown(items: Sequence[str], ranker: Ranker) -> tuple[str, ...]:
+    return tuple(one for one in items if not ranker.knows(one))
+
+
+def _state_before(
+    active: _ActiveModel,
+    histories: Mapping[str, History],
+    cached: Sequence[str],
+    state: State,
+    saved: Mapping[str, SavedMemory],
 ) -> State:
-    """Where each user's memory stands before what it lacks is read in. `state`: of the users `held` at hand."""
-    kept = [user for user, past in pasts.items() if not past.anew]
-    if kept == held == list(pasts):
+    """Each user's state before the events in `histories` are read. `state`: that of the `cached` users."""
+    kept = [user for user, history in histories.items() if not history.complete]
+    if kept == cached == list(histories):
         return state
-    begun = using.ranker.fresh(len(pasts))
-    place = {user: row for row, user in enumerate(pasts)}
-    row = {user: row for row, user in enumerate(held)}
-    at_hand, read = [user for user in kept if user in row], [user for user in kept if user in saved]
-    if at_hand:
-        _set(begun, [place[user] for user in at_hand], state.rows([row[user] for user in at_hand]))
-    if read:
-        _set(begun, [place[user] for user in read], using.layout.unpack([saved[user].data for user in read]))
-    return begun
+    result = active.ranker.fresh(len(histories))
+    row_of = {user: row for row, user in enumerate(histories)}
+    cached_row_of = {user: row for row, user in enumerate(cached)}
+    from_cache, loaded = [user for user in kept if user in cached_row_of], [user for user in kept if user in saved]
+    if from_cache:
+        rows = [cached_row_of[user] for user in from_cache]
+        _write(result, [row_of[user] for user in from_cache], state.rows(rows))
+    if loaded:
+        part = active.layout.unpack([saved[user].data for user in loaded])
+        _write(result, [row_of[user] for user in loaded], part)
+    return result
 
 
-def _set(state: State, rows: Sequence[int], part: State) -> None:
+def _write(state: State, rows: Sequence[int], part: State) -> None:
     for name, tensor in state.items():
         tensor[rows] = part[name].to(tensor.device)
 
 
-def _held(using: _Using, user: str) -> Mark:
-    mark = using.memories.mark(user)
-    assert mark is not None
-    return mark
+def _cached_position(active: _ActiveModel, user: str) -> Position:
+    position = active.cache.position(user)
+    assert position is not None
+    return position
 
 
-def _mark(past: Past) -> Mark:
-    assert past.profile is not None
-    return past.profile.mark
+def _position(history: History) -> Position:
+    assert history.summary is not None
+    return history.summary.position
 
 
 def _parts(whole: list[_T], size: int) -> Iterator[list[_T]]:

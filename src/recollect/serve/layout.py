@@ -1,4 +1,4 @@
-"""A memory as bytes: the tensors of one user's state end to end, without names, which are the same for every user.
+"""A memory as bytes: the tensors of one user's state one after the other, without names, which all users share.
 
 Half precision keeps large tensors as fp16, each user's scaled so that its largest value fits; what is small
 (stabilisers, counters) and what is no fp32 stays as it is.
@@ -15,15 +15,15 @@ from torch import Tensor
 from recollect.contracts import State
 
 HALVED_FROM = 32
-"""Values of a user from which on a tensor is worth halving."""
+"""Tensors with fewer values of a user are not halved."""
 
 _LARGEST = 2.0**14
 
 
 class Layout:
-    """How the states of one model are laid out; `one` is any of its states. Sizes in bytes.
+    """How the states of one model are laid out in bytes; `one` is any of its states.
 
-    `description`: two layouts with the same one read each other's memories.
+    `size`: bytes of a memory. `description`: two layouts with the same description read each other's memories.
     """
 
     def __init__(self, one: State, *, half: bool = False) -> None:
@@ -39,7 +39,7 @@ class Layout:
         )
 
     def pack(self, state: State) -> list[bytes]:
-        """One piece of bytes a user."""
+        """The bytes of each user."""
         columns = []
         for name, _, _, halved, size in self._parts:
             flat = state[name].detach().cpu().reshape(state.users, -1)
@@ -48,12 +48,12 @@ class Layout:
         return [row.tobytes() for row in rows]
 
     def unpack(self, rows: Sequence[bytes]) -> State:
-        """The reverse of `pack` for one user or more; without half precision bit for bit.
+        """The reverse of `pack`, for one user or more; without half precision bit for bit.
 
-        Raises ValueError where a size does not fit.
+        Raises ValueError where the size is wrong.
         """
         if any(len(row) != self.size for row in rows):
-            raise ValueError(f"a memory of another size than {self.size} bytes")
+            raise ValueError(f"a memory does not have {self.size} bytes")
         whole = np.frombuffer(b"".join(rows), dtype=np.uint8).reshape(len(rows), self.size)
         tensors, begin = {}, 0
         for name, shape, dtype, halved, size in self._parts:

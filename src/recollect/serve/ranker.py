@@ -1,13 +1,14 @@
-"""Questions and answers: a model with the names of its items reads events by id, and ranks them into lists.
+"""A trained model behind item ids: it reads events into states, and ranks the items of a state into a list.
 
-It keeps nothing. Whose memory it is given, and what they have seen, is the caller's.
+It keeps no state. Whose state it is given, and which items count as seen, is up to the caller.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, Protocol, runtime_checkable
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,99 +20,64 @@ from recollect.data.blocks import by_length, pieces
 from recollect.data.log import DataError
 from recollect.data.seen import Seen
 from recollect.recommend import SCORE_CELLS, Recommendation, top
+from recollect.serve.requests import ListRequest, Response, SourceName
+from recollect.serve.title_search import TitleSearch
 
 TOKENS, SEGMENT = 16384, 1024
-"""Cells of a batch in which histories are read in, and events of a user at once."""
+"""Cells of a batch in which histories are read, and events of one user at a time."""
 
 MARGIN = 16
-"""Items looked at beyond those asked for, when seen ones are to be left out; more where that is too few."""
+"""How many items beyond `k` are looked up where seen ones are hidden. More are looked up where that is too few."""
 
 
 @runtime_checkable
 class WeighsLongMemory(Protocol):
-    """A model that can say how much of an answer comes from its long-term memory."""
+    """A model that can tell the share of long-term memory in its scores."""
 
     def long_weight(self, state: State) -> Tensor:
-        """[B], from 0 (all from the short-term memory) to 1."""
+        """[B], from 0 (short-term memory only) to 1."""
         ...
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What a list should be. Items in `allow` are the only candidates (None: all); those in `deny` are none."""
-
-    k: int = 10
-    seen: Seen = "hidden"
-    allow: frozenset[str] | None = None
-    deny: frozenset[str] = frozenset()
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
-class Asked(Wish):
-    """What is next for a user?"""
+class Source:
+    """What a response is computed from; see `Response`."""
 
-    user: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class AskedAfter(Wish):
-    """What is next after these items, oldest first, whoever had them?"""
-
-    history: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Ground:
-    """What an answer rests on."""
-
-    source: Literal["memory", "history", "popularity"]
-    """`popularity`: there are no events yet."""
+    name: SourceName
     events: int
-    """As many as there are; those of items that the model does not know count as well."""
     has_seen: Callable[[Sequence[str]], Sequence[bool]]
-    """Which of these items are among the events."""
+    """For each of these items whether it is among the events."""
     unknown: tuple[str, ...] = ()
-    """Items of a history that the model does not know, and skipped."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
-    """A ranked list, and what it rests on."""
-
-    items: tuple[Recommendation, ...]
-    source: Literal["memory", "history", "popularity"]
-    events: int
-    """As in `Ground`."""
-    long_weight: float | None
-    """How much comes from long-term memory; None where the model does not say, or there is no memory."""
-    model: str
-    """The name of the model that answers, and its digest."""
-    digest: str
-    unknown: tuple[str, ...] = ()
-    """As in `Ground`."""
 
 
 class Ranker:
-    """A trained model that speaks in ids. Threads may share it."""
+    """A trained model that reads and returns item ids. Threads may share it."""
 
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
         self._model = artifact.model
-        self._place = getattr(artifact.model, "device", torch.device("cpu"))
+        self._device = getattr(artifact.model, "device", torch.device("cpu"))
         self._timed = bool(artifact.card.get("data", {}).get("clock", True))
+        self.seen: Seen = artifact.settings.get("evaluate", {}).get("seen", "hidden")
+        """Whether seen items may be listed where a request does not say: as in the run of the model."""
+
+    @functools.cached_property
+    def titles(self) -> TitleSearch:
+        """The items by title and id; made when it is first used."""
+        return TitleSearch(self.artifact.items, self.artifact.titles, self._model.catalog.counts)
 
     def knows(self, item: str) -> bool:
         """Whether the model can score this item."""
         return self.artifact.items.find(item) is not None
 
     def fresh(self, users: int) -> State:
-        """Memories of nothing, that can be written to."""
+        """States without events, which may be written to."""
         return self._model.fresh(users).map(torch.clone)
 
     def read(self, state: State, histories: Sequence[Sequence[tuple[str, int]]], *, timed: bool = True) -> State:
         """Advance each row by its events (item, time). Items that the model does not know are skipped.
 
-        `timed` False: the times are none.
+        `timed` False: the times mean nothing, and the model is given none.
         """
         find = self.artifact.items.find
         known = [[(code, when) for item, when in events if (code := find(item)) is not None] for events in histories]
@@ -128,93 +94,116 @@ class Ranker:
         for block in by_length(lengths, TOKENS, SEGMENT):
             part = state.rows(torch.from_numpy(block))
             for events in pieces(items, times, starts[block], ends[block], SEGMENT):
-                part = self._model.advance(part, events.to(self._place))
+                part = self._model.advance(part, events.to(self._device))
             done.append(part)
             order.append(block)
-        back = torch.from_numpy(np.argsort(np.concatenate(order)))
-        return State.stack(done).rows(back)
+        original_order = torch.from_numpy(np.argsort(np.concatenate(order)))
+        return State.stack(done).rows(original_order)
 
-    def answer(
-        self, wishes: Sequence[Wish], state: State, grounds: Sequence[Ground], at: int | None = None
-    ) -> list[Answer]:
-        """One list for each row of the state. `at`: the time of asking, in seconds.
+    def respond(
+        self, requests: Sequence[ListRequest], state: State, sources: Sequence[Source], at: int | None = None
+    ) -> list[Response]:
+        """One list for each row of the state. `at`: the time of the request, in seconds.
 
         Raises DataError where the model scores NaN.
         """
-        answers = []
+        # A missing `seen` is replaced here, where the model is known: the next one may have been trained otherwise.
+        requests = [one if one.seen else dataclasses.replace(one, seen=self.seen) for one in requests]
+        responses = []
         weights = self._model.long_weight(state).tolist() if isinstance(self._model, WeighsLongMemory) else None
         step = max(1, SCORE_CELLS // self._model.catalog.size)
-        for begin in range(0, len(wishes), step):
+        for begin in range(0, len(requests), step):
             some = slice(begin, begin + step)
-            lists = self._lists(wishes[some], state.rows(some), grounds[some], at)
-            for row, items in enumerate(lists, begin):
-                ground = grounds[row]
-                weight = None if weights is None or ground.source == "popularity" else weights[row]
-                name, digest = self.artifact.name, self.artifact.digest
-                answers.append(Answer(items, ground.source, ground.events, weight, name, digest, ground.unknown))
-        return answers
+            lists = self._lists(requests[some], state.rows(some), sources[some], at)
+            for row, (items, candidates) in enumerate(lists, begin):
+                source = sources[row]
+                weight = None if weights is None or source.name == "popularity" else weights[row]
+                responses.append(
+                    Response(
+                        items=items,
+                        source=source.name,
+                        events=source.events,
+                        long_term_weight=weight,
+                        model=self.artifact.name,
+                        digest=self.artifact.digest,
+                        seen=requests[row].seen or self.seen,
+                        candidates=candidates,
+                        unknown=source.unknown,
+                    )
+                )
+        return responses
 
     def _lists(
-        self, wishes: Sequence[Wish], state: State, grounds: Sequence[Ground], at: int | None
-    ) -> Iterator[tuple[Recommendation, ...]]:
-        moment = None
+        self, requests: Sequence[ListRequest], state: State, sources: Sequence[Source], at: int | None
+    ) -> Iterator[tuple[tuple[Recommendation, ...], int]]:
+        """For each request its list, and how many items were candidates."""
+        times = None
         if self._model.request_time and self._timed and at is not None:
-            moment = torch.full((len(wishes),), at, dtype=torch.int64, device=self._place)
-        scores = self._model.score(state, moment).float()
-        fresh = [ground.source == "popularity" for ground in grounds]
+            times = torch.full((len(requests),), at, dtype=torch.int64, device=self._device)
+        scores = self._model.score(state, times).float()
+        fresh = [source.name == "popularity" for source in sources]
         if any(fresh):
             scores = torch.where(torch.tensor(fresh, device=scores.device)[:, None], self._popularity(scores), scores)
         normaliser = torch.logsumexp(scores, dim=1)
         if normaliser.isnan().any() or (normaliser == torch.inf).any():
             raise DataError(f"{self.artifact.folder}: the model scored NaN or infinity; train it again")
-        if any(one.allow is not None or one.deny for one in wishes):
-            scores = scores.clone()
-            for row, one in enumerate(wishes):
-                self._restrict(scores[row], one)
         size = self._model.catalog.size - 1
-        width = min(size, max(one.k + MARGIN * (one.seen == "hidden") for one in wishes))
-        best, codes = (part.cpu() for part in top(scores, width))  # at once: each look at an accelerator waits for it
+        candidates = [size] * len(requests)
+        if any(one.allow is not None or one.deny for one in requests):
+            scores = scores.clone()
+            for row, one in enumerate(requests):
+                candidates[row] = self._restrict(scores[row], one)
+        width = min(size, max(one.k + MARGIN * (one.seen == "hidden") for one in requests))
+        best, codes = (part.cpu() for part in top(scores, width))  # at once: each look at a GPU waits for it
         normalisers = normaliser.tolist()
-        for row, (one, ground) in enumerate(zip(wishes, grounds, strict=True)):
+        for row, (one, source) in enumerate(zip(requests, sources, strict=True)):
             ranked, found = best[row], codes[row]
-            chosen = self._chosen(one, ground, ranked, found)
+            chosen = self._chosen(one, source, ranked, found)
             while len(chosen) < one.k and len(ranked) < size and ranked[-1] > -torch.inf:
                 wider = top(scores[row : row + 1], min(size, 4 * len(ranked)))
                 ranked, found = wider[0][0].cpu(), wider[1][0].cpu()
-                chosen = self._chosen(one, ground, ranked, found)
+                chosen = self._chosen(one, source, ranked, found)
             likely = self._model.probabilistic or fresh[row]
-            yield tuple(
+            items = tuple(
                 Recommendation(
-                    place,
+                    rank,
                     self.artifact.items.ids[code - 1],
                     str(self.artifact.titles[code]),
                     logit,
                     float(np.exp(logit - normalisers[row])) if likely else None,
                 )
-                for place, (logit, code) in enumerate(chosen, 1)
+                for rank, (logit, code) in enumerate(chosen, 1)
             )
+            yield items, candidates[row]
 
-    def _chosen(self, wish: Wish, ground: Ground, best: Tensor, codes: Tensor) -> list[tuple[float, int]]:
-        """The first k of a ranking that may be shown: logit, code."""
+    def _chosen(self, request: ListRequest, source: Source, best: Tensor, codes: Tensor) -> list[tuple[float, int]]:
+        """The first k of a ranking that may be listed: logit, code."""
         ranked = [(logit, code) for logit, code in zip(best.tolist(), codes.tolist(), strict=True) if logit > -np.inf]
-        if wish.seen == "hidden":
-            seen = ground.has_seen([str(self.artifact.items.ids[code - 1]) for _, code in ranked])
+        if request.seen == "hidden":
+            seen = source.has_seen([str(self.artifact.items.ids[code - 1]) for _, code in ranked])
             ranked = [one for one, hide in zip(ranked, seen, strict=True) if not hide]
-        return ranked[: wish.k]
+        return ranked[: request.k]
 
-    def _restrict(self, scores: Tensor, wish: Wish) -> None:
-        """scores [V], changed in place: only allowed items keep theirs."""
+    def _restrict(self, scores: Tensor, request: ListRequest) -> int:
+        """scores [V], changed in place: -inf for all items that the request excludes -> how many are left.
+
+        The one place where a request decides on candidates.
+        """
+        allowed = torch.ones(len(scores), dtype=torch.bool)
+        if request.allow is not None:
+            allowed[:] = False
+            allowed[self._codes(request.allow)] = True
+        allowed[self._codes(request.deny)] = False
+        allowed[PAD] = False
+        scores.masked_fill_(~allowed.to(scores.device), -torch.inf)
+        return int(allowed.sum())
+
+    def _codes(self, items: Iterable[str]) -> list[int]:
         find = self.artifact.items.find
-        if wish.allow is not None:
-            codes = [code for item in wish.allow if (code := find(item)) is not None]
-            kept = scores[codes].clone()
-            scores.fill_(-torch.inf)
-            scores[codes] = kept
-        denied = [code for item in wish.deny if (code := find(item)) is not None]
-        scores[denied] = -torch.inf
+        return [code for item in items if (code := find(item)) is not None]
 
     def _popularity(self, scores: Tensor) -> Tensor:
-        """[V]: the logarithm of how often each item was seen in training; an item that never was gets half an event."""
+        """[V]: the logarithm of each item's count in training; 0.5 for an item that has none."""
         counts = self._model.catalog.counts
         if counts is None:
             counts = np.ones(self._model.catalog.size)

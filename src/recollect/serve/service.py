@@ -1,13 +1,14 @@
-"""The engine as the server uses it: calls that wait without blocking, and memories kept current in the background.
+"""The engine for an asynchronous server: calls that do not block the event loop, and work in the background.
 
-Events are acknowledged when they are durable; the memories of their users are advanced right after, when no question
-waits, so that the next answer costs one scoring. What has changed is saved from time to time.
+Events are acknowledged when they are durable. The memories of their users are advanced right after, while no request is
+waiting, so that the next request costs one scoring. Memories that changed are saved from time to time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import logging
 import time
@@ -17,44 +18,43 @@ from typing import Any, TypeVar
 
 from recollect.artifact import Artifact
 from recollect.serve.batcher import Batcher
-from recollect.serve.engine import Engine, Unread
-from recollect.serve.ranker import Answer, Asked, AskedAfter
-from recollect.serve.stores.contract import Arrival, Receipt, StoreError
+from recollect.serve.engine import Deferred, Engine
+from recollect.serve.requests import HistoryRequest, Response, UserRequest
+from recollect.serve.stores.contract import IncomingEvent, Receipt, StoreError
 
 SAVE_SECONDS = 5.0
-"""How often memories that have changed are saved; after a kill they are made again from as many seconds of events."""
+"""How often memories that changed are saved. After a kill, those of so many seconds are made again."""
 
 STEP = 32
-"""Users advanced, saved or made anew in the background at a time, at most."""
+"""Users advanced, saved or rebuilt in one step of the background work, at most."""
 
 STEP_SECONDS = 0.008
-"""How long a step in the background should take, which a question may run beside. Longer ones get fewer users."""
+"""How long such a step should take, since requests share the processor with it. A longer one is made smaller."""
 
 EVICT_SECONDS = 600.0
-"""How often memories that were not used for long are dropped."""
+"""How often saved memories that were not used for long are deleted."""
 
-MOST_EVENTS, MOST_QUESTIONS = 4096, 64
-"""In one batch."""
+EVENTS_IN_BATCH, REQUESTS_IN_BATCH = 4096, 64
 
-READ_AT_ONCE = 1024
-"""Events that a batch of questions may lack. A user who lacks more waits among their like, and nobody for them."""
+READ_IN_BATCH = 1024
+"""Events that are read into memories in one batch of requests. A user who needs more waits in a queue of their own."""
 
-MOST_LONG = 8
-"""Of those, in one batch."""
+LONG_IN_BATCH = 8
+"""Requests in one batch of that queue."""
 
-WAITING = 20_000
-"""Events, or questions, that may wait."""
+QUEUE_SIZE = 20_000
+"""Events, or requests, that may wait."""
 
 _log = logging.getLogger(__name__)
-_Q = TypeVar("_Q")
-_A = TypeVar("_A")
+_Request = TypeVar("_Request")
+_Result = TypeVar("_Result")
 
 
 class Service:
     """Lives in one event loop, from `start` to `stop`.
 
-    `keep_seconds`: saved memories that were not used for longer are dropped, and made again when they are asked for;
-    None keeps all.
+    `keep_seconds`: saved memories that were not used for longer are deleted, and made again when they are needed; None
+    keeps all.
     """
 
     def __init__(
@@ -67,21 +67,23 @@ class Service:
     ) -> None:
         self.engine = engine
         self._save_seconds, self._keep_seconds, self._evict_seconds = save_seconds, keep_seconds, evict_seconds
-        at_once = functools.partial(engine.recommend_at_once, limit=READ_AT_ONCE)
-        self._events: Batcher[Arrival, Receipt] = self._gathered(self._add, MOST_EVENTS)
-        self._questions: Batcher[Asked, Answer | Unread] = self._gathered(at_once)
-        self._long: Batcher[Asked, Answer] = self._gathered(engine.recommend, MOST_LONG)
-        self._histories: Batcher[AskedAfter, Answer] = self._gathered(engine.recommend_after)
-        self._compactions: Batcher[None, None] = self._gathered(self._compact)
+        recommend = functools.partial(engine.recommend_within, limit=READ_IN_BATCH)
+        self._events: Batcher[IncomingEvent, Receipt] = self._batcher(self._add, EVENTS_IN_BATCH)
+        self._users: Batcher[UserRequest, Response | Deferred] = self._batcher(recommend)
+        self._long_users: Batcher[UserRequest, Response] = self._batcher(engine.recommend, LONG_IN_BATCH)
+        self._imagined: Batcher[UserRequest, Response | Deferred] = self._batcher(recommend, LONG_IN_BATCH)
+        self._histories: Batcher[HistoryRequest, Response] = self._batcher(engine.recommend_after)
+        self._compactions: Batcher[None, None] = self._batcher(self._compact)
         self._batchers: tuple[Batcher[Any, Any], ...] = (
             self._events,
-            self._questions,
-            self._long,
+            self._users,
+            self._long_users,
+            self._imagined,
             self._histories,
             self._compactions,
         )
-        self._behind: dict[str, None] = {}  # users, an ordered set
-        self._grown = asyncio.Event()
+        self._behind: dict[str, None] = {}  # users whose memories lack events; an ordered set
+        self._new_events = asyncio.Event()
         self._background: list[asyncio.Task[None]] = []
         self._rebuilding: asyncio.Task[None] | None = None
 
@@ -91,18 +93,18 @@ class Service:
         self._background = [asyncio.create_task(work) for work in (self._advance(), self._save(), self._evict())]
 
     async def stop(self) -> None:
-        """Answer what waits and save what has changed; the store stays open."""
+        """Process what is waiting and save what changed. The store stays open."""
         for batcher in self._batchers:
             await batcher.stop()
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        with contextlib.suppress(StoreError):  # they can be made again
+        with contextlib.suppress(StoreError):  # memories can be made again
             await asyncio.to_thread(self.engine.save)
 
     @property
     def waiting(self) -> int:
-        """Requests that wait for their turn."""
+        """Requests that are waiting."""
         return sum(map(len, self._batchers))
 
     @property
@@ -110,31 +112,30 @@ class Service:
         """Users whose memories are yet to be advanced."""
         return len(self._behind)
 
-    async def add(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
-        """As `Engine.add`. Raises BusyError where too many wait."""
-        # Their ids are given here, so that what failed half way can be tried again.
-        named = [
-            one if one.id is not None else Arrival(one.user, one.item, one.time, uuid.uuid4().hex) for one in arrivals
-        ]
-        receipts = await self._events.ask(*named)
-        self._behind.update(dict.fromkeys(one.user for one in arrivals))
-        self._grown.set()
+    async def add(self, incoming: Sequence[IncomingEvent]) -> list[Receipt]:
+        """As `Engine.add`. Raises BusyError where too many are waiting."""
+        # Ids are given here, before anything is written, so that a write which failed half way can be repeated.
+        named = [one if one.id is not None else dataclasses.replace(one, id=uuid.uuid4().hex) for one in incoming]
+        receipts = await self._events.submit(*named)
+        self._behind.update(dict.fromkeys(one.user for one in incoming))
+        self._new_events.set()
         return receipts
 
-    async def recommend(self, question: Asked) -> Answer:
-        """As `Engine.recommend`. Raises BusyError where too many wait."""
-        (answer,) = await self._questions.ask(question)
-        while answer is Unread.NEXT:
-            (answer,) = await self._questions.ask(question)
-        if isinstance(answer, Answer):
-            return answer
-        (answer,) = await self._long.ask(question)
-        return answer
+    async def recommend(self, request: UserRequest) -> Response:
+        """As `Engine.recommend`. Raises BusyError where too many are waiting."""
+        queue = self._imagined if request.then else self._users  # reading `then` costs time that others need not wait
+        (response,) = await queue.submit(request)
+        while response is Deferred.NEXT_BATCH:
+            (response,) = await queue.submit(request)
+        if isinstance(response, Response):
+            return response
+        (response,) = await self._long_users.submit(request)
+        return response
 
-    async def recommend_after(self, question: AskedAfter) -> Answer:
-        """As `Engine.recommend_after`. Raises BusyError where too many wait."""
-        (answer,) = await self._histories.ask(question)
-        return answer
+    async def recommend_after(self, request: HistoryRequest) -> Response:
+        """As `Engine.recommend_after`. Raises BusyError where too many are waiting."""
+        (response,) = await self._histories.submit(request)
+        return response
 
     async def forget(self, user: str) -> bool:
         """As `Engine.forget`."""
@@ -142,11 +143,11 @@ class Service:
         return await asyncio.to_thread(self.engine.forget, user)
 
     async def compact(self) -> None:
-        """Take what was forgotten out of the files. Those who ask while one is under way share the next."""
-        await self._compactions.ask(None)
+        """Remove what was forgotten from the files. Calls that come while one is running share the next."""
+        await self._compactions.submit(None)
 
     async def swap(self, artifact: Artifact) -> None:
-        """Answer with another model from the next batch on, and make everybody's memory anew in the background."""
+        """Use another model from the next batch on, and rebuild all memories in the background."""
         await asyncio.to_thread(self.engine.swap, artifact)
         if self._rebuilding is not None:
             self._rebuilding.cancel()
@@ -154,27 +155,29 @@ class Service:
         self._rebuilding = asyncio.create_task(self._rebuild())
         self._background.append(self._rebuilding)
 
-    def _gathered(self, answer: Callable[[Sequence[_Q]], Sequence[_A]], most: int = MOST_QUESTIONS) -> Batcher[_Q, _A]:
-        return Batcher(answer, most=most, waiting=WAITING, everyones=(StoreError,))
+    def _batcher(
+        self, process: Callable[[Sequence[_Request]], Sequence[_Result]], batch_size: int = REQUESTS_IN_BATCH
+    ) -> Batcher[_Request, _Result]:
+        return Batcher(process, batch_size=batch_size, queue_size=QUEUE_SIZE, shared_errors=(StoreError,))
 
-    def _add(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
+    def _add(self, incoming: Sequence[IncomingEvent]) -> list[Receipt]:
         try:
-            return self.engine.add(arrivals)
+            return self.engine.add(incoming)
         except StoreError:
-            # They may be there all the same, and senders who gave no ids could not send them again without doubling.
-            return self.engine.add(arrivals)
+            # They may have been stored nevertheless. A client that gave no ids cannot send them again without doubling.
+            return self.engine.add(incoming)
 
-    def _compact(self, asked: Sequence[None]) -> Sequence[None]:
+    def _compact(self, requests: Sequence[None]) -> Sequence[None]:
         self.engine.store.compact()
-        return asked
+        return requests
 
     async def _advance(self) -> None:
         size = STEP
         while True:
-            await self._grown.wait()
-            self._grown.clear()
+            await self._new_events.wait()
+            self._new_events.clear()
             while self._behind:
-                await self._quiet()
+                await self._until_idle()
                 users = [user for user, _ in zip(self._behind, range(size), strict=False)]
                 for user in users:
                     del self._behind[user]
@@ -182,14 +185,14 @@ class Service:
                 try:
                     await asyncio.to_thread(self.engine.advance, users)
                 except Exception:
-                    _log.exception("memories could not be advanced; they will be when they are asked for")
+                    _log.exception("memories could not be advanced; they will be when they are needed")
                 size = _next_size(len(users), time.perf_counter() - begun)
 
     async def _save(self) -> None:
         while True:
             await asyncio.sleep(self._save_seconds)
             try:
-                left = self.engine.unsaved  # who changes meanwhile is saved in the next round
+                left = self.engine.unsaved  # what changes meanwhile is saved in the next round
                 while left > 0 and (done := await asyncio.to_thread(self.engine.save, min(STEP, left))):
                     left -= done
             except Exception:
@@ -201,25 +204,25 @@ class Service:
             try:
                 await asyncio.to_thread(self.engine.evict, self._keep_seconds)
             except Exception:
-                _log.exception("memories could not be dropped")
+                _log.exception("unused memories could not be deleted")
 
     async def _rebuild(self) -> None:
         size, after = 1, ""
         try:
             while users := await asyncio.to_thread(self.engine.store.users, after, size):
-                await self._quiet()
+                await self._until_idle()
                 begun = time.perf_counter()
                 await asyncio.to_thread(self.engine.advance, users)
                 size, after = _next_size(len(users), time.perf_counter() - begun), users[-1]
         except Exception:
-            _log.exception("memories could not all be made anew; the others will be when they are asked for")
+            _log.exception("memories could not all be rebuilt; the others will be when they are needed")
 
-    async def _quiet(self) -> None:
-        """Until no question waits."""
-        while len(self._questions):
+    async def _until_idle(self) -> None:
+        """Wait until no request for a user is waiting."""
+        while len(self._users):
             await asyncio.sleep(0.001)
 
 
 def _next_size(size: int, seconds: float) -> int:
-    """How many users the next step should have, after one of `size` users took so long."""
+    """How many users the next step should have, after a step of `size` users took so long."""
     return max(1, min(2 * size, int(size * STEP_SECONDS / seconds), STEP))

@@ -29,9 +29,10 @@ from recollect.evaluate.significance import Comparison, compare
 from recollect.study.run import Stopped, default_folder, run, split_data
 from recollect.study.scoring import note_scoring
 from recollect.study.settings import SplitSettings, settings_from
-from recollect.train.fit import Trained, fit
+from recollect.train.fit import fit
 from recollect.train.loop import Interrupted
 from recollect.train.progress import Reporter, Silent
+from recollect.train.trained import Trained
 
 BEST = "best possible"
 FLAGSHIP, FLOOR = "xlstm-lsr", "markov"

@@ -12,7 +12,7 @@ import pytest
 
 from recollect.recommend import Recommendation
 from recollect.serve.engine import Engine
-from recollect.serve.http import guard, wire
+from recollect.serve.http import guard, schemas
 from recollect.serve.http.app import create_app
 from recollect.serve.service import Service
 from recollect.serve.stores.contract import StoreError
@@ -48,12 +48,12 @@ def test_from_events_to_a_list(client: Client, engine: Engine) -> None:
     many = client.post("/events", {"events": events(20)})["events"]
     assert [row["outcome"] for row in many] == ["new"] * 20
     answer = client.get("/recommendations?user=ann&k=5")
-    past = engine.store.past("ann").events
-    alike(listed(answer), offline(engine.artifact, past, 5))
-    assert answer["source"] == "memory" and answer["events"] == 21 and 0 < answer["long_weight"] < 1
+    history = engine.store.history("ann").events
+    alike(listed(answer), offline(engine.artifact, history, 5))
+    assert answer["source"] == "memory" and answer["events"] == 21 and 0 < answer["long_term_weight"] < 1
     assert answer["model"] == "xlstm-lsr" and answer["digest"] == engine.artifact.digest
     whole = client.post("/recommendations", {"user": "ann", "k": 100, "seen": "allowed"})
-    alike(listed(whole), offline(engine.artifact, past, 100, "allowed"))
+    alike(listed(whole), offline(engine.artifact, history, 100, "allowed"))
 
 
 def test_ids_may_be_numbers_and_hold_anything(client: Client) -> None:
@@ -81,7 +81,7 @@ def test_a_history_of_nobody_leaves_nothing(client: Client, engine: Engine) -> N
     assert answer["source"] == "history" and answer["unknown"] == ["never heard of"]
     first = answer["items"][0]["item"]
     kept = client.post("/recommendations", {"history": history, "deny": [first], "allow": [first, "item-20"]})
-    assert [row["item"] for row in kept["items"]] == ["item-20"] and kept["long_weight"] is not None
+    assert [row["item"] for row in kept["items"]] == ["item-20"] and kept["long_term_weight"] is not None
     assert engine.store.users() == []
 
 
@@ -122,7 +122,7 @@ def test_users_are_found_by_how_their_ids_begin(client: Client) -> None:
 def test_memories_are_advanced_and_saved_in_the_background(client: Client, engine: Engine) -> None:
     client.post("/events", {"events": events(40)})
     deadline = time.monotonic() + 20
-    while (saved := engine.store.saved(["ann"])[0]) is None or saved.mark.count < 40:
+    while (saved := engine.store.load_memories(["ann"])[0]) is None or saved.position.events < 40:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     metrics = client.get("/metrics")
@@ -137,16 +137,19 @@ def test_memories_are_advanced_and_saved_in_the_background(client: Client, engin
     ("body", "why"),
     [
         ({"user": "ann"}, "item: Field required"),
-        ({"user": "ann", "item": "x", "rating": 5}, "rating: Extra inputs"),
+        ({"user": "ann", "item": "x", "rating": 5}, "^unknown field 'rating'; known: id, item, time, user"),
+        ({"user": "ann", "items": "x"}, "^unknown field 'items'; did you mean 'item'"),
+        ({"events": [{"usr": "ann", "item": "x"}]}, "^events.0: unknown field 'usr'; did you mean 'user'"),
+        ({"\ud800" * 99: 1}, "^unknown field"),
         ({"user": "", "item": "x"}, "user: String should have at least 1"),
         ({"user": "\N{SNOWMAN}" * 100, "item": "x"}, "user: 300 bytes"),
         ({"user": "ann", "item": "x", "time": "yesterday"}, "time: Input should be a valid integer"),
         ({"user": "ann", "item": "x", "time": 1e400}, "time"),
         ({"user": "ann", "item": "x", "time": 1_600_000_000_000}, "seconds since 1970 are expected"),
-        ({"user": "ann", "item": "x", "time": 10_000_000_000}, "lies in the future; seconds are expected"),
+        ({"user": "ann", "item": "x", "time": 10_000_000_000}, "is in the future; seconds are expected"),
         ({"user": "ann", "item": True}, "item: Input should be a valid string"),
         ({"events": []}, "events: List should have at least 1"),
-        ({"events": events(1) * (wire.MOST_EVENTS + 1)}, "events: List should have at most 1000"),
+        ({"events": events(1) * (schemas.MOST_EVENTS + 1)}, "events: List should have at most 1000"),
         ([1, 2], "should be"),
         (b"{", "JSON decode error"),
         (b'{"user": "\xff", "item": "x"}', "."),
@@ -169,9 +172,12 @@ def test_bad_events_are_said_and_nothing_is_taken(client: Client, engine: Engine
         {"user": "a", "k": 0},
         {"user": "a", "k": 1001},
         {"user": "a", "seen": "maybe"},
-        {"history": ["a"] * (wire.MOST_HISTORY + 1)},
+        {"history": ["a"] * (schemas.MOST_HISTORY + 1)},
         {"history": ["a"], "deny": "b"},
-        {"user": "a", "allow": ["b"] * (wire.MOST_LISTED + 1)},
+        {"user": "a", "then": ["b"] * (schemas.MOST_THEN + 1)},
+        {"history": ["a"], "then": ["b"]},
+        {"user": "a", "allow": ["b", None]},
+        {"user": "a", "deny": ["\ud800"]},
     ],
 )
 def test_bad_questions_are_said(client: Client, body: object) -> None:
@@ -180,7 +186,9 @@ def test_bad_questions_are_said(client: Client, body: object) -> None:
 
 
 def test_a_body_that_is_too_large_or_too_slow_is_cut_off(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard.Guard.__init__, "__kwdefaults__", {"body_bytes": 5000, "body_seconds": 0.3})
+    monkeypatch.setattr(
+        guard.Guard.__init__, "__kwdefaults__", {"body_bytes": 5000, "body_seconds": 0.3, "buffered_bytes": 1 << 20}
+    )
     with serving(engine) as client:
         assert client.request("POST", "/events", b" " * 4999)[0] == 422
         assert client.request("POST", "/events", b" " * 5001)[0] == 413
@@ -228,7 +236,7 @@ def test_health(client: Client, engine: Engine, monkeypatch: pytest.MonkeyPatch)
     def broken(*_: object) -> None:
         raise StoreError("the disk of /some/secret/place is full")
 
-    monkeypatch.setattr(engine.store, "profile", broken)
+    monkeypatch.setattr(engine.store, "summary", broken)
     status, answer, headers = client.request("GET", "/readyz")
     assert status == 503 and "secret" not in answer["error"] and headers["retry-after"] == "5"
     assert client.get("/healthz") == {"status": "alive"}
@@ -238,7 +246,7 @@ def test_an_unforeseen_error_leaks_nothing(client: Client, engine: Engine, monke
     def broken(*_: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(engine.store, "profile", broken)
+    monkeypatch.setattr(engine.store, "summary", broken)
     status, answer, headers = client.request("GET", "/users/ann")
     assert status == 500 and "secret" not in str(answer)
     assert headers["x-content-type-options"] == "nosniff" and "'self'" in headers["content-security-policy"]

@@ -15,15 +15,15 @@ from hypothesis import settings
 from hypothesis.stateful import rule
 
 from recollect.serve.stores import embedded, index, journal
-from recollect.serve.stores.contract import Arrival, Mark, Saved, StoreError
+from recollect.serve.stores.contract import IncomingEvent, Position, SavedMemory, StoreError
 from recollect.serve.stores.embedded import INDEX, JOURNAL, EmbeddedStore
 from recollect.serve.stores.index import Index
 from recollect.serve.stores.journal import Journal, read, segments
 
-from .told import USERS, ToldTheSame
+from .reference import USERS, AgainstReference
 
 
-class InAFolder(ToldTheSame):
+class InAFolder(AgainstReference):
     """Killed, and its index lost, between two calls."""
 
     store: EmbeddedStore
@@ -51,26 +51,26 @@ class InAFolder(ToldTheSame):
     @rule()
     def lose_the_index(self) -> None:
         self.store.close()
-        memories = {user: self.lists.saved([user])[0] for user in USERS}
+        memories = {user: self.reference.load_memories([user])[0] for user in USERS}
         shutil.rmtree(self.folder / INDEX)
         self.store = self.reopen()
-        assert self.store.saved(USERS) == [None] * len(USERS)
-        self.store.save((user, memory) for user, memory in memories.items() if memory is not None)
+        assert self.store.load_memories(USERS) == [None] * len(USERS)
+        self.store.save_memories((user, memory) for user, memory in memories.items() if memory is not None)
 
 
 TestInAFolder = InAFolder.TestCase
 TestInAFolder.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
 
 
-def arrivals(count: int, user: str = "ann", first: int = 0) -> list[Arrival]:
-    return [Arrival(user, f"item-{n}", 1000 + n, f"id-{n}") for n in range(first, first + count)]
+def incoming(count: int, user: str = "ann", first: int = 0) -> list[IncomingEvent]:
+    return [IncomingEvent(user, f"item-{n}", 1000 + n, f"id-{n}") for n in range(first, first + count)]
 
 
 def lose(store: EmbeddedStore) -> None:
     """Find the index damaged, so that it has to be made anew."""
     assert store._index is not None
     (store.folder / INDEX / index.DAMAGED).touch()
-    store._lose(store._index, index.IndexDamagedError("by hand"))
+    store._drop_index(store._index, index.IndexDamagedError("by hand"))
 
 
 @pytest.fixture
@@ -81,14 +81,14 @@ def folder(tmp_path: Path) -> Path:
 def test_an_event_that_cannot_be_kept_takes_the_others_along(folder: Path) -> None:
     with EmbeddedStore(folder) as store:
         with pytest.raises(ValueError, match="item is empty"):
-            store.append([Arrival("ann", "one"), Arrival("ann", "")], 0)
+            store.append([IncomingEvent("ann", "one"), IncomingEvent("ann", "")], 0)
         assert store.users() == []
 
 
 def test_a_stranger_with_an_impossible_id_is_a_stranger(folder: Path) -> None:
     with EmbeddedStore(folder) as store:
-        store.append(arrivals(1), 0)
-        assert store.profile("") is None and store.profile("x" * 600) is None
+        store.append(incoming(1), 0)
+        assert store.summary("") is None and store.summary("x" * 600) is None
         assert store.has_seen("ann", ["x" * 600]) == [False]
 
 
@@ -97,16 +97,16 @@ def test_an_event_that_the_index_missed_is_not_doubled(folder: Path, monkeypatch
         raise OSError(28, "No space left on device")
 
     with EmbeddedStore(folder) as store:
-        store.append(arrivals(3), 0)
+        store.append(incoming(3), 0)
         with monkeypatch.context() as patch:
             patch.setattr(Index, "apply", full)
             with pytest.raises(StoreError, match="No space left.*with the same ids"):
-                store.append(arrivals(2, first=3), 0)
+                store.append(incoming(2, first=3), 0)
             with pytest.raises(StoreError, match="No space left"):
-                store.append(arrivals(1, "bob"), 0)
-            assert len(store.past("ann").events) == 3  # reading goes on with all that was acknowledged
-        assert [one.outcome for one in store.append(arrivals(3, first=3), 0)] == ["repeated", "repeated", "new"]
-        assert store.past("ann").events == [(f"item-{n}", 1000 + n) for n in range(6)]
+                store.append(incoming(1, "bob"), 0)
+            assert len(store.history("ann").events) == 3  # reading goes on with all that was acknowledged
+        assert [one.outcome for one in store.append(incoming(3, first=3), 0)] == ["repeated", "repeated", "new"]
+        assert store.history("ann").events == [(f"item-{n}", 1000 + n) for n in range(6)]
 
 
 def test_what_the_index_missed_is_not_jumped_over_when_somebody_is_forgotten(
@@ -116,16 +116,16 @@ def test_what_the_index_missed_is_not_jumped_over_when_somebody_is_forgotten(
         raise RuntimeError("whatever it is")
 
     with EmbeddedStore(folder) as store:
-        store.append([*arrivals(3), *arrivals(1, "bob")], 0)
+        store.append([*incoming(3), *incoming(1, "bob")], 0)
         with monkeypatch.context() as patch:
             patch.setattr(Index, "apply", full)
             with pytest.raises(RuntimeError):
-                store.append(arrivals(2, first=3), 0)
+                store.append(incoming(2, first=3), 0)
         assert store.forget("bob")
-        assert [one.outcome for one in store.append(arrivals(3, first=3), 0)] == ["repeated", "repeated", "new"]
+        assert [one.outcome for one in store.append(incoming(3, first=3), 0)] == ["repeated", "repeated", "new"]
     shutil.rmtree(folder / INDEX)
     with EmbeddedStore(folder) as store:
-        assert store.past("ann").events == [(f"item-{n}", 1000 + n) for n in range(6)]
+        assert store.history("ann").events == [(f"item-{n}", 1000 + n) for n in range(6)]
 
 
 def test_what_a_failed_sync_left_behind_is_not_taken_for_acknowledged(
@@ -135,19 +135,19 @@ def test_what_a_failed_sync_left_behind_is_not_taken_for_acknowledged(
         raise OSError(5, "Input/output error")
 
     with EmbeddedStore(folder) as store:
-        store.append(arrivals(3), 0)
+        store.append(incoming(3), 0)
         monkeypatch.setattr(store._journal, "_sync", broken)
         with pytest.raises(StoreError, match="a sync to disk failed"):
-            store.append(arrivals(1, first=3), 0)
+            store.append(incoming(1, first=3), 0)
         lose(store)
-        assert len(store.past("ann").events) == 3
+        assert len(store.history("ann").events) == 3
         with pytest.raises(StoreError, match="a sync to disk failed"):
-            store.append(arrivals(1, first=3), 0)
+            store.append(incoming(1, first=3), 0)
         with pytest.raises(StoreError, match="a sync to disk failed"):
             store.compact()
         assert len(list(read(folder / JOURNAL))) == 3
     with EmbeddedStore(folder) as store:
-        assert store.append(arrivals(1, first=3), 0)[0].outcome == "new"
+        assert store.append(incoming(1, first=3), 0)[0].outcome == "new"
 
 
 def test_an_index_that_fails_once_costs_nobody_anything(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,8 +157,8 @@ def test_an_index_that_fails_once_costs_nobody_anything(folder: Path, monkeypatc
 
     with EmbeddedStore(folder) as store:
         monkeypatch.setattr(Index, "apply", once)
-        assert [one.outcome for one in store.append(arrivals(3), 0)] == ["new"] * 3
-        assert len(store.past("ann").events) == 3
+        assert [one.outcome for one in store.append(incoming(3), 0)] == ["new"] * 3
+        assert len(store.history("ann").events) == 3
 
 
 def test_whoever_is_forgotten_stays_so_when_the_index_is_made_anew_during_a_compaction(
@@ -172,12 +172,12 @@ def test_whoever_is_forgotten_stays_so_when_the_index_is_made_anew_during_a_comp
 
     def make_anew() -> None:
         lose(store)
-        store.profile("ann")
+        store.summary("ann")
 
     monkeypatch.setattr(embedded, "CHUNK", 5)
     with EmbeddedStore(folder, segment_bytes=500) as store, ThreadPoolExecutor(1) as pool:
-        store.append(arrivals(20, "gone"), 0)
-        store.append(arrivals(20, "ann"), 0)
+        store.append(incoming(20, "gone"), 0)
+        store.append(incoming(20, "ann"), 0)
         assert store.forget("gone")
         monkeypatch.setattr(Index, "apply", slowly)
         rewrite, making = store._journal._rewrite, []
@@ -192,7 +192,7 @@ def test_whoever_is_forgotten_stays_so_when_the_index_is_made_anew_during_a_comp
         assert store._journal.compact() == 20
         compacted.set()
         making[0].result(timeout=60)
-        assert store.users() == ["ann"] and store.profile("gone") is None
+        assert store.users() == ["ann"] and store.summary("gone") is None
 
 
 def test_an_index_that_could_not_be_filled_is_let_go_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,12 +200,12 @@ def test_an_index_that_could_not_be_filled_is_let_go_of(folder: Path, monkeypatc
         raise OSError(28, "No space left on device")
 
     with EmbeddedStore(folder) as store:
-        store.append(arrivals(3), 0)
+        store.append(incoming(3), 0)
         lose(store)
         with monkeypatch.context() as patch, pytest.raises(StoreError, match="No space left") as kept:
             patch.setattr(Index, "apply", full)
-            store.past("ann")
-        assert len(store.past("ann").events) == 3 and kept.value.__traceback__ is not None
+            store.history("ann")
+        assert len(store.history("ann").events) == 3 and kept.value.__traceback__ is not None
 
 
 def test_a_compaction_that_fails_leaves_nothing_behind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +213,7 @@ def test_a_compaction_that_fails_leaves_nothing_behind(folder: Path, monkeypatch
         raise OSError(28, "No space left on device")
 
     with EmbeddedStore(folder) as store:
-        store.append([*arrivals(20, "secret"), *arrivals(20)], 0)
+        store.append([*incoming(20, "secret"), *incoming(20)], 0)
         store.forget("secret")
         for place, name in ((journal.os, "replace"), (index.Path, "chmod")):
             with monkeypatch.context() as patch, pytest.raises(StoreError, match="No space left"):
@@ -229,19 +229,19 @@ def test_an_index_that_cannot_be_made_anew_now_is_later(folder: Path, monkeypatc
         raise OSError(28, "No space left on device")
 
     with EmbeddedStore(folder) as store:
-        store.append(arrivals(3), 0)
+        store.append(incoming(3), 0)
         with monkeypatch.context() as patch:
             patch.setattr(index.lmdb, "open", full)
             lose(store)
             for _ in range(2):
                 with pytest.raises(StoreError, match="No space left"):
-                    store.past("ann")
-        assert len(store.past("ann").events) == 3
+                    store.history("ann")
+        assert len(store.history("ann").events) == 3
         with monkeypatch.context() as patch:  # between closing the old file and opening the new one
             patch.setattr(index.lmdb, "open", full)
             with pytest.raises(StoreError, match="No space left"):
                 store.compact()
-        assert store.append(arrivals(4), 0)[3].outcome == "new"
+        assert store.append(incoming(4), 0)[3].outcome == "new"
 
 
 @pytest.mark.parametrize("how", ["garbage", "cut", "empty", "lost", "seal", "another version", "another boot"])
@@ -249,8 +249,8 @@ def test_a_broken_index_is_made_anew_when_opened(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, how: str
 ) -> None:
     with EmbeddedStore(folder) as store:
-        store.append(arrivals(2000), 0)
-        store.save([("ann", Saved("abc", Mark(1, 1, 1), 0, bytes(40_000)))])
+        store.append(incoming(2000), 0)
+        store.save_memories([("ann", SavedMemory("abc", Position(1, 1, 1), 0, bytes(40_000)))])
         store._index.abandon()
         monkeypatch.setattr(store._index, "close", lambda: None)
     file = folder / INDEX / "data.mdb"
@@ -269,30 +269,30 @@ def test_a_broken_index_is_made_anew_when_opened(
         case "another version":
             monkeypatch.setattr(index, "_VERSION", b"another")
         case "another boot":
-            monkeypatch.setattr(index, "_boot", lambda: b"another")
+            monkeypatch.setattr(index, "_boot_id", lambda: b"another")
     with EmbeddedStore(folder) as store:
-        assert store.past("ann").events == [(f"item-{n}", 1000 + n) for n in range(2000)]
-        assert store.saved(["ann"]) == [None]
-    assert how == "empty" or "made anew from the journal" in caplog.text
+        assert store.history("ann").events == [(f"item-{n}", 1000 + n) for n in range(2000)]
+        assert store.load_memories(["ann"]) == [None]
+    assert how == "empty" or "rebuilt from the journal" in caplog.text
 
 
 def test_a_changed_value_is_found_and_the_index_made_anew(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with EmbeddedStore(folder) as store:
-        store.append(arrivals(50), 0)
+        store.append(incoming(50), 0)
     file = folder / INDEX / "data.mdb"
     (folder / INDEX / index.SEAL).unlink()  # as if it had not been closed
     data = file.read_bytes()
     assert data.count(b"item-17") > 1  # in the event, and in the set of what was seen
     file.write_bytes(data.replace(b"item-17", b"item-71"))
     with EmbeddedStore(folder) as store:
-        assert store.past("ann").events[17] == ("item-17", 1017)
-        assert "made anew" in caplog.text
+        assert store.history("ann").events[17] == ("item-17", 1017)
+        assert "rebuilt" in caplog.text
         assert not (folder / INDEX / index.DAMAGED).exists()
 
 
 def test_a_page_that_a_disk_has_changed_is_found_wherever_it_is(folder: Path, tmp_path: Path) -> None:
     with EmbeddedStore(folder) as store:
-        store.append([one for user in range(20) for one in arrivals(50, f"user-{user}")], 0)
+        store.append([one for user in range(20) for one in incoming(50, f"user-{user}")], 0)
     whole, chance = (folder / INDEX / index.DATA).read_bytes(), random.Random(1)
     for turn in range(25):
         copy = Path(shutil.copytree(folder, tmp_path / str(turn)))
@@ -302,13 +302,13 @@ def test_a_page_that_a_disk_has_changed_is_found_wherever_it_is(folder: Path, tm
         with EmbeddedStore(copy) as store:
             for user in range(20):
                 name = f"user-{user}"
-                assert store.past(name).events == [(f"item-{n}", 1000 + n) for n in range(50)]
-                assert {one.outcome for one in store.append(arrivals(50, name), 0)} == {"repeated"}
+                assert store.history(name).events == [(f"item-{n}", 1000 + n) for n in range(50)]
+                assert {one.outcome for one in store.append(incoming(50, name), 0)} == {"repeated"}
 
 
 def test_a_page_that_changes_under_an_index_in_use_is_found_when_it_is_read(folder: Path, tmp_path: Path) -> None:
     with EmbeddedStore(folder) as store:
-        store.append([one for user in range(20) for one in arrivals(50, f"user-{user}")], 0)
+        store.append([one for user in range(20) for one in incoming(50, f"user-{user}")], 0)
     (folder / INDEX / index.SEAL).unlink()  # as a kill leaves it
     whole = (folder / INDEX / index.DATA).read_bytes()
     for page in range(2, len(whole) // 4096):
@@ -318,18 +318,18 @@ def test_a_page_that_changes_under_an_index_in_use_is_found_when_it_is_read(fold
         (copy / INDEX / index.DATA).write_bytes(data)
         with EmbeddedStore(copy) as store:
             for user in range(20):
-                assert store.past(f"user-{user}").events == [(f"item-{n}", 1000 + n) for n in range(50)]
-            assert {one.outcome for one in store.append(arrivals(50, "user-7"), 0)} == {"repeated"}
+                assert store.history(f"user-{user}").events == [(f"item-{n}", 1000 + n) for n in range(50)]
+            assert {one.outcome for one in store.append(incoming(50, "user-7"), 0)} == {"repeated"}
         shutil.rmtree(copy)
 
 
 def test_a_journal_that_lost_its_end_is_refused(folder: Path) -> None:
     with EmbeddedStore(folder) as store:
-        store.append(arrivals(5), 0)
+        store.append(incoming(5), 0)
     shutil.rmtree(folder / JOURNAL)
     with Journal(folder / JOURNAL):
         pass
-    with pytest.raises(StoreError, match="ends at record 0, but 5 were there.*restore"):
+    with pytest.raises(StoreError, match="ends at record 0, but it had 5 before.*restore"):
         EmbeddedStore(folder)
     shutil.rmtree(folder / INDEX)
     EmbeddedStore(folder).close()
@@ -343,25 +343,25 @@ def test_two_owners_are_refused(folder: Path) -> None:
 def test_a_long_journal_is_applied_in_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "CHUNK", 7)
     with EmbeddedStore(folder) as store:
-        store.append(arrivals(40), 0)
+        store.append(incoming(40), 0)
         store.forget("ann")
-        store.append(arrivals(3), 0)
+        store.append(incoming(3), 0)
         store.compact()
     shutil.rmtree(folder / INDEX)
     with EmbeddedStore(folder) as store:
-        assert len(store.past("ann").events) == 3 and store._index.applied == 44
+        assert len(store.history("ann").events) == 3 and store._index.applied == 44
 
 
 def test_what_was_forgotten_is_gone_from_every_file(folder: Path) -> None:
     with EmbeddedStore(folder) as store:
         for turn in range(30):
-            store.append([Arrival("secret-user", f"secret-item-{turn}"), *arrivals(20, first=20 * turn)], turn)
-        store.save([("secret-user", Saved("abc", Mark(1, 1, 1), 0, b"secret-memory" * 1000))])
+            store.append([IncomingEvent("secret-user", f"secret-item-{turn}"), *incoming(20, first=20 * turn)], turn)
+        store.save_memories([("secret-user", SavedMemory("abc", Position(1, 1, 1), 0, b"secret-memory" * 1000))])
         assert any(b"secret" in path.read_bytes() for path in (folder / INDEX).iterdir())
         assert store.forget("secret-user") and not store.forget("secret-user")
-        assert store.profile("secret-user") is None and store.past("secret-user").events == []
+        assert store.summary("secret-user") is None and store.history("secret-user").events == []
         assert store.compact() == 30
-        assert store.append(arrivals(1, first=7), 0)[0].outcome == "repeated"
+        assert store.append(incoming(1, first=7), 0)[0].outcome == "repeated"
         files = [path for path in folder.rglob("*") if path.is_file()]
         assert len(files) >= 3 and not any(b"secret" in path.read_bytes() for path in files)
         assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
@@ -374,24 +374,24 @@ def test_an_index_found_damaged_while_appending_is_made_anew(folder: Path, monke
         raise index.IndexDamagedError("a checksum")
 
     with EmbeddedStore(folder) as store:
-        store.append(arrivals(3), 0)
+        store.append(incoming(3), 0)
         with monkeypatch.context() as patch:
             patch.setattr(Index, "apply", damaged)
             with pytest.raises(StoreError, match="a checksum; send it again"):
-                store.append(arrivals(2, first=3), 0)
-        assert [one.outcome for one in store.append(arrivals(3, first=3), 0)] == ["repeated", "repeated", "new"]
+                store.append(incoming(2, first=3), 0)
+        assert [one.outcome for one in store.append(incoming(3, first=3), 0)] == ["repeated", "repeated", "new"]
 
 
 def test_many_threads_append_and_read(folder: Path) -> None:
     def write(user: int) -> None:
         for turn in range(10):
-            store.append(arrivals(5, f"user-{user}", first=5 * turn), 0)
-            assert len(store.past(f"user-{user}").events) == 5 * turn + 5
+            store.append(incoming(5, f"user-{user}", first=5 * turn), 0)
+            assert len(store.history(f"user-{user}").events) == 5 * turn + 5
 
     with EmbeddedStore(folder, segment_bytes=5000) as store, ThreadPoolExecutor(8) as pool:
         for done in [pool.submit(write, user) for user in range(8)]:
             done.result()
-        assert {user: store.past(user).events for user in store.users()} == {
+        assert {user: store.history(user).events for user in store.users()} == {
             f"user-{user}": [(f"item-{n}", 1000 + n) for n in range(50)] for user in range(8)
         }
         assert [number for number, _ in read(folder / JOURNAL)] == list(range(1, 401))

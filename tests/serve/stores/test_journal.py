@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recollect.serve.stores import journal as module
-from recollect.serve.stores.journal import Journal, JournalError, read, segments, valid
+from recollect.serve.stores.journal import Journal, JournalError, read, segments, valid_events
 from recollect.serve.stores.records import Event, Forget
 
 
@@ -49,7 +49,7 @@ def test_records_are_read_back_in_order_and_from_any_number(folder: Path) -> Non
 def test_opened_again_it_goes_on(folder: Path) -> None:
     for number in range(1, 6):
         with Journal(folder, segment_bytes=150) as journal:
-            assert journal.cut == 0 and journal.last == number - 1
+            assert journal.truncated == 0 and journal.last == number - 1
             journal.append([event(number)])
     assert numbered(folder) == {number: event(number) for number in range(1, 6)}
 
@@ -157,7 +157,7 @@ def test_damage_before_whole_records_says_what_a_cut_would_lose(folder: Path) ->
     lines = file.path.read_bytes().splitlines(keepends=True)
     lines[3] = lines[3].replace(b"item", b"Item", 1)
     file.path.write_bytes(b"".join(lines))
-    with pytest.raises(JournalError, match=r"4 whole records stand after it, and would be lost"):
+    with pytest.raises(JournalError, match=r"4 whole records follow it, and would be lost"):
         Journal(folder)
     file.path.write_bytes(b"".join(lines[:4]))
     with pytest.raises(JournalError, match=r"cut it off at \d+$"):
@@ -187,7 +187,7 @@ def test_a_line_taken_out_by_hand_is_refused(folder: Path) -> None:
     path = segments(folder)[0].path
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:3] + lines[4:]))
-    with pytest.raises(JournalError, match="record 4 stands where 3 should"):
+    with pytest.raises(JournalError, match="record 4 in the place of record 3"):
         numbered(folder)
 
 
@@ -272,7 +272,7 @@ def test_after_a_write_that_cannot_be_undone_nothing_more_is_taken(folder: Path,
         with pytest.raises(JournalError, match="could not be undone.*start again"):
             journal.append([event(2)])
     with Journal(folder) as journal:
-        assert journal.cut == 20 and journal.append([event(2)]) == 2
+        assert journal.truncated == 20 and journal.append([event(2)]) == 2
     assert numbered(folder) == {1: event(1), 2: event(2)}
 
 
@@ -314,9 +314,9 @@ def test_what_was_forgotten_is_void_at_once_and_gone_after_compaction(folder: Pa
         journal.append([Forget("bob-the-secret")])
         journal.append([event(32, "bob-the-secret")])
         wanted = {n: event(n, people[n % 3]) for n in range(1, 31) if n % 3 != 1} | {32: event(32, people[1])}
-        assert dict(valid(folder)) == wanted
+        assert dict(valid_events(folder)) == wanted
         assert journal.compact() == 10
-        assert dict(valid(folder)) == numbered(folder) == wanted
+        assert dict(valid_events(folder)) == numbered(folder) == wanted
         assert journal.compact() == 0
         assert journal.append([event(33)]) == 33
     with Journal(folder) as journal:
@@ -354,7 +354,7 @@ def test_a_kill_during_compaction_leaves_what_can_be_compacted_again(
     finally:
         journal.close()
     monkeypatch.undo()
-    assert {number for number, _ in valid(folder)} == set(range(1, 20, 2))
+    assert {number for number, _ in valid_events(folder)} == set(range(1, 20, 2))
     with Journal(folder) as journal:
         journal.compact()
         assert journal.append([event(22)]) == 22

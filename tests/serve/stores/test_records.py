@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recollect.serve.stores.records import Event, Forget, Gone, Record, Start, following, from_line, to_line
+from recollect.serve.stores.records import Event, Forget, Gap, Header, Record, from_line, next_number, to_line
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 RECORDS = st.one_of(
     st.builds(Event, TEXT, TEXT, st.integers(-(2**53), 2**53), TEXT),
     st.builds(Forget, TEXT),
-    st.builds(Gone, st.integers(1, 2**40)),
+    st.builds(Gap, st.integers(1, 2**40)),
 )
 
 
@@ -39,9 +39,9 @@ def test_a_line_is_plain_json_behind_its_checksum() -> None:
 
 
 def test_numbers_follow_one_another_over_gaps() -> None:
-    assert following(1, Start()) == 1
-    assert following(1, Event("a", "b", 0, "c")) == following(1, Forget("a")) == 2
-    assert following(2, Gone(5)) == 7
+    assert next_number(1, Header()) == 1
+    assert next_number(1, Event("a", "b", 0, "c")) == next_number(1, Forget("a")) == 2
+    assert next_number(2, Gap(5)) == 7
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_numbers_follow_one_another_over_gaps() -> None:
     [
         ({"user": ""}, "user is empty"),
         ({"item": "\N{SNOWMAN}" * 100}, "item has 300 bytes, at most 256"),
-        ({"id": "\ud800"}, "id is no valid text"),
-        ({"time": (1 << 53) + 1}, "no number of seconds"),
+        ({"id": "\ud800"}, "id is not valid text"),
+        ({"time": (1 << 53) + 1}, "is not in seconds"),
     ],
 )
 def test_what_cannot_be_kept_is_refused(fields: dict[str, object], message: str) -> None:

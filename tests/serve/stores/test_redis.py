@@ -14,15 +14,15 @@ from hypothesis import settings
 
 from recollect.config import ConfigError
 from recollect.serve.engine import Engine
-from recollect.serve.ranker import Asked
+from recollect.serve.requests import UserRequest
 from recollect.serve.stores import redis as redis_module
-from recollect.serve.stores.contract import Arrival, Mark, Saved, StoreError
+from recollect.serve.stores.contract import IncomingEvent, Position, SavedMemory, StoreError
 from recollect.serve.stores.redis import RedisStore
 
 from ..material import artifact
 from ..test_engine import alike, offline, some
 from .redis_server import DURABLE, Server, server
-from .told import ToldTheSame
+from .reference import AgainstReference
 
 __all__ = ["server"]  # a fixture
 
@@ -40,7 +40,7 @@ def store(server: Server) -> Iterator[RedisStore]:
 
 
 def test_it_is_told_and_asked_the_same_as_lists(server: Server) -> None:
-    class OnRedis(ToldTheSame):
+    class OnRedis(AgainstReference):
         def begin(self) -> RedisStore:
             return emptied(server)
 
@@ -59,20 +59,20 @@ def test_several_workers_answer_alike_whoever_was_told(server: Server, store: Re
         for turn in range(12):
             chance.choice(workers).add(some(3, "ann", 3 * turn, seed=turn))
             one = chance.choice(workers)
-            (answer,) = one.recommend([Asked("ann", k=5)])
-            alike(answer.items, offline(one.artifact, store.past("ann").events, 5))
+            (answer,) = one.recommend([UserRequest("ann", k=5)])
+            alike(answer.items, offline(one.artifact, store.history("ann").events, 5))
             if chance.random() < 0.4:
                 chance.choice(workers).save()
         assert workers[0].forget("ann")
-        assert workers[1].recommend([Asked("ann")])[0].source == "popularity"
+        assert workers[1].recommend([UserRequest("ann")])[0].source == "popularity"
 
 
 def test_workers_that_write_at_once_lose_and_double_nothing(server: Server, store: RedisStore) -> None:
     def work(number: int) -> None:
         with RedisStore(server.url) as own:
             for turn in range(20):  # each sends everybody's events, so every event is sent four times
-                own.append([Arrival(f"user-{turn % 3}", f"item-{turn}", 1000 + turn, f"id-{turn}")], 0)
-                own.append([Arrival("all", f"item-{number}-{turn}", 1000, f"id-{number}-{turn}")], 0)
+                own.append([IncomingEvent(f"user-{turn % 3}", f"item-{turn}", 1000 + turn, f"id-{turn}")], 0)
+                own.append([IncomingEvent("all", f"item-{number}-{turn}", 1000, f"id-{number}-{turn}")], 0)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -81,8 +81,8 @@ def test_workers_that_write_at_once_lose_and_double_nothing(server: Server, stor
         thread.join()
     assert store.events == 20 + 80
     for user in range(3):
-        assert store.past(f"user-{user}").events == [(f"item-{n}", 1000 + n) for n in range(user, 20, 3)]
-    assert {item for item, _ in store.past("all").events} == {f"item-{n}-{t}" for n in range(4) for t in range(20)}
+        assert store.history(f"user-{user}").events == [(f"item-{n}", 1000 + n) for n in range(user, 20, 3)]
+    assert {item for item, _ in store.history("all").events} == {f"item-{n}-{t}" for n in range(4) for t in range(20)}
 
 
 def test_a_killed_server_has_what_was_acknowledged(tmp_path: Path) -> None:
@@ -95,17 +95,17 @@ def test_a_killed_server_has_what_was_acknowledged(tmp_path: Path) -> None:
             with pytest.raises(StoreError, match="127.0.0.1"):
                 while True:
                     events = range(max(0, acknowledged - 2), acknowledged + chance.randint(1, 5))
-                    store.append([Arrival("ann", f"item-{n}", 1000 + n, f"id-{n}") for n in events], 0)
+                    store.append([IncomingEvent("ann", f"item-{n}", 1000 + n, f"id-{n}") for n in events], 0)
                     acknowledged = events.stop
-                    mark = store.past("ann").profile.mark  # type: ignore[union-attr]
-                    store.save([("ann", Saved("abc", mark, turn, b"%d" % mark.count))])
+                    position = store.history("ann").summary.position  # type: ignore[union-attr]
+                    store.save_memories([("ann", SavedMemory("abc", position, turn, b"%d" % position.events))])
             killer.join()
             server.start()
-            items = [item for item, _ in store.past("ann").events]
+            items = [item for item, _ in store.history("ann").events]
             assert items == [f"item-{n}" for n in range(len(items))] and acknowledged <= len(items) <= acknowledged + 5
-            (saved,) = store.saved(["ann"])
+            (saved,) = store.load_memories(["ann"])
             if saved is not None:
-                assert saved.data == b"%d" % saved.mark.count and not store.past("ann", saved.mark).anew
+                assert saved.data == b"%d" % saved.position.events and not store.history("ann", saved.position).complete
         assert acknowledged > 20
     finally:
         server.kill()
@@ -139,8 +139,8 @@ def test_a_server_that_loses_what_it_acknowledged_is_refused(tmp_path: Path, opt
 @pytest.mark.parametrize("snapshots", ["", "3600 1"])
 def test_what_was_forgotten_is_gone_from_the_files_after_compaction(tmp_path: Path, snapshots: str) -> None:
     with Server(tmp_path, *DURABLE, "--save", snapshots) as server, RedisStore(server.url) as store:
-        store.append([Arrival("secret-user", "secret-item"), Arrival("ann", "item")], 0)
-        store.save([("secret-user", Saved("abc", Mark(1, 1, 1), 0, b"secret-memory"))])
+        store.append([IncomingEvent("secret-user", "secret-item"), IncomingEvent("ann", "item")], 0)
+        store.save_memories([("secret-user", SavedMemory("abc", Position(1, 1, 1), 0, b"secret-memory"))])
         if snapshots:
             store._redis.save()
         assert store.forget("secret-user")
@@ -152,26 +152,55 @@ def test_what_was_forgotten_is_gone_from_the_files_after_compaction(tmp_path: Pa
 
 def test_a_compaction_that_failed_is_said(tmp_path: Path) -> None:
     with Server(tmp_path, *DURABLE) as server, RedisStore(server.url) as store:
-        store.append([Arrival("ann", "item")], 0)
+        store.append([IncomingEvent("ann", "item")], 0)
         in_the_way = tmp_path / "appendonlydir" / "appendonly.aof.2.base.rdb"
         in_the_way.mkdir(parents=True)
-        with pytest.raises(StoreError, match="could not write its files anew"):
+        with pytest.raises(StoreError, match="could not rewrite its files"):
             store.compact()
 
 
 def test_a_snapshot_that_failed_before_is_no_failure_of_a_compaction(tmp_path: Path) -> None:
     with Server(tmp_path, *DURABLE) as server, RedisStore(server.url) as store:
-        store.append([Arrival("ann", "item")], 0)
+        store.append([IncomingEvent("ann", "item")], 0)
         (tmp_path / "dump.rdb").mkdir()
         store._redis.bgsave()
-        assert store._until_written()["rdb_last_bgsave_status"] == "err"
+        assert store._wait_until_written()["rdb_last_bgsave_status"] == "err"
         store.compact()
 
 
 def test_the_rest_of_an_address_is_used(server: Server, store: RedisStore) -> None:
-    store.append([Arrival("ann", "item")], 0)
+    store.append([IncomingEvent("ann", "item")], 0)
     with RedisStore(f"{server.url}?db=3&durability=trusted") as other:
         assert store.users() == ["ann"] and other.users() == []
+
+
+@pytest.mark.parametrize("path", ["/banana", "/3x", "/-1", "/1/2", "/%31", "//"])
+def test_a_database_that_is_no_number_is_refused(server: Server, store: RedisStore, path: str) -> None:
+    with pytest.raises(StoreError, match=r"127\.0\.0\.1.*the database is a number, as in redis://HOST:PORT/3"):
+        RedisStore(f"{server.url.replace('redis://', 'redis://:secret@')}{path}")
+
+
+@pytest.mark.parametrize(("path", "number"), [("", 0), ("/", 0), ("/0", 0), ("/3", 3)])
+def test_a_database_is_chosen_by_its_number(server: Server, store: RedisStore, path: str, number: int) -> None:
+    with RedisStore(f"{server.url}{path}") as other:
+        other.append([IncomingEvent("in-it", "item")], 0)
+        assert other._redis.connection_pool.connection_kwargs.get("db", 0) == number
+        assert store.users() == (["in-it"] if number == 0 else [])
+        other._redis.flushdb()
+
+
+@pytest.mark.parametrize(
+    ("rest", "why"), [("?durabilty=trusted", "durabilty= is not an option"), ("?db=banana", "db"), (":x", "[Pp]ort")]
+)
+def test_what_else_is_wrong_in_an_address_is_said(server: Server, rest: str, why: str) -> None:
+    url = "redis://127.0.0.1:x" if rest == ":x" else server.url + rest
+    with pytest.raises(StoreError, match=why):
+        RedisStore(url)
+
+
+def test_a_database_that_the_server_does_not_have_is_said(server: Server) -> None:
+    with pytest.raises(StoreError, match="out of range"):
+        RedisStore(f"{server.url}/99")
 
 
 def test_a_server_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,16 +208,16 @@ def test_a_server_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.Mon
     with Server(tmp_path, *DURABLE) as server, RedisStore(server.url) as store:
         server._process.send_signal(signal.SIGSTOP)
         with pytest.raises(StoreError, match=r"127\.0\.0\.1.*[Tt]ime"):
-            store.append([Arrival("ann", "item")], 0)
+            store.append([IncomingEvent("ann", "item")], 0)
 
 
 def test_a_refused_event_takes_the_others_along(store: RedisStore) -> None:
     with pytest.raises(ValueError, match="item is empty"):
-        store.append([Arrival("ann", "one"), Arrival("ann", "")], 0)
-    assert store.users() == [] and store.past("ann", Mark(0, 0, 0)).profile is None
+        store.append([IncomingEvent("ann", "one"), IncomingEvent("ann", "")], 0)
+    assert store.users() == [] and store.history("ann", Position(0, 0, 0)).summary is None
 
 
 def test_the_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
-    with pytest.raises(ConfigError, match=r"recollect\[redis\]"):
+    with pytest.raises(ConfigError, match=r"pip install -c constraints.txt -e .\.\[redis\]"):
         RedisStore("redis://localhost")

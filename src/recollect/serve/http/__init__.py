@@ -1,1 +1,1 @@
-"""The service over HTTP: what is asked and answered, who may, and the page."""
+"""The HTTP interface of the service: requests, responses, keys, metrics, and the page."""

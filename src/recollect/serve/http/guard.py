@@ -1,11 +1,12 @@
-"""What stands around the application: requests that are too large, too slow or not for this server end here.
+"""The guard around the application: it refuses requests that are too large, too slow, or for another host name.
 
-So do errors that nobody foresaw: they are logged, and the answer tells nothing of them.
+It also catches unexpected errors: they are logged, and the response tells nothing about them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -17,8 +18,11 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-BODY_BYTES, BODY_SECONDS = 1 << 20, 10.0
-"""The largest body taken, and the longest time that all of it may take to come."""
+BODY_BYTES, BODY_SECONDS = 8 << 20, 10.0
+"""The largest body accepted, and the longest time in which all of it must arrive."""
+
+BUFFERED_BYTES = 256 << 20
+"""What all bodies may take together while they arrive: many slow ones must not fill the memory."""
 
 HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -26,16 +30,24 @@ HEADERS = [
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
 ]
-"""Sent with every answer; the page loads nothing from elsewhere."""
+"""Sent with every response; the page loads nothing from other servers."""
 
 _log = logging.getLogger(__name__)
 
 
-class Guard:
-    """ASGI middleware. `hosts`: names that a request may call this server by; None for any.
+class _TooLargeError(Exception):
+    """This body is too large."""
 
-    A server without keys answers whoever reaches it, so it must not be reached through a browser that was led here by
-    another site's name: it takes requests for its own names only.
+
+class _TooManyError(Exception):
+    """All bodies together are too large."""
+
+
+class Guard:
+    """ASGI middleware. `hosts`: host names that a request may be for; None for any.
+
+    A server without keys responds to everyone who reaches it. A browser that another site has pointed here under that
+    site's name (DNS rebinding) must not be one of them, so only requests for the server's own names are processed.
     """
 
     def __init__(
@@ -45,61 +57,74 @@ class Guard:
         hosts: Sequence[str] | None,
         body_bytes: int = BODY_BYTES,
         body_seconds: float = BODY_SECONDS,
+        buffered_bytes: int = BUFFERED_BYTES,
     ) -> None:
         self._app, self._hosts = app, hosts
         self._bytes, self._seconds = body_bytes, body_seconds
+        self._buffered_limit, self._buffered = buffered_bytes, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
 
-        begun = False
+        started = False
 
         async def sending(message: Message) -> None:
-            nonlocal begun
-            begun = True
+            nonlocal started
+            started = True
             if message["type"] == "http.response.start":
                 message = {**message, "headers": [*message["headers"], *HEADERS]}
             await send(message)
 
         headers = {name.lower(): value for name, value in scope["headers"]}
         if self._hosts is not None and _host(headers.get(b"host", b"")) not in self._hosts:
-            await _refuse(sending, 400, "this server does not answer to that host name")
+            await _refuse(sending, 400, "this server does not respond to that host name")
             return
         try:
             body = await asyncio.wait_for(self._body(receive), self._seconds)
         except TimeoutError:
             await _refuse(sending, 408, f"the body did not come within {self._seconds:g} seconds")
             return
-        if body is None:
+        except _TooLargeError:
+            with contextlib.suppress(TimeoutError):  # a client reads a response only when it has sent its request
+                await asyncio.wait_for(_discard_rest(receive), self._seconds)
             await _refuse(sending, 413, f"the body is larger than {self._bytes:,} bytes")
             return
-        waiting = [{"type": "http.request", "body": body, "more_body": False}]
+        except _TooManyError:
+            await _refuse(sending, 503, "too many large requests are arriving; try again in a moment")
+            return
+        messages = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def receiving() -> Message:
-            return waiting.pop() if waiting else await receive()
+            return messages.pop() if messages else await receive()
 
         try:
             await self._app(scope, receiving, sending)
         except Exception:
-            _log.exception("a request failed")
-            if begun:
+            _log.exception("a request failed unexpectedly")
+            if started:
                 raise
-            await _refuse(sending, 500, "this should not have happened; the server's log says what did")
+            await _refuse(sending, 500, "an unexpected error; the server's log has it")
 
-    async def _body(self, receive: Receive) -> bytes | None:
-        """The whole body; None where it is too large."""
+    async def _body(self, receive: Receive) -> bytes:
+        """The whole body. Raises _TooLargeError, or _TooManyError where others take the room."""
         parts, size, more = [], 0, True
-        while more:
-            message = await receive()
-            part = message.get("body", b"")
-            size += len(part)
-            if size > self._bytes:
-                return None
-            parts.append(part)
-            more = message.get("more_body", False)
-        return b"".join(parts)
+        try:
+            while more:
+                message = await receive()
+                part = message.get("body", b"")
+                size += len(part)
+                self._buffered += len(part)
+                if size > self._bytes:
+                    raise _TooLargeError
+                if self._buffered > self._buffered_limit:
+                    raise _TooManyError
+                parts.append(part)
+                more = message.get("more_body", False)
+            return b"".join(parts)
+        finally:
+            self._buffered -= size
 
 
 def _host(value: bytes) -> str:
@@ -108,8 +133,13 @@ def _host(value: bytes) -> str:
     return name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]
 
 
-async def _refuse(send: Send, status: int, why: str) -> None:
-    body = json.dumps({"error": why}).encode()
+async def _discard_rest(receive: Receive) -> None:
+    while (await receive()).get("more_body", False):
+        pass
+
+
+async def _refuse(send: Send, status: int, message: str) -> None:
+    body = json.dumps({"error": message}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"connection", b"close")]})
     await send({"type": "http.response.body", "body": body})

@@ -1,7 +1,7 @@
-"""How the application is listened to: uvicorn, with signals, and an end to the patience for a request without a head.
+"""The HTTP server: uvicorn, with signals, and with time limits for request heads and for unread responses.
 
-The guard bounds how long a body may take; but until the head of a request is there, no application is asked, and
-uvicorn by itself waits for ever.
+The guard limits how long a body may take. But uvicorn calls the application only once the head of a request is
+complete, and by itself waits for that for ever.
 """
 
 from __future__ import annotations
@@ -15,92 +15,107 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-HEAD_SECONDS = 10.0
-"""The longest time that all of a request's head may take to come, and a new connection may be silent."""
+from recollect.serve.http.reload_signal import ReloadSignal
 
+HEAD_SECONDS = 10.0
+"""The longest time in which the whole head of a request must arrive, also after a connection is opened."""
 
 READ_SECONDS = 30.0
-"""The longest time that a client may leave an answer unread."""
+"""The longest time that a client may leave a response unread."""
 
 
 class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """One connection; it is ended when a head takes longer than `HEAD_SECONDS`, however steadily it trickles, and when
-    nobody reads what is answered.
+    """One connection. It is aborted when a head takes longer than `HEAD_SECONDS`, even if bytes keep arriving, and when
+    a response stays unread for `READ_SECONDS`.
     """
 
-    _timer: asyncio.TimerHandle | None = None
-    _unread: asyncio.TimerHandle | None = None
+    _head_timer: asyncio.TimerHandle | None = None
+    _read_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
-        self._timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, transport.abort)
+        self._head_timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, transport.abort)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        # A cycle is a request that is being answered; while one is, the guard and the keep-alive of uvicorn watch.
+        # A cycle is a request in progress. Meanwhile the guard and the keep-alive of uvicorn set the limits.
         if self.cycle is not None and not self.cycle.response_complete:
-            self._stop()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self.transport.abort)
+            self._stop_head_timer()
+        elif self._head_timer is None:
+            self._head_timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self.transport.abort)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._unread = asyncio.get_running_loop().call_later(READ_SECONDS, self.transport.abort)
+        self._read_timer = asyncio.get_running_loop().call_later(READ_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
-        self._read()
+        self._stop_read_timer()
         super().resume_writing()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._stop()
-        self._read()
+        self._stop_head_timer()
+        self._stop_read_timer()
         super().connection_lost(error)
 
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
-    def _read(self) -> None:
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
+    def _stop_read_timer(self) -> None:
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
 
 
 class Server(uvicorn.Server):
-    """Tells `say` where it listens, once it does, and starts `reload` on SIGHUP."""
+    """Reports its address to `say` once it listens, and calls `reload` on SIGHUP."""
 
     def __init__(
-        self, config: uvicorn.Config, *, say: Callable[[str], None], reload: Callable[[], Awaitable[None]]
+        self,
+        config: uvicorn.Config,
+        *,
+        say: Callable[[str], None],
+        reload: Callable[[], Awaitable[None]],
+        reload_signal: ReloadSignal,
     ) -> None:
         super().__init__(config)
-        self._say, self._reload = say, reload
-        self._reloading = asyncio.Lock()  # one after the other, so that the newest stays
+        self._say, self._reload, self._reload_signal = say, reload, reload_signal
+        self._reloads: set[asyncio.Task[None]] = set()
+        self._reloading = asyncio.Lock()  # one after the other, so that the last one wins
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if hasattr(signal, "SIGHUP"):
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
         if self.started:
             address = self.servers[0].sockets[0].getsockname()
             shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+            self._reload_signal.handle(self._start_reload)
             self._say(f"listening on http://{shown}:{address[1]}")
 
-    def _hang_up(self) -> None:
-        self._task = asyncio.create_task(self._in_turn())  # kept, or it may be collected while it runs
+    def _start_reload(self) -> None:
+        task = asyncio.create_task(self._reload_in_turn())
+        self._reloads.add(task)  # a reference, or it may be collected while it runs
+        task.add_done_callback(self._reloads.discard)
 
-    async def _in_turn(self) -> None:
+    async def _reload_in_turn(self) -> None:
         async with self._reloading:
             await self._reload()
 
 
 def listen(
-    app: FastAPI, host: str, port: int, *, say: Callable[[str], None], reload: Callable[[], Awaitable[None]]
+    app: FastAPI,
+    host: str,
+    port: int,
+    *,
+    say: Callable[[str], None],
+    reload: Callable[[], Awaitable[None]],
+    reload_signal: ReloadSignal,
 ) -> None:
-    """Answer until SIGINT or SIGTERM, and then end in order."""
+    """Serve until SIGINT or SIGTERM, then shut down in order."""
     for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, lambda *_: None)  # the server ends on both, and hands them on to this afterwards
-    Server(configuration(app, host, port), say=say, reload=reload).run()
+        signal.signal(one, lambda *_: None)  # uvicorn shuts down on both, and raises them again afterwards
+    Server(configuration(app, host, port), say=say, reload=reload, reload_signal=reload_signal).run()
+    reload_signal.ignore()
 
 
 def configuration(app: FastAPI, host: str, port: int, log_level: str = "warning") -> uvicorn.Config:

@@ -1,4 +1,4 @@
-"""How the server is: alive, ready, and its figures for Prometheus. And the page, which is files."""
+"""The state of the server: alive, ready, and its metrics. And the page, which is static files."""
 
 from __future__ import annotations
 
@@ -6,43 +6,54 @@ import asyncio
 from importlib.resources import files
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, Depends, HTTPException, Response
 from fastapi.responses import PlainTextResponse
 
-from recollect.serve.http.errors import problems
+from recollect.serve.http.errors import error_responses
 from recollect.serve.http.keys import Keys
-from recollect.serve.http.meters import Meters
+from recollect.serve.http.metrics import Metrics
+from recollect.serve.http.query import KnownQuery
 from recollect.serve.service import Service
 
 PAGE = {
     "index.html": "text/html; charset=utf-8",
+    "colours.css": "text/css; charset=utf-8",
     "page.css": "text/css; charset=utf-8",
+    "docs.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
+    "view.js": "text/javascript; charset=utf-8",
+    "combobox.js": "text/javascript; charset=utf-8",
+    "interface.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-"""The files of the page, and what they are; no key is needed to see it, only to ask anything."""
+"""The files of the page and their types. They need no key; the requests that the page makes do."""
 
 _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
-def routes(service: Service, meters: Meters, keys: Keys) -> APIRouter:
-    router = APIRouter()
+def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
+    router, known = APIRouter(), [Depends(KnownQuery())]
 
-    @router.get("/healthz")
+    @router.get("/healthz", dependencies=known, responses=error_responses(422))
     async def alive() -> dict[str, str]:
-        """The process is there."""
+        """The process is running."""
         return {"status": "alive"}
 
-    @router.get("/readyz", responses=problems(503))
+    @router.get("/readyz", dependencies=known, responses=error_responses(422, 503))
     async def ready() -> dict[str, str]:
-        """The store answers."""
-        await asyncio.to_thread(service.engine.store.profile, "-")
+        """The store works."""
+        await asyncio.to_thread(service.engine.store.summary, "-")
         return {"status": "ready", "digest": service.engine.artifact.digest}
 
-    @router.get("/metrics", dependencies=keys.reading, response_class=Response, responses={**_TEXT, **problems(401)})
-    async def metrics() -> Response:
-        """For Prometheus."""
-        return PlainTextResponse(meters.text())
+    @router.get(
+        "/metrics",
+        dependencies=[*keys.reading, *known],
+        response_class=Response,
+        responses={**_TEXT, **error_responses(401, 422)},
+    )
+    async def prometheus() -> Response:
+        """Metrics for Prometheus."""
+        return PlainTextResponse(metrics.text())
 
     @router.get("/", include_in_schema=False)
     @router.get("/page/{name}", include_in_schema=False)

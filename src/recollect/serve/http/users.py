@@ -5,52 +5,56 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi import APIRouter, Depends, HTTPException, Path, Query
 
 from recollect.artifact import Artifact
-from recollect.serve.http import wire
-from recollect.serve.http.errors import problems
+from recollect.serve.http import schemas
+from recollect.serve.http.errors import error_responses
 from recollect.serve.http.keys import Keys
+from recollect.serve.http.query import KnownQuery
 from recollect.serve.service import Service
 
-UserInPath = Annotated[wire.Id, Path(description="The user's id.")]
-Prefix = Annotated[str, Query(max_length=256)]
+UserInPath = Annotated[schemas.UserId, Path(description="The user's id.")]
+Prefix = Annotated[str, Query(max_length=256, description="How the ids begin.", examples=["4"])]
+After = Annotated[str, Query(max_length=256, description="Only ids after this one: the last of the list before.")]
+Users = Annotated[int, Query(ge=1, le=1000, description="How many ids.")]
+Events = Annotated[int, Query(ge=0, le=schemas.MOST_HISTORY, description="How many of the newest events.")]
+Compact = Annotated[bool, Query(description="Also remove the events of all forgotten users from the files.")]
 
 
 def routes(service: Service, keys: Keys) -> APIRouter:
-    router = APIRouter(responses=problems(401, 422, 503))
+    router = APIRouter(responses=error_responses(401, 422, 503))
+    reading, writing = ([*some, Depends(KnownQuery())] for some in (keys.reading, keys.writing))
 
-    @router.get("/users", dependencies=keys.reading, responses=problems(400))
-    async def list_users(
-        prefix: Prefix = "", after: Prefix = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100
-    ) -> wire.UsersOut:
-        """Ids of users that begin with `prefix`, those after `after`."""
-        return wire.UsersOut(users=await asyncio.to_thread(service.engine.store.users, after, limit, prefix))
+    @router.get("/users", dependencies=reading, responses=error_responses(400))
+    async def list_users(prefix: Prefix = "", after: After = "", limit: Users = 100) -> schemas.UsersOut:
+        """Ids of users with events."""
+        return schemas.UsersOut(users=await asyncio.to_thread(service.engine.store.users, after, limit, prefix))
 
-    @router.get("/users/{user:path}", dependencies=keys.reading, responses=problems(404))
-    async def describe_user(
-        user: UserInPath, limit: Annotated[int, Query(ge=0, le=wire.MOST_HISTORY)] = 100
-    ) -> wire.UserOut:
+    @router.get("/users/{user:path}", dependencies=reading, responses=error_responses(404))
+    async def describe_user(user: UserInPath, limit: Events = 100) -> schemas.UserOut:
         """How many events a user has, and the newest of them."""
         engine = service.engine
-        profile = await asyncio.to_thread(engine.store.profile, user)
-        if profile is None:
-            raise HTTPException(404, "nobody with this id has events")
-        newest = await asyncio.to_thread(engine.store.newest, user, limit)
-        past = [wire.PastOut(item=item, title=_title(engine.artifact, item), time=when) for item, when in newest]
-        return wire.UserOut(user=user, events=profile.count, memory_bytes=engine.bytes_per_user, history=past)
+        summary = await asyncio.to_thread(engine.store.summary, user)
+        if summary is None:
+            raise HTTPException(404, "no user with this id has events")
+        newest = await asyncio.to_thread(engine.store.recent_events, user, limit)
+        history = [
+            schemas.HistoryEventOut(item=item, title=_title(engine.artifact, item), time=when) for item, when in newest
+        ]
+        return schemas.UserOut(user=user, events=summary.events, memory_bytes=engine.bytes_per_user, history=history)
 
-    @router.delete("/users/{user:path}", dependencies=keys.writing, responses=problems(404))
-    async def forget_user(user: UserInPath, compact: bool = False) -> wire.Forgotten:
-        """Forget a user: journal, memory and seen items. With `compact`, all who were forgotten are gone from the files
-        when this answers, whether there was anything left to forget or not.
+    @router.delete("/users/{user:path}", dependencies=writing, responses=error_responses(404))
+    async def forget_user(user: UserInPath, compact: Compact = False) -> schemas.ForgottenOut:
+        """Forget a user: events, memory and seen items. With `compact`, the events of all forgotten users are gone from
+        the files when the response comes; then it is no error if this user has none.
         """
-        known = await service.forget(user)
+        existed = await service.forget(user)
         if compact:
             await service.compact()
-        elif not known:
-            raise HTTPException(404, "nobody with this id has events")
-        return wire.Forgotten(user=user, compacted=compact)
+        elif not existed:
+            raise HTTPException(404, "no user with this id has events")
+        return schemas.ForgottenOut(user=user, compacted=compact)
 
     return router
 

@@ -1,7 +1,11 @@
-"""What the service keeps, behind one set of calls: events, which must not be lost, and memories, which may be.
+"""The interface of a store, which keeps two things: events, which must not be lost, and memories, which may be.
 
-A store takes events and makes them durable before it says so; it answers what a user's events are, in the order of
-their time, and keeps the memories that a model made of them. `embedded` is a folder on this machine.
+A store makes events durable before it acknowledges them. It returns a user's events in the order of their time, and
+keeps the memory that a model made of them (its state for that user, as bytes). `embedded` is a folder on this machine,
+`redis` a server that several workers share.
+
+The events of a store are numbered in the order in which they were taken in, from 1. Such a number is called a record
+number below; forgetting a user takes one as well.
 """
 
 from __future__ import annotations
@@ -12,90 +16,95 @@ from typing import Literal, Protocol
 
 
 class StoreError(RuntimeError):
-    """The store cannot do what was asked now. What was acknowledged is safe; the message says what to do."""
+    """The store cannot do this now. What was acknowledged is safe. The message says what to do."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Arrival:
-    """An event as it comes in."""
+class IncomingEvent:
+    """An event as a client sends it."""
 
     user: str
     item: str
     time: int | None = None
-    """Seconds; None: now, and not before the user's other events."""
+    """Seconds since 1970. None: the present, but not before the user's other events."""
     id: str | None = None
-    """The sender's own, so that sending again changes nothing; None: it cannot be sent again without doubling."""
+    """The client's own id, which makes it safe to send the event again. None: the store gives it one."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of an arrival."""
+    """What became of an incoming event."""
 
     outcome: Literal["new", "repeated", "conflict"]
-    """`repeated`: the user has an event with this id and this item already. `conflict`: one with this id and another
-    item. Neither changes anything."""
+    """`repeated`: the user already has an event with this id and this item. `conflict`: already one with this id and
+    another item. Neither changes anything."""
     number: int
-    """Of the event in the journal: the new one, or the one that was there."""
+    """The event's record number: the new one, or that of the event which was already there."""
     id: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Mark:
-    """How far a memory has come: which events of its user it holds."""
+class Position:
+    """How far a memory has read: which events of its user it holds."""
 
-    last: int
-    """The journal's number of the newest record among them; 0 for a memory of nothing."""
-    count: int
-    newest: int
-    """The latest time of any."""
+    last_record: int
+    """The highest record number among them; 0 for a memory without events."""
+    events: int
+    """How many they are."""
+    latest_time: int
+    """The latest time among them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Profile:
-    """What is known of a user at once."""
+class UserSummary:
+    """A few numbers about the events of a user, which are kept up to date and so cost one look-up."""
 
-    number: int
-    count: int
-    """Events."""
-    last: int
-    """The journal's number of the one that came last."""
-    newest: int
-    """The latest time of any."""
-    late: int
-    """The journal's number of the last one that came late: whose time was before another's. 0 where none did."""
+    first_record: int
+    """The record number of the event that was taken in first. It also serves as the user's number in an index."""
+    events: int
+    """How many events there are."""
+    last_record: int
+    """The record number of the event that was taken in last."""
+    latest_time: int
+    """The latest time of any event."""
+    late_record: int
+    """The record number of the last event that came late: after one with a later time. 0 where none did."""
 
     @property
-    def mark(self) -> Mark:
-        """That of a memory of all events."""
-        return Mark(self.last, self.count, self.newest)
+    def position(self) -> Position:
+        """The position of a memory that holds all events."""
+        return Position(self.last_record, self.events, self.latest_time)
 
-    def extends(self, mark: Mark) -> bool:
-        """True if all events that a memory with this mark lacks come after those it holds."""
-        if mark.count == 0:
+    def extends(self, position: Position) -> bool:
+        """True if all events that a memory at this position lacks come after those it holds."""
+        if position.events == 0:
             return True
-        return max(self.number, self.late) <= mark.last <= self.last and mark.count <= self.count
+        usable_from = max(self.first_record, self.late_record)
+        return usable_from <= position.last_record <= self.last_record and position.events <= self.events
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Past:
-    """Events of a user at one moment, in the order of their time, equal times in the order they came."""
+class History:
+    """Events of a user as they were at one moment, in the order of their time; equal times in the order taken in."""
 
-    profile: Profile | None
+    summary: UserSummary | None
+    """None for a user without events."""
     events: list[tuple[str, int]]
     """item, time."""
-    anew: bool
-    """True if these are all events, False if they are those that a memory lacked."""
+    complete: bool
+    """True if these are all events of the user, False if they are only those that a memory lacked."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Saved:
-    """A memory as bytes, with what is needed to know whether it is still good."""
+class SavedMemory:
+    """A memory as bytes, with what is needed to tell whether it can still be used."""
 
-    maker: str
-    """Names the model and the program that made it, in at most 12 letters; nobody else can read it."""
-    mark: Mark
-    used: float
-    """When it was last advanced or loaded, in seconds."""
+    fingerprint: str
+    """Identifies the model, the layout and the version of the program, in at most 12 letters. A memory is read only by
+    a program with the same fingerprint."""
+    position: Position
+    last_used: float
+    """When it was last advanced or loaded, in seconds since 1970."""
     data: bytes
 
 
@@ -107,51 +116,52 @@ class Store(Protocol):
         """How many events there are of all users."""
         ...
 
-    def append(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
-        """Take events in; they are durable when this returns. `now`: seconds, for arrivals without a time.
+    def append(self, incoming: Sequence[IncomingEvent], now: int) -> list[Receipt]:
+        """Take events in; they are durable when this returns. `now`: seconds, for events without a time.
 
-        Raises ValueError where an arrival cannot be kept (an id too long, say); nothing is taken in then.
+        Raises ValueError where an event cannot be kept (its id is too long, say); then none of them is taken in.
         """
         ...
 
-    def profile(self, user: str) -> Profile | None:
+    def summary(self, user: str) -> UserSummary | None:
         """None for a user without events."""
         ...
 
     def users(self, after: str = "", limit: int = 1 << 60, prefix: str = "") -> list[str]:
-        """Those who have events, in the order of their ids as bytes, from the one after `after` on."""
+        """Users with events whose id begins with `prefix`, in the byte order of their ids, from the one after
+        `after`."""
         ...
 
-    def past(self, user: str, held: Mark | None = None) -> Past:
-        """What a memory with this mark lacks, or where it is of no use, the whole history; all at one moment."""
+    def history(self, user: str, position: Position | None = None) -> History:
+        """The events that a memory at this position lacks; all events, where it cannot be used or there is none."""
         ...
 
-    def newest(self, user: str, limit: int) -> list[tuple[str, int]]:
-        """The end of the user's history, oldest first, at the price of what is asked for."""
+    def recent_events(self, user: str, limit: int) -> list[tuple[str, int]]:
+        """The newest events of the user (item, time), oldest of them first. Costs as much as `limit`."""
         ...
 
     def has_seen(self, user: str, items: Sequence[str]) -> list[bool]:
-        """Whether each item is among the user's events. Costs what is asked for, however long the history is."""
+        """For each item whether the user has an event with it. The length of the history does not matter."""
         ...
 
-    def saved(self, users: Sequence[str]) -> list[Saved | None]:
-        """The memory of each user, None where there is none. Whether it is still good, its mark and digest say."""
+    def load_memories(self, users: Sequence[str]) -> list[SavedMemory | None]:
+        """The saved memory of each user, None where there is none. The caller checks its position and fingerprint."""
         ...
 
-    def save(self, memories: Iterable[tuple[str, Saved]]) -> None:
-        """Keep memories, each in the place of an older one; none that is made of events which are forgotten."""
+    def save_memories(self, memories: Iterable[tuple[str, SavedMemory]]) -> None:
+        """Save the memories of users, each replacing an older one. One made of forgotten events is left out."""
         ...
 
     def evict(self, before: float) -> int:
-        """Drop the memories that were last used before a moment -> how many; the events can give them back."""
+        """Delete the memories that were last used before this time -> how many. They can be made again."""
         ...
 
     def forget(self, user: str) -> bool:
-        """Make all events of a user void, durably -> whether there were any. `compact` takes them out of the files."""
+        """Make all events of a user void, durably -> whether there were any. `compact` removes them from the files."""
         ...
 
     def compact(self) -> int:
-        """Take what was forgotten out of the files -> how many events."""
+        """Remove what was forgotten from the files -> how many events."""
         ...
 
     def close(self) -> None: ...

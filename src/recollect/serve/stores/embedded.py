@@ -1,7 +1,7 @@
-"""The store that needs no other program: a journal and an index made from it, in one folder, owned by one process.
+"""The store that needs no server: a journal and an index derived from it, in one folder, owned by one process.
 
-An event is durable once the journal has it; the index follows at once, and where it could not, it is brought up to the
-journal before anything else is done. A damaged index is made anew from the journal.
+An event is durable once it is in the journal. The index is updated right after; where that failed, it is brought up to
+date before anything else is done. A damaged index is rebuilt from the journal.
 """
 
 from __future__ import annotations
@@ -18,19 +18,27 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import lmdb
 
-from recollect.serve.stores.contract import Arrival, Mark, Past, Profile, Receipt, Saved, StoreError
+from recollect.serve.stores.contract import (
+    History,
+    IncomingEvent,
+    Position,
+    Receipt,
+    SavedMemory,
+    StoreError,
+    UserSummary,
+)
 from recollect.serve.stores.index import Index, IndexDamagedError
 from recollect.serve.stores.journal import SEGMENT_BYTES, Journal, JournalError, read
 from recollect.serve.stores.records import Event, Forget
 
 JOURNAL, INDEX = "journal", "index"
-"""Folders in the folder of the store. The second may be deleted while nobody uses it: it is made again."""
+"""Folders in the folder of the store. The second may be deleted while no process uses it: it is rebuilt."""
 
 FULL_BYTES = 1 << 20
-"""A disk with less room is called full."""
+"""A disk with less free space is called full."""
 
 CHUNK = 10_000
-"""Records applied in one transaction where many are."""
+"""Records applied to the index in one transaction, where there are many."""
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -38,22 +46,22 @@ _P = ParamSpec("_P")
 
 
 class EmbeddedStore:
-    """A `Store` in a folder. Raises StoreError where it cannot be opened, and then says why."""
+    """A `Store` in a folder. Raises StoreError, with the reason, where it cannot be opened."""
 
     def __init__(self, folder: Path, *, segment_bytes: int = SEGMENT_BYTES) -> None:
         self.folder = folder
         self._writing = threading.RLock()  # readers do not wait for the disk
-        # Until known otherwise, the index lacks records of the journal, and acknowledged ones among them.
-        self._behind = self._partial = True
-        self._index: Index | None = None  # there is none until it has been filled
+        # `_behind`: the index lacks records of the journal. `_incomplete`: acknowledged ones, so it must not be read.
+        self._behind = self._incomplete = True
+        self._index: Index | None = None  # None until it is up to date
         self._compacting = threading.Lock()
         try:
             self._journal = Journal(folder / JOURNAL, segment_bytes=segment_bytes)
         except JournalError as error:
             raise StoreError(str(error)) from None
         try:
-            if self._journal.cut:
-                _log.warning("%s: cut off %d bytes of an interrupted write", folder / JOURNAL, self._journal.cut)
+            if truncated := self._journal.truncated:
+                _log.warning("%s: truncated %d bytes of an interrupted write", folder / JOURNAL, truncated)
             self._catch_up()
         except BaseException:
             self._journal.close()
@@ -62,56 +70,56 @@ class EmbeddedStore:
     @property
     def events(self) -> int:
         """How many events there are of all users."""
-        return self._ask(Index.count)
+        return self._query(Index.count)
 
-    def append(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
+    def append(self, incoming: Sequence[IncomingEvent], now: int) -> list[Receipt]:
         with self._writing:
             self._catch_up()
-            receipts, events = self._sort_out(arrivals, now)
-            self._record(events)
+            receipts, events = self._deduplicate(incoming, now)
+            self._commit(events)
             return receipts
 
-    def profile(self, user: str) -> Profile | None:
-        return self._ask(Index.profile, user)
+    def summary(self, user: str) -> UserSummary | None:
+        return self._query(Index.summary, user)
 
     def users(self, after: str = "", limit: int = 1 << 60, prefix: str = "") -> list[str]:
-        return self._ask(Index.users, after, limit, prefix)
+        return self._query(Index.users, after, limit, prefix)
 
-    def past(self, user: str, held: Mark | None = None) -> Past:
-        return self._ask(Index.past, user, held)
+    def history(self, user: str, position: Position | None = None) -> History:
+        return self._query(Index.history, user, position)
 
-    def newest(self, user: str, limit: int) -> list[tuple[str, int]]:
-        return self._ask(Index.newest, user, limit)
+    def recent_events(self, user: str, limit: int) -> list[tuple[str, int]]:
+        return self._query(Index.recent_events, user, limit)
 
     def has_seen(self, user: str, items: Sequence[str]) -> list[bool]:
-        return self._ask(Index.has_seen, user, items)
+        return self._query(Index.has_seen, user, items)
 
-    def saved(self, users: Sequence[str]) -> list[Saved | None]:
-        return self._ask(Index.saved, users)
+    def load_memories(self, users: Sequence[str]) -> list[SavedMemory | None]:
+        return self._query(Index.load_memories, users)
 
-    def save(self, memories: Iterable[tuple[str, Saved]]) -> None:
-        self._ask(Index.save, list(memories))
+    def save_memories(self, memories: Iterable[tuple[str, SavedMemory]]) -> None:
+        self._query(Index.save_memories, list(memories))
 
     def evict(self, before: float) -> int:
-        return self._ask(Index.evict, before)
+        return self._query(Index.evict, before)
 
     def forget(self, user: str) -> bool:
         with self._writing:
             self._catch_up()
-            if self.profile(user) is None:
+            if self.summary(user) is None:
                 return False
-            self._record([Forget(user)])
+            self._commit([Forget(user)])
             return True
 
     def compact(self) -> int:
         with self._compacting:
             self._catch_up()
             try:
-                gone = self._journal.compact()
+                removed = self._journal.compact()
             except JournalError as error:
                 raise StoreError(str(error)) from None
-            self._ask(Index.compact)
-            return gone
+            self._query(Index.compact)
+            return removed
 
     def close(self) -> None:
         with self._writing:
@@ -119,7 +127,7 @@ class EmbeddedStore:
                 if self._index is not None:
                     self._index.close()
             except (lmdb.Error, IndexDamagedError, OSError) as error:
-                _log.warning("%s: not closed well (%s); it will be made anew", self.folder / INDEX, error)
+                _log.warning("%s: could not be closed (%s); it will be rebuilt", self.folder / INDEX, error)
             finally:
                 self._journal.close()
 
@@ -129,45 +137,45 @@ class EmbeddedStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _sort_out(self, arrivals: Sequence[Arrival], now: int) -> tuple[list[Receipt], list[Event]]:
-        """What is to become of each arrival -> receipts, the events that are new."""
-        own = [uuid.uuid4().hex if one.id is None else one.id for one in arrivals]
-        named = [Event(one.user, one.item, one.time or 0, id) for one, id in zip(arrivals, own, strict=True)]
-        known = self._given(named)
-        newest: dict[str, int] = {}  # user -> latest time among these
-        following = self._journal.last + 1
+    def _deduplicate(self, incoming: Sequence[IncomingEvent], now: int) -> tuple[list[Receipt], list[Event]]:
+        """Find the events that the store has already -> receipts of all, the events that are new."""
+        ids = [uuid.uuid4().hex if one.id is None else one.id for one in incoming]
+        events = [Event(one.user, one.item, one.time or 0, id) for one, id in zip(incoming, ids, strict=True)]
+        known = self._known_ids(events)
+        latest: dict[str, int] = {}  # user -> latest time among the incoming events
+        next_number = self._journal.last + 1
         receipts: list[Receipt] = []
         new: list[Event] = []
-        for one, event in zip(arrivals, named, strict=True):
-            given = known.get((event.user, event.id))
-            if given is not None:
-                receipts.append(Receipt("repeated" if given[1] == event.item else "conflict", given[0], event.id))
+        for one, event in zip(incoming, events, strict=True):
+            found = known.get((event.user, event.id))
+            if found is not None:
+                receipts.append(Receipt("repeated" if found[1] == event.item else "conflict", found[0], event.id))
                 continue
             if one.time is None:
-                profile = self.profile(event.user)
-                before = now if profile is None else profile.newest
-                event = dataclasses.replace(event, time=max(now, before, newest.get(event.user, now)))
-            newest[event.user] = max(event.time, newest.get(event.user, event.time))
-            number = following + len(new)
+                summary = self.summary(event.user)
+                before = now if summary is None else summary.latest_time
+                event = dataclasses.replace(event, time=max(now, before, latest.get(event.user, now)))
+            latest[event.user] = max(event.time, latest.get(event.user, event.time))
+            number = next_number + len(new)
             known[event.user, event.id] = number, event.item
             new.append(event)
             receipts.append(Receipt("new", number, event.id))
         return receipts, new
 
-    def _given(self, events: Sequence[Event]) -> dict[tuple[str, str], tuple[int, str]]:
-        """(user, id) -> number and item of the event that has this id already, where one has."""
-        asked: dict[str, list[str]] = {}
+    def _known_ids(self, events: Sequence[Event]) -> dict[tuple[str, str], tuple[int, str]]:
+        """(user, id) -> record number and item of the event in the store with this id, where there is one."""
+        ids_of: dict[str, list[str]] = {}
         for one in events:
-            asked.setdefault(one.user, []).append(one.id)
+            ids_of.setdefault(one.user, []).append(one.id)
         return {
-            (user, id): given
-            for user, ids in asked.items()
-            for id, given in zip(ids, self._ask(Index.given, user, ids), strict=True)
-            if given is not None
+            (user, id): found
+            for user, ids in ids_of.items()
+            for id, found in zip(ids, self._query(Index.find_ids, user, ids), strict=True)
+            if found is not None
         }
 
-    def _record(self, records: Sequence[Event | Forget]) -> None:
-        """Make records durable, and known to the index."""
+    def _commit(self, records: Sequence[Event | Forget]) -> None:
+        """Write records to the journal, and then to the index."""
         assert self._index is not None
         try:
             first = self._journal.append(records)
@@ -178,34 +186,35 @@ class EmbeddedStore:
             self._index.apply(enumerate(records, first), self._journal.last)
             self._behind = False
         except (lmdb.Error, IndexDamagedError, OSError) as error:
-            # Durable, but sent again it would not be known: nothing is acknowledged until the index has it. All that
-            # was acknowledged is there, so reading goes on.
+            # The records are durable, but if they were sent again the index would not recognise them. So they are not
+            # acknowledged until it has them. All acknowledged ones are in it, so reading goes on.
             try:
                 self._catch_up()
             except StoreError:
-                raise StoreError(f"{self._why(error)}; send it again, with the same ids") from None
+                raise StoreError(f"{self._reason(error)}; send it again, with the same ids") from None
 
-    def _ask(self, question: Callable[Concatenate[Index, _P], _T], *given: _P.args, **named: _P.kwargs) -> _T:
-        """Ask the index, which has all that was acknowledged. A damaged one is made anew and asked again."""
+    def _query(self, method: Callable[Concatenate[Index, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Call a method of the index, once that has all acknowledged records. A damaged index is rebuilt and tried
+        again."""
         for last in (False, True):
-            if self._partial:
+            if self._incomplete:
                 self._catch_up()
             index = self._index
             if index is None:
                 continue
             try:
-                return question(index, *given, **named)
+                return method(index, *args, **kwargs)
             except IndexDamagedError as error:
-                self._lose(index, error)
+                self._drop_index(index, error)
                 if last:
-                    raise StoreError(self._why(error)) from None
+                    raise StoreError(self._reason(error)) from None
             except (lmdb.Error, OSError) as error:
                 if last or self._index is index:  # else another thread has closed it meanwhile
-                    raise StoreError(self._why(error)) from None
-        raise StoreError(f"{self.folder / INDEX}: it is being made anew; ask again")
+                    raise StoreError(self._reason(error)) from None
+        raise StoreError(f"{self.folder / INDEX}: it is being rebuilt; try again")
 
-    def _why(self, error: Exception) -> str:
-        """What a failure of the index comes from; its library says no more of a full disk than that a write failed."""
+    def _reason(self, error: Exception) -> str:
+        """Why the index failed. Its library says of a full disk only that a write failed."""
         full = shutil.disk_usage(self.folder).free < FULL_BYTES
         return f"{self.folder / INDEX}: {'the disk is full' if full else error}"
 
@@ -215,64 +224,64 @@ class EmbeddedStore:
             try:
                 return Index(folder)
             except IndexDamagedError as error:
-                _log.warning("%s; it is made anew from the journal", error)
+                _log.warning("%s; it is rebuilt from the journal", error)
                 Index.discard(folder)
                 return Index(folder)
         except (lmdb.Error, IndexDamagedError, OSError) as error:
             raise StoreError(f"{folder}: cannot be opened ({error})") from None
 
     def _catch_up(self) -> None:
-        """Bring the index up to the journal, where it is behind; where there is none, make it."""
+        """Bring the index up to date with the journal; make one where there is none."""
         if not self._behind:
             return
         with self._writing:
             try:
-                index = self._filled()
+                index = self._up_to_date_index()
             except JournalError as error:
                 raise StoreError(str(error)) from None
             except (lmdb.Error, IndexDamagedError, OSError) as error:
-                raise StoreError(self._why(error)) from None
+                raise StoreError(self._reason(error)) from None
             self._index = index
-            self._behind = self._partial = False
+            self._behind = self._incomplete = False
 
-    def _filled(self) -> Index:
-        """The index with all of the journal in it; a new one where there is none, or none that is whole."""
+    def _up_to_date_index(self) -> Index:
+        """The index with all records of the journal; a new one where there is none, or a damaged one."""
         for last in (False, True):
             index = self._open_index() if self._index is None else self._index
             try:
-                self._follow(index)
+                self._apply_journal(index)
                 return index
             except IndexDamagedError as error:
-                self._lose(index, error)
+                self._drop_index(index, error)
                 if last:
                     raise
             except BaseException:
-                if self._index is None:  # nobody else has it, and it could not be opened a second time
+                if self._index is None:  # no one else has it, and it cannot be opened twice
                     index.abandon()
                 raise
-        raise AssertionError("it ends above")
+        raise AssertionError("the second round returns or raises")
 
-    def _follow(self, index: Index) -> None:
-        there, last = index.applied, self._journal.last
-        if there > last:
+    def _apply_journal(self, index: Index) -> None:
+        applied, last = index.applied, self._journal.last
+        if applied > last:
             raise StoreError(
-                f"{self.folder}: the journal ends at record {last}, but {there} were there before; "
+                f"{self.folder}: the journal ends at record {last}, but it had {applied} before; "
                 f"restore the journal from a backup, or delete {self.folder / INDEX} to accept the loss"
             )
-        if there < last:
-            with self._journal.settled():
-                # What stands after the last record was not acknowledged: its sync has failed.
-                for chunk in _chunks(takewhile(lambda one: one[0] <= last, read(self._journal.folder, there))):
+        if applied < last:
+            with self._journal.without_compaction():
+                # What comes after the last record was not acknowledged: its sync failed.
+                for chunk in _chunks(takewhile(lambda one: one[0] <= last, read(self._journal.folder, applied))):
                     index.apply(chunk, chunk[-1][0])
             index.apply([], last)  # the journal may end with a gap
 
-    def _lose(self, index: Index, error: IndexDamagedError) -> None:
-        """Let go of a damaged index, unless another thread was faster."""
+    def _drop_index(self, index: Index, error: IndexDamagedError) -> None:
+        """Stop using a damaged index, unless another thread already did."""
         with self._writing:
             if self._index not in (index, None):
                 return
-            _log.warning("%s; it is made anew from the journal", error)
-            self._behind = self._partial = True
+            _log.warning("%s; it is rebuilt from the journal", error)
+            self._behind = self._incomplete = True
             self._index = None
             index.abandon()
 

@@ -1,11 +1,11 @@
-"""What is looked up while serving: events by user in the order of their time, event ids, seen items, saved memories.
+"""The index of the embedded store: events by user and time, event ids, seen items, saved memories.
 
-All of it is made from the journal, up to record `applied`, and is made again wherever it is behind, lost or damaged. So
-nothing here is synced when an event is acknowledged; the kernel keeps it when the process is killed, and an index that
-may have been torn by a power cut is thrown away when it is opened. A closed index has a digest over all of it, and
-the values that answers are made of have checksums.
+All of it is derived from the journal up to record `applied`, and is rebuilt where it is behind, lost or damaged. So
+nothing here is synced when an event is acknowledged: the kernel keeps it when the process is killed, and an index that
+a power cut may have torn is discarded when it is opened. A closed index has a digest over the whole file, and the
+values that responses are made of have checksums.
 
-Keys begin with the user's number, which is the journal's number of their first event.
+Keys begin with the user's number, which is the record number of their first event.
 """
 
 from __future__ import annotations
@@ -20,45 +20,45 @@ from pathlib import Path
 
 import lmdb
 
-from recollect.serve.stores.cells import (
+from recollect.serve.stores.contract import History, Position, SavedMemory, UserSummary
+from recollect.serve.stores.encoding import (
     Bytes,
-    CellError,
-    checked,
-    checking,
+    ChecksumError,
+    event_key,
+    from_event_key,
     id_key,
     last_used,
     memory_value,
     number_key,
-    place_key,
-    profile_value,
+    summary_value,
     to_memory,
     to_number,
-    to_place,
-    to_profile,
+    to_summary,
+    verified,
+    with_checksum,
 )
-from recollect.serve.stores.contract import Mark, Past, Profile, Saved
-from recollect.serve.stores.many_or_one import ManyOrOne
+from recollect.serve.stores.exclusive_lock import ExclusiveLock
 from recollect.serve.stores.records import ID_BYTES, Event, Forget
 
 MAP_BYTES = 1 << 40
-"""Addresses, not bytes on disk: the file grows as it is filled."""
+"""Address space, not bytes on disk: the file grows as it is filled."""
 
 DATA, SEAL = "data.mdb", "seal"
-"""The library's file, and a digest of it that is written when the index is closed and checked when it is opened."""
+"""The file of the library, and its digest, which is written when the index is closed and checked when it is opened."""
 
 DAMAGED = "damaged"
-"""A file of this name in the folder: throw the index away when it is opened."""
+"""A file of this name in the folder says: discard the index when it is opened."""
 
 _VERSION, _CLOSED = b"2", b"closed"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
-_DAMAGE = (
+_DAMAGE_ERRORS = (
     lmdb.CorruptedError,
     lmdb.PageNotFoundError,
     lmdb.InvalidError,
     lmdb.VersionMismatchError,
     lmdb.BadTxnError,  # how a damaged root of one of the databases shows
     lmdb.PanicError,
-    CellError,
+    ChecksumError,
 )
 
 
@@ -67,23 +67,23 @@ class IndexDamagedError(RuntimeError):
 
 
 class Index:
-    """An index in a folder of its own; it has one owner, whose threads may share it.
+    """An index in a folder of its own. One process owns it; its threads may share it.
 
-    Raises IndexDamagedError where what is there cannot be trusted; `discard` it then, and fill it from the journal.
+    Raises IndexDamagedError where the files cannot be trusted. Then `discard` it, and fill a new one from the journal.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._changing = threading.Lock()  # taken before the other
-        self._open_file = ManyOrOne()  # reading and changing share it; alone, the file is closed or replaced
+        self._changing = threading.Lock()  # acquired before the other
+        self._open_file = ExclusiveLock()  # shared to read and write, exclusive to close or replace the file
         if (folder / DAMAGED).exists():
             raise IndexDamagedError(f"{folder}: found damaged before")
         folder.mkdir(parents=True, exist_ok=True)
-        with self._guarded():
-            self._unseal()
+        with self._damage_detected():
+            self._check_seal()
             self._environment = self._open()
         try:
-            self._applied = self._take_over()
+            self._applied = self._claim()
         except BaseException:
             self._environment.close()
             raise
@@ -92,18 +92,18 @@ class Index:
     def discard(folder: Path) -> None:
         """Remove an index, whatever state it is in."""
         if folder.exists():
-            (folder / DAMAGED).touch()  # in case that this is interrupted
+            (folder / DAMAGED).touch()  # in case this is interrupted
             for path in sorted(folder.iterdir(), key=lambda path: path.name == DAMAGED):
                 path.unlink()
             folder.rmdir()
 
     @property
     def applied(self) -> int:
-        """The journal's number of the newest record that is in here."""
+        """The number of the last record of the journal that is in the index."""
         return self._applied
 
     def apply(self, records: Iterable[tuple[int, Event | Forget]], upto: int) -> None:
-        """Take in records of the journal, in their order; afterwards `applied` is `upto`. All or nothing."""
+        """Add records of the journal, in their order, in one transaction; afterwards `applied` is `upto`."""
         with self._writing() as change:
             for number, record in records:
                 if isinstance(record, Event):
@@ -113,10 +113,10 @@ class Index:
             change.put(b"applied", number_key(upto))
         self._applied = upto
 
-    def profile(self, user: str) -> Profile | None:
+    def summary(self, user: str) -> UserSummary | None:
         """None for a user without events."""
         with self._reading() as view:
-            return self._profile(view, user)
+            return self._summary(view, user)
 
     def count(self) -> int:
         """How many events there are of all users."""
@@ -124,130 +124,130 @@ class Index:
             return int(view.stat(self._events)["entries"])
 
     def users(self, after: str = "", limit: int = 1 << 60, prefix: str = "") -> list[str]:
-        """Those who have events, in the order of their ids as bytes, from the one after `after` on."""
+        """As `Store.users`."""
         begin, start = after.encode() + b"\0" if after else b"", prefix.encode()
         with self._reading() as view, view.cursor(self._users) as cursor:
             found: list[str] = []
-            there = cursor.set_range(max(begin, start)) if begin or start else cursor.first()
-            while there and len(found) < limit and bytes(cursor.key()).startswith(start):
+            valid = cursor.set_range(max(begin, start)) if begin or start else cursor.first()
+            while valid and len(found) < limit and bytes(cursor.key()).startswith(start):
                 found.append(bytes(cursor.key()).decode())
-                there = cursor.next()
+                valid = cursor.next()
             return found
 
-    def given(self, user: str, ids: Sequence[str]) -> list[tuple[int, str] | None]:
-        """For each event id, the number and item of the user's event that has it; None where none has."""
+    def find_ids(self, user: str, ids: Sequence[str]) -> list[tuple[int, str] | None]:
+        """For each event id the record number and item of the user's event with it; None where there is none."""
         with self._reading() as view:
-            profile = self._profile(view, user)
-            if profile is None:
+            summary = self._summary(view, user)
+            if summary is None:
                 return [None] * len(ids)
             found: list[tuple[int, str] | None] = []
-            for own in ids:
-                place = view.get(id_key(profile.number, own), db=self._ids)
-                if place is None:
+            for event_id in ids:
+                key = view.get(id_key(summary.first_record, event_id), db=self._ids)
+                if key is None:
                     found.append(None)
                     continue
-                value = view.get(place, db=self._events)
+                value = view.get(key, db=self._events)
                 if value is None:
                     raise IndexDamagedError(f"{self.folder}: an event of user {user!r} is missing")
-                found.append((to_place(place)[2], checked(place, value).decode()))
+                found.append((from_event_key(key)[2], verified(key, value).decode()))
             return found
 
-    def past(self, user: str, held: Mark | None = None) -> Past:
-        """What a memory with this mark lacks, or where it is of no use, the whole history; all at one moment."""
+    def history(self, user: str, position: Position | None = None) -> History:
+        """As `Store.history`, from one moment."""
         with self._reading() as view:
-            profile = self._profile(view, user)
-            if profile is None:
-                return Past(None, [], anew=True)
-            anew = held is None or not profile.extends(held)
-            begin = number_key(profile.number)
-            if held is not None and held.count and not anew:
-                begin = place_key(profile.number, held.newest, held.last + 1)
+            summary = self._summary(view, user)
+            if summary is None:
+                return History(None, [], complete=True)
+            complete = position is None or not summary.extends(position)
+            begin = number_key(summary.first_record)
+            if position is not None and position.events and not complete:
+                begin = event_key(summary.first_record, position.latest_time, position.last_record + 1)
             with view.cursor(self._events) as cursor:
                 found: list[tuple[str, int]] = []
-                there = cursor.set_range(begin)
-                while there and cursor.key()[:8] == begin[:8]:
-                    found.append(_event(*cursor.item()))
-                    there = cursor.next()
-                return Past(profile, found, anew)
+                valid = cursor.set_range(begin)
+                while valid and cursor.key()[:8] == begin[:8]:
+                    found.append(_item_and_time(*cursor.item()))
+                    valid = cursor.next()
+                return History(summary, found, complete)
 
-    def newest(self, user: str, limit: int) -> list[tuple[str, int]]:
-        """The end of the user's history, oldest first, at the price of what is asked for."""
+    def recent_events(self, user: str, limit: int) -> list[tuple[str, int]]:
+        """As `Store.recent_events`."""
         with self._reading() as view:
-            profile = self._profile(view, user)
-            if profile is None:
+            summary = self._summary(view, user)
+            if summary is None:
                 return []
-            prefix, after = number_key(profile.number), number_key(profile.number + 1)
+            prefix, after = number_key(summary.first_record), number_key(summary.first_record + 1)
             with view.cursor(self._events) as cursor:
                 found: list[tuple[str, int]] = []
-                there = cursor.prev() if cursor.set_range(after) else cursor.last()
-                while there and cursor.key()[:8] == prefix and len(found) < limit:
-                    found.append(_event(*cursor.item()))
-                    there = cursor.prev()
+                valid = cursor.prev() if cursor.set_range(after) else cursor.last()
+                while valid and cursor.key()[:8] == prefix and len(found) < limit:
+                    found.append(_item_and_time(*cursor.item()))
+                    valid = cursor.prev()
                 return found[::-1]
 
     def has_seen(self, user: str, items: Sequence[str]) -> list[bool]:
-        """Whether each item is among the user's events. Costs what is asked for, however long the history is."""
+        """As `Store.has_seen`."""
         with self._reading() as view:
-            profile = self._profile(view, user)
-            if profile is None:
+            summary = self._summary(view, user)
+            if summary is None:
                 return [False] * len(items)
-            prefix, keys = number_key(profile.number), (item.encode() for item in items)
+            prefix, keys = number_key(summary.first_record), (item.encode() for item in items)
             return [len(key) <= ID_BYTES and view.get(prefix + key, db=self._seen) is not None for key in keys]
 
-    def save(self, memories: Iterable[tuple[str, Saved]]) -> None:
-        """Keep memories, each in the place of an older one; none that is made of events which are forgotten."""
+    def save_memories(self, memories: Iterable[tuple[str, SavedMemory]]) -> None:
+        """As `Store.save_memories`."""
         with self._writing() as change:
             for user, one in memories:
-                profile = self._profile(change, user)
-                if profile is not None and one.mark.last >= profile.number:
-                    key = number_key(profile.number)
-                    change.put(key, checking(key, memory_value(one)), db=self._memories)
+                summary = self._summary(change, user)
+                if summary is not None and one.position.last_record >= summary.first_record:
+                    key = number_key(summary.first_record)
+                    change.put(key, with_checksum(key, memory_value(one)), db=self._memories)
 
-    def saved(self, users: Sequence[str]) -> list[Saved | None]:
-        """The memory of each user, None where there is none. Whether it is still good is for the caller to see."""
+    def load_memories(self, users: Sequence[str]) -> list[SavedMemory | None]:
+        """As `Store.load_memories`."""
         with self._reading() as view:
-            found: list[Saved | None] = []
+            found: list[SavedMemory | None] = []
             for user in users:
-                profile = self._profile(view, user)
-                key = None if profile is None else number_key(profile.number)
+                summary = self._summary(view, user)
+                key = None if summary is None else number_key(summary.first_record)
                 value = None if key is None else view.get(key, db=self._memories)
-                found.append(None if key is None or value is None else to_memory(checked(key, value)))
+                found.append(None if key is None or value is None else to_memory(verified(key, value)))
             return found
 
     def evict(self, before: float) -> int:
-        """Drop the memories that were last used before a moment -> how many; the journal can give them back."""
-        # Views instead of copies: only the first bytes of each memory are looked at.
+        """As `Store.evict`."""
+        # Views instead of copies (buffers=True): only the first bytes of each memory are read.
         with (
             self._changing,
             self._open_file.shared(),
-            self._guarded(),
+            self._damage_detected(),
             self._environment.begin(write=True, buffers=True) as change,
             change.cursor(self._memories) as cursor,
         ):
             count = 0
             cursor.first()
-            while cursor.key():  # empty past the end
+            while cursor.key():  # empty after the last one
                 if last_used(cursor.value()) < before:
-                    cursor.delete()  # and stand at the next one
+                    cursor.delete()  # which moves to the next one
                     count += 1
                 else:
                     cursor.next()
             return count
 
     def compact(self) -> None:
-        """Write the file anew, so that nothing of what was removed is left in it, and no free space.
+        """Rewrite the file, so that nothing of what was removed is left in it, and no free space.
 
-        Reading goes on meanwhile, but for the moment in which the files change places.
+        Reading goes on meanwhile, except for the moment in which the new file replaces the old one.
         """
         beside = self.folder.with_name(self.folder.name + ".new")
         with self._changing:
             shutil.rmtree(beside, ignore_errors=True)
             try:
                 beside.mkdir(mode=0o700)
-                with self._open_file.shared(), self._guarded():
+                with self._open_file.shared(), self._damage_detected():
                     self._environment.copy(str(beside), compact=True)
                 (beside / DATA).chmod(0o600)
-                with self._open_file.alone(), self._guarded():
+                with self._open_file.exclusive(), self._damage_detected():
                     self._replace(beside / DATA)
             finally:
                 shutil.rmtree(beside, ignore_errors=True)
@@ -258,12 +258,12 @@ class Index:
             file.replace(self.folder / DATA)
             self._environment = self._open()
             self._environment.sync(True)
-        except (lmdb.Error, OSError) as error:  # there is none that could be asked now
+        except (lmdb.Error, OSError) as error:  # no file is open now
             raise IndexDamagedError(f"{self.folder}: {error}") from None
 
     def abandon(self) -> None:
-        """Let go of the file as it is."""
-        with self._open_file.alone():
+        """Close the file as it is, without the seal that says it is whole."""
+        with self._open_file.exclusive():
             self._environment.close()
 
     def close(self) -> None:
@@ -274,31 +274,31 @@ class Index:
             self._environment.sync(True)
         finally:
             self.abandon()
-        (self.folder / SEAL).write_bytes(self._digest())
+        (self.folder / SEAL).write_bytes(self._file_digest())
 
-    def _unseal(self) -> None:
-        """See that the file is what was closed. The library would follow a changed page wherever it leads."""
+    def _check_seal(self) -> None:
+        """Check that the file is the one that was closed: the library would follow a corrupt page anywhere."""
         seal = self.folder / SEAL
         if seal.exists():
-            if not (self.folder / DATA).exists() or seal.read_bytes() != self._digest():
+            if not (self.folder / DATA).exists() or seal.read_bytes() != self._file_digest():
                 raise IndexDamagedError(f"{self.folder}: it is not what was closed")
-            seal.unlink()  # it is about to change
+            seal.unlink()  # the file is about to change
 
-    def _digest(self) -> bytes:
+    def _file_digest(self) -> bytes:
         with (self.folder / DATA).open("rb") as file:
             return hashlib.file_digest(file, "blake2b").hexdigest().encode()
 
-    def _take_over(self) -> int:
-        """See that the file can be trusted, and note that it is in use -> the newest record applied."""
+    def _claim(self) -> int:
+        """Check that the file can be trusted, and note that it is in use -> the last record applied."""
         with self._writing() as change:
             applied = change.get(b"applied")
             if applied is not None:
                 if change.get(b"version") != _VERSION:
                     raise IndexDamagedError(f"{self.folder}: of another version")
-                if change.get(b"boot") not in (_CLOSED, _boot()):
+                if change.get(b"boot") not in (_CLOSED, _boot_id()):
                     raise IndexDamagedError(f"{self.folder}: not closed before the machine stopped")
             change.put(b"version", _VERSION)
-            change.put(b"boot", _boot())
+            change.put(b"boot", _boot_id())
         self._environment.sync(True)
         return 0 if applied is None else to_number(applied)
 
@@ -307,44 +307,45 @@ class Index:
         info, page = environment.info(), environment.stat()["psize"]
         if (self.folder / DATA).stat().st_size < (info["last_pgno"] + 1) * page:
             environment.close()
-            raise IndexDamagedError(f"{self.folder}: the file has lost its end")  # reading there would kill the process
+            # Reading beyond the end of a mapped file would kill the process.
+            raise IndexDamagedError(f"{self.folder}: the file has lost its end")
         names = (b"users", b"events", b"ids", b"seen", b"memories")
         self._users, self._events, self._ids, self._seen, self._memories = map(environment.open_db, names)
         return environment
 
-    def _profile(self, view: lmdb.Transaction, user: str) -> Profile | None:
+    def _summary(self, view: lmdb.Transaction, user: str) -> UserSummary | None:
         key = user.encode()
         value = view.get(key, db=self._users) if 0 < len(key) <= ID_BYTES else None
-        return None if value is None else to_profile(checked(key, value))
+        return None if value is None else to_summary(verified(key, value))
 
     def _add(self, change: lmdb.Transaction, number: int, event: Event) -> None:
-        old = self._profile(change, event.user)
+        old = self._summary(change, event.user)
         if old is None:
-            new = Profile(number, 1, number, event.time, 0)
+            new = UserSummary(number, 1, number, event.time, 0)
         else:
-            late = number if event.time < old.newest else old.late
-            new = Profile(old.number, old.count + 1, number, max(old.newest, event.time), late)
-        key, place = event.user.encode(), place_key(new.number, event.time, number)
-        change.put(key, checking(key, profile_value(new)), db=self._users)
-        change.put(place, checking(place, event.item.encode()), db=self._events)
-        change.put(id_key(new.number, event.id), place, db=self._ids)
-        change.put(place[:8] + event.item.encode(), b"", db=self._seen)
+            late = number if event.time < old.latest_time else old.late_record
+            new = UserSummary(old.first_record, old.events + 1, number, max(old.latest_time, event.time), late)
+        user_key, key = event.user.encode(), event_key(new.first_record, event.time, number)
+        change.put(user_key, with_checksum(user_key, summary_value(new)), db=self._users)
+        change.put(key, with_checksum(key, event.item.encode()), db=self._events)
+        change.put(id_key(new.first_record, event.id), key, db=self._ids)
+        change.put(key[:8] + event.item.encode(), b"", db=self._seen)
 
     def _remove(self, change: lmdb.Transaction, user: str) -> None:
-        profile = self._profile(change, user)
-        if profile is None:
+        summary = self._summary(change, user)
+        if summary is None:
             return
-        prefix = number_key(profile.number)
+        prefix = number_key(summary.first_record)
         for database in (self._events, self._ids, self._seen, self._memories):
             with change.cursor(database) as cursor:
                 cursor.set_range(prefix)
-                while cursor.key()[:8] == prefix:  # empty past the end
-                    cursor.delete()  # and stand at the next one
+                while cursor.key()[:8] == prefix:  # empty after the last one
+                    cursor.delete()  # which moves to the next one
         change.delete(user.encode(), db=self._users)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[lmdb.Transaction]:
-        with self._open_file.shared(), self._guarded(), self._environment.begin() as view:
+        with self._open_file.shared(), self._damage_detected(), self._environment.begin() as view:
             yield view
 
     @contextlib.contextmanager
@@ -352,35 +353,35 @@ class Index:
         with (
             self._changing,
             self._open_file.shared(),
-            self._guarded(),
+            self._damage_detected(),
             self._environment.begin(write=True) as change,
         ):
             yield change
 
     @contextlib.contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """Say so where the library finds the file damaged, and do not trust it when it is opened next."""
+    def _damage_detected(self) -> Iterator[None]:
+        """Turn what the library raises for a damaged file into IndexDamagedError, and mark the folder as damaged."""
         try:
             yield
-        except _DAMAGE as error:
-            self._distrust()
+        except _DAMAGE_ERRORS as error:
+            self._mark_damaged()
             raise IndexDamagedError(f"{self.folder}: {error}") from None
         except IndexDamagedError:
-            self._distrust()
+            self._mark_damaged()
             raise
 
-    def _distrust(self) -> None:
+    def _mark_damaged(self) -> None:
         with contextlib.suppress(OSError):
             (self.folder / DAMAGED).touch()
 
 
-def _event(place: Bytes, value: Bytes) -> tuple[str, int]:
-    """item, time."""
-    return checked(place, value).decode(), to_place(place)[1]
+def _item_and_time(key: Bytes, value: Bytes) -> tuple[str, int]:
+    return verified(key, value).decode(), from_event_key(key)[1]
 
 
-def _boot() -> bytes:
-    """Changes when the machine starts; where the system does not say, always: only a closed index is trusted then."""
+def _boot_id() -> bytes:
+    """A new one each time the machine starts. Where the system has none, always new: then only a closed index is
+    trusted."""
     try:
         return _BOOT.read_bytes().strip()
     except OSError:

@@ -1,9 +1,9 @@
-"""The journal: every event that was ever acknowledged, in files that are only appended to. The truth of the service.
+"""The journal: every acknowledged event, in append-only files. It is the source of truth of the service.
 
-All else (indices, memories of users) is made from it and can be made again. A record is durable when `append` returns:
-written and synced, many at once at the price of one sync. Records are numbered from 1 without a gap, and every line has
-a checksum, so that a lost, changed or missing line is found. Whatever an interrupted write left at the very end was
-never acknowledged and is cut off when the journal is opened; damage anywhere else is refused and said, never skipped.
+Everything else (the index, the memories of users) is derived from it and can be rebuilt. A record is durable when
+`append` returns: written and synced, with one sync for many records. Records are numbered from 1 without a gap and
+every line has a checksum, so a lost or changed line is detected. What an interrupted write left at the very end was
+never acknowledged and is truncated when the journal is opened. Damage anywhere else is an error, and never skipped.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from recollect.serve.stores.records import (
     FORMAT,
     Event,
     Forget,
-    Gone,
+    Gap,
+    Header,
     Record,
-    Start,
-    following,
+    count_whole,
     from_line,
+    is_unfinished_end,
+    next_number,
     to_line,
-    unfinished,
-    whole_in,
 )
 
 SEGMENT_BYTES = 64 << 20
-"""A file that has grown to this is closed and another begun: what compaction rewrites at a time."""
+"""A file of this size is closed and the next one started. Compaction rewrites one file at a time."""
 
 LOCK = "lock"
 _SYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
@@ -53,11 +53,11 @@ class Segment:
 
 
 class Journal:
-    """The one writer of a journal; readers need none. Threads may share it.
+    """The only writer of a journal; readers need no writer. Threads may share it.
 
-    Opening makes the folder if there is none, and cuts off what an interrupted write left at the end (`cut`: how many
-    bytes). Raises JournalError where another process writes already, where the journal is damaged, or where the folder
-    cannot be written.
+    Opening makes the folder if there is none, and truncates what an interrupted write left at the end (`truncated`: how
+    many bytes). Raises JournalError where another process writes to it, where the journal is damaged, or where the
+    folder cannot be written.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class Journal:
         self._segment_bytes = segment_bytes
         self._sync = sync
         self._mutex = threading.RLock()
-        self._trouble: str | None = None
+        self._failure: str | None = None
         self._file = -1
         self._compacting = threading.Lock()
         try:
-            _make(folder)
-            self._lock = _locked(folder)
+            _make_folder(folder)
+            self._lock = _acquire_lock(folder)
             try:
-                self.cut = self._open_last()
+                self.truncated = self._open_last()
             except BaseException:
                 os.close(self._lock)
                 raise
@@ -87,58 +87,58 @@ class Journal:
         return self._next - 1
 
     def append(self, records: Sequence[Record]) -> int:
-        """Write records and sync -> the number of the first. When this returns they are durable.
+        """Write records and sync -> the number of the first. They are durable when this returns.
 
-        Raises JournalError where that failed; none of them counts then.
+        Raises JournalError where that failed; then none of them counts.
         """
         with self._mutex:
             first = self._next
             data = b"".join(to_line(first + place, record) for place, record in enumerate(records))
             if not data:
                 return first
-            if self._trouble is not None:
-                raise JournalError(f"{self.folder}: {self._trouble}")
+            if self._failure is not None:
+                raise JournalError(f"{self.folder}: {self._failure}")
             try:
                 if self._size > self._segment_bytes:
-                    self._begin()
+                    self._start_segment()
                 _write(self._file, data)
             except OSError as error:
-                self._take_back(error)
+                self._undo_write(error)
             try:
                 self._sync(self._file)
             except OSError as error:
-                # What the disk holds is not known now, and a second sync that succeeds would not say.
-                self._trouble = f"a sync to disk failed ({_reason(error)}); check the disk, then start again"
-                with contextlib.suppress(OSError):  # so that whoever opens it next does not find them whole
+                # What the disk holds is unknown now, and a second sync that succeeds would not tell.
+                self._failure = f"a sync to disk failed ({_reason(error)}); check the disk, then start again"
+                with contextlib.suppress(OSError):  # so that the next to open it does not find them complete
                     os.ftruncate(self._file, self._size)
-                raise JournalError(f"{self.folder}: {self._trouble}") from None
+                raise JournalError(f"{self.folder}: {self._failure}") from None
             self._size += len(data)
             self._next += len(records)
             return first
 
     def compact(self) -> int:
-        """Take the events of forgotten users out of the files for good -> how many there were.
+        """Remove the events of forgotten users from the files for good -> how many there were.
 
-        Appending and reading may go on meanwhile. A kill leaves each file old or new, whole; compacting again does the
-        rest.
+        Appending and reading may go on meanwhile. A kill leaves each file either as it was or rewritten; compacting
+        again does the rest.
         """
         with self._compacting:
             try:
                 with self._mutex:
-                    if self._trouble is not None:
-                        raise JournalError(f"{self.folder}: {self._trouble}")
-                    self._begin()
+                    if self._failure is not None:
+                        raise JournalError(f"{self.folder}: {self._failure}")
+                    self._start_segment()
                     *closed, _ = segments(self.folder)  # nobody appends to these
-                forgotten, concerned = _forgotten(closed)
-                # A request to forget makes void what stands before it. So it may go together with the events of its own
-                # file once all files before that are done.
+                forgotten, concerned = _find_forgotten(closed)
+                # A Forget record voids what comes before it. So it may be removed together with the events of its own
+                # file once all earlier files are done.
                 return sum(self._rewrite(one, forgotten) for one in concerned)
             except OSError as error:
                 raise JournalError(f"{self.folder}: cannot be compacted ({_reason(error)})") from None
 
     @contextlib.contextmanager
-    def settled(self) -> Iterator[None]:
-        """No compaction meanwhile: a reader could get events of an old file, and miss what voids them in a new one."""
+    def without_compaction(self) -> Iterator[None]:
+        """Hold back compaction: a reader could get events from an old file, and miss in a new one what voids them."""
         with self._compacting:
             yield
 
@@ -148,7 +148,7 @@ class Journal:
                 os.close(self._file)
                 os.close(self._lock)
                 self._file = -1
-                self._trouble = "the journal is closed"
+                self._failure = "the journal is closed"
 
     def __enter__(self) -> Journal:
         return self
@@ -157,38 +157,38 @@ class Journal:
         self.close()
 
     def _open_last(self) -> int:
-        """Find the end, cut off what was never acknowledged, and stand there -> bytes cut off."""
-        for waiting in self.folder.glob("*.new"):
-            waiting.unlink()
+        """Open the last file for appending, without what was never acknowledged -> bytes truncated."""
+        for temporary in self.folder.glob("*.new"):
+            temporary.unlink()
         found = segments(self.folder)
-        if found and not _has_start(found[-1]):  # a kill while it was begun
+        if found and not _has_header(found[-1]):  # killed while the file was being started
             found.pop().path.unlink()
         if not found:
             self._next = 1
-            self._begin()
+            self._start_segment()
             return 0
         self._size = 0
-        for number, record, line in _lines(found[-1], last=True):
-            self._next, self._size = following(number, record), self._size + len(line)
+        for number, record, line in _read_lines(found[-1], last=True):
+            self._next, self._size = next_number(number, record), self._size + len(line)
         self._file = os.open(found[-1].path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         cut = os.fstat(self._file).st_size - self._size
         if cut:
             os.ftruncate(self._file, self._size)
-        # A kill between a write and its sync leaves records that were never acknowledged but will be, when they are
-        # sent again and found here: from now on they must be as durable as all others.
+        # A kill between a write and its sync leaves records that were not acknowledged yet, but will be when they are
+        # sent again and found here. From now on they must be as durable as all others.
         self._sync(self._file)
         _sync_folder(self.folder)
         return cut
 
-    def _begin(self) -> None:
-        """Go on in a new file, unless the present one is still empty."""
-        if self._file >= 0 and _path(self.folder, self._next).exists():
+    def _start_segment(self) -> None:
+        """Continue in a new file, unless the current one is still empty."""
+        if self._file >= 0 and _segment_path(self.folder, self._next).exists():
             return
-        path = _path(self.folder, self._next)
+        path = _segment_path(self.folder, self._next)
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            start = to_line(self._next, Start())
-            _write(file, start)
+            header = to_line(self._next, Header())
+            _write(file, header)
             self._sync(file)
             _sync_folder(self.folder)
         except OSError:
@@ -197,44 +197,44 @@ class Journal:
             raise
         if self._file >= 0:
             os.close(self._file)
-        self._file, self._size = file, len(start)
+        self._file, self._size = file, len(header)
 
-    def _take_back(self, error: OSError) -> None:
-        """Undo a write that failed half way, so that the file ends with a whole line again."""
+    def _undo_write(self, error: OSError) -> None:
+        """Undo a write that failed half way, so that the file ends with a complete line again."""
         try:
             os.ftruncate(self._file, self._size)
         except OSError:
-            self._trouble = "a failed write could not be undone; free some space, then start again"
+            self._failure = "a failed write could not be undone; free some space, then start again"
         raise JournalError(f"{self.folder}: nothing was written ({_reason(error)})") from None
 
     def _rewrite(self, segment: Segment, forgotten: Mapping[str, int]) -> int:
-        """Put a gap where events are void or users forgotten -> how many events went. The file changes as a whole."""
-        waiting = segment.path.with_suffix(".new")
+        """Replace void events and Forget records by gaps, atomically -> how many events were removed."""
+        temporary = segment.path.with_suffix(".new")
         try:
-            events = _write_without(waiting, segment, forgotten)
-            os.replace(waiting, segment.path)
+            events = _write_compacted(temporary, segment, forgotten)
+            os.replace(temporary, segment.path)
         finally:
-            waiting.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         _sync_folder(self.folder)
         return events
 
 
 def read(folder: Path, after: int = 0) -> Iterator[tuple[int, Event | Forget]]:
-    """Records with a number greater than `after`, oldest first; needs no writer, and one may be at work.
+    """Records with a number greater than `after`, oldest first. Needs no writer, but there may be one.
 
-    Events of users that were forgotten later are among them, as long as they have not been compacted away. Raises
-    JournalError where the journal is damaged.
+    Events of users who were forgotten later are included until compaction removes them. Raises JournalError where the
+    journal is damaged.
     """
-    for number, record in _walk(segments(folder), after):
+    for number, record in _read_segments(segments(folder), after):
         if number > after and isinstance(record, Event | Forget):
             yield number, record
 
 
-def valid(folder: Path) -> Iterator[tuple[int, Event]]:
-    """The events that are not void, oldest first."""
+def valid_events(folder: Path) -> Iterator[tuple[int, Event]]:
+    """The events that are not void (whose user was not forgotten afterwards), oldest first."""
     forgotten = {record.user: number for number, record in read(folder) if isinstance(record, Forget)}
     for number, record in read(folder):
-        if isinstance(record, Event) and not _void(number, record, forgotten):
+        if isinstance(record, Event) and not _is_void(number, record, forgotten):
             yield number, record
 
 
@@ -245,24 +245,24 @@ def segments(folder: Path) -> list[Segment]:
     return [Segment(path) for path in sorted(folder.glob("[0-9]*.log"))]
 
 
-def _forgotten(found: Sequence[Segment]) -> tuple[dict[str, int], list[Segment]]:
-    """Users with the number of the last record that forgets them, and the files which hold anything of theirs."""
+def _find_forgotten(found: Sequence[Segment]) -> tuple[dict[str, int], list[Segment]]:
+    """For each forgotten user the number of the last Forget record; and the files with any record of these users."""
     forgotten: dict[str, int] = {}
     concerned: list[Segment] = []
     after: Segment | None = None
-    # The newest first: what is forgotten in a file or later ones decides on it.
+    # Newest file first: which events of a file are void depends on it and on later files.
     for segment in reversed(found):
         users: set[str] = set()
         forgets: dict[str, int] = {}
         end = segment.first
-        for number, record, _ in _lines(segment):
-            end = following(number, record)
+        for number, record, _ in _read_lines(segment):
+            end = next_number(number, record)
             if isinstance(record, Forget):
                 forgets[record.user] = number
             if isinstance(record, Event | Forget):
                 users.add(record.user)
         if after is not None and end != after.first:
-            raise _missing(after, end)
+            raise _missing_records(after, end)
         forgotten = forgets | forgotten
         if not users.isdisjoint(forgotten):
             concerned.append(segment)
@@ -270,32 +270,32 @@ def _forgotten(found: Sequence[Segment]) -> tuple[dict[str, int], list[Segment]]
     return forgotten, concerned[::-1]
 
 
-def _write_without(path: Path, segment: Segment, forgotten: Mapping[str, int]) -> int:
-    """Write a file with a gap where events are void or users forgotten -> how many events went."""
+def _write_compacted(path: Path, segment: Segment, forgotten: Mapping[str, int]) -> int:
+    """Write a copy of a file with gaps for void events and Forget records -> how many events were removed."""
     events = 0
     with path.open("wb") as file:
         os.fchmod(file.fileno(), 0o600)
-        begin, missing = 0, 0  # of a gap
-        for number, record, line in _lines(segment):
-            void = _void(number, record, forgotten)
+        begin, missing = 0, 0  # of the gap before the next line
+        for number, record, line in _read_lines(segment):
+            void = _is_void(number, record, forgotten)
             events += void
-            gone = record.count if isinstance(record, Gone) else int(void or isinstance(record, Forget))
+            gone = record.count if isinstance(record, Gap) else int(void or isinstance(record, Forget))
             if gone:
                 begin, missing = begin if missing else number, missing + gone
                 continue
             if missing:
-                file.write(to_line(begin, Gone(missing)))
+                file.write(to_line(begin, Gap(missing)))
                 missing = 0
             file.write(line)
         if missing:
-            file.write(to_line(begin, Gone(missing)))
+            file.write(to_line(begin, Gap(missing)))
         file.flush()
         os.fsync(file.fileno())
     return events
 
 
-def _walk(found: Sequence[Segment], after: int) -> Iterator[tuple[int, Record]]:
-    """Every record of those files that may hold one after `after`; their numbers follow one another."""
+def _read_segments(found: Sequence[Segment], after: int) -> Iterator[tuple[int, Record]]:
+    """The records of all files that may have one after `after`. Checks that no number is missing."""
     begin = max((place for place, one in enumerate(found) if one.first <= after + 1), default=0)
     expected: int | None = None
     if found and begin == 0 and found[0].first != 1:
@@ -303,15 +303,15 @@ def _walk(found: Sequence[Segment], after: int) -> Iterator[tuple[int, Record]]:
         raise JournalError(f"{folder}: the first file of the journal is missing; restore it from a backup")
     for place, segment in enumerate(found[begin:], begin):
         if expected is not None and expected != segment.first:
-            raise _missing(segment, expected)
+            raise _missing_records(segment, expected)
         expected = segment.first
-        for number, record, _ in _lines(segment, last=place == len(found) - 1):
-            expected = following(number, record)
+        for number, record, _ in _read_lines(segment, last=place == len(found) - 1):
+            expected = next_number(number, record)
             yield number, record
 
 
-def _lines(segment: Segment, last: bool = False) -> Iterator[tuple[int, Record, bytes]]:
-    """number, record, line. In the `last` file an unfinished end is left out."""
+def _read_lines(segment: Segment, last: bool = False) -> Iterator[tuple[int, Record, bytes]]:
+    """number, record, line. In the `last` file the unfinished end is left out."""
     expected, end = segment.first, 0
     with segment.path.open("rb") as file:
         for line in file:
@@ -319,28 +319,28 @@ def _lines(segment: Segment, last: bool = False) -> Iterator[tuple[int, Record, 
                 number, record = from_line(line)
             except ValueError:
                 rest = file.read()
-                if last and unfinished(line, rest):
+                if last and is_unfinished_end(line, rest):
                     return
-                after = whole_in(rest) if last else None
+                after = count_whole(rest) if last else None
                 raise _damaged(segment, end, "this line is not what was written", after) from None
-            if number != expected or (end == 0) != isinstance(record, Start):
-                raise _damaged(segment, end, f"record {number} stands where {expected} should")
-            if isinstance(record, Start) and record.format > FORMAT:
+            if number != expected or (end == 0) != isinstance(record, Header):
+                raise _damaged(segment, end, f"record {number} in the place of record {expected}")
+            if isinstance(record, Header) and record.format > FORMAT:
                 raise JournalError(f"{segment.path}: written in format {record.format}; update recollect")
-            expected = following(number, record)
+            expected = next_number(number, record)
             end += len(line)
             yield number, record, line
 
 
-def _has_start(segment: Segment) -> bool:
-    return next(iter(_lines(segment, last=True)), None) is not None
+def _has_header(segment: Segment) -> bool:
+    return next(iter(_read_lines(segment, last=True)), None) is not None
 
 
-def _void(number: int, record: Record, forgotten: Mapping[str, int]) -> bool:
+def _is_void(number: int, record: Record, forgotten: Mapping[str, int]) -> bool:
     return isinstance(record, Event) and number < forgotten.get(record.user, 0)
 
 
-def _path(folder: Path, first: int) -> Path:
+def _segment_path(folder: Path, first: int) -> Path:
     return folder / f"{first:012}.log"
 
 
@@ -350,8 +350,8 @@ def _write(file: int, data: bytes) -> None:
         view = view[os.write(file, view) :]
 
 
-def _make(folder: Path) -> None:
-    """Make a folder and those above it, where they are missing, so that they outlast a power cut."""
+def _make_folder(folder: Path) -> None:
+    """Make a folder and its missing parents durably, so that they survive a power cut."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for one in missing:
@@ -366,8 +366,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _locked(folder: Path) -> int:
-    """Hold the folder for this process; the kernel lets go of it however the process ends."""
+def _acquire_lock(folder: Path) -> int:
+    """Lock the folder for this process; the kernel releases the lock however the process ends."""
     handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -377,7 +377,7 @@ def _locked(folder: Path) -> int:
     return handle
 
 
-def _missing(segment: Segment, expected: int) -> JournalError:
+def _missing_records(segment: Segment, expected: int) -> JournalError:
     return JournalError(
         f"{segment.path}: records {expected} to {segment.first - 1} are missing before it; "
         "a file of the journal is lost, restore it from a backup"
@@ -385,10 +385,10 @@ def _missing(segment: Segment, expected: int) -> JournalError:
 
 
 def _damaged(segment: Segment, where: int, what: str, after: int | None = None) -> JournalError:
-    """`after`: how many whole records stand behind the damage in the file that is being written."""
+    """`after`: how many complete records follow the damage, in the file that is being written."""
     advice = "restore the file from a backup"
     if after is not None:
-        lost = f" ({after:,} whole records stand after it, and would be lost)" if after else ""
+        lost = f" ({after:,} whole records follow it, and would be lost)" if after else ""
         advice += f"; or, if a power cut left this and nothing after it was acknowledged, cut it off at {where}{lost}"
     return JournalError(f"{segment.path}: damaged at byte {where} ({what}); {advice}")
 

@@ -1,4 +1,4 @@
-"""The store that an address names: a folder, or a Redis or Valkey server."""
+"""From the `--store` of the command line to a store: a folder, or the address of a Redis or Valkey server."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from recollect.serve.stores.embedded import EmbeddedStore
 from recollect.serve.stores.redis import RedisStore
 
 
-def is_url(place: str) -> bool:
+def is_url(location: str) -> bool:
     """True for the address of a server, False for a folder."""
-    return "://" in place
+    return "://" in location
 
 
 @contextlib.contextmanager
-def opened(place: str) -> Iterator[Store]:
-    """The store at `place`, closed afterwards. Raises StoreError where it cannot be opened."""
-    store: Store = RedisStore(place) if is_url(place) else EmbeddedStore(Path(place))
+def open_store(location: str) -> Iterator[Store]:
+    """The store at a folder or address, closed afterwards. Raises StoreError where it cannot be opened."""
+    store: Store = RedisStore(location) if is_url(location) else EmbeddedStore(Path(location))
     try:
         yield store
     finally:

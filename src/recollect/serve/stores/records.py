@@ -1,7 +1,7 @@
-"""What the journal holds: one record a line of text, so that it can be read, searched and checked without this program.
+"""The records of the journal: one a line of text, so that they can be read, searched and checked without this program.
 
 A line is a checksum of eight hex digits, a space, and JSON: `5f2a0c11 {"n":7,"user":"42","item":"661",...}`. JSON has
-no line breaks inside, so a line that does not end is one whose writing was cut off.
+no line breaks inside, so a line without an end is one whose writing was interrupted.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import zlib
 
 FORMAT = 1
 
-TIMES = 1 << 53
-"""How far from 1970 a time may be, in seconds: what every reader of JSON and every store can tell apart."""
+MAX_TIME = 1 << 53
+"""The largest time, in seconds before or after 1970: every reader of JSON and every store holds it exactly."""
 
 ID_BYTES = 256
 """The longest id of a user, an item or an event, in UTF-8."""
 
-_HOLE = b"\0" * 8
-"""What a power cut leaves in blocks of a file that were never filled."""
+_UNWRITTEN = b"\0" * 8
+"""What blocks of a file hold that were allocated, but not written before a power cut."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Event:
-    """One event of one user. `time`: seconds; `id`: the client's own, unique among the user's events.
+    """One event of one user. `time`: seconds since 1970; `id`: unique among the user's events.
 
-    Raises ValueError where an id is empty, too long or no text that can be written, or the time is beyond `TIMES`.
+    Raises ValueError where an id is empty, too long or not valid text, or the time is beyond `MAX_TIME`.
     """
 
     user: str
@@ -42,35 +42,35 @@ class Event:
             try:
                 size = len(value.encode())
             except UnicodeEncodeError:
-                raise ValueError(f"{name} is no valid text") from None
+                raise ValueError(f"{name} is not valid text") from None
             if size > ID_BYTES:
                 raise ValueError(f"{name} has {size} bytes, at most {ID_BYTES} are taken")
-        if abs(self.time) > TIMES:
-            raise ValueError(f"time {self.time} is no number of seconds")
+        if abs(self.time) > MAX_TIME:
+            raise ValueError(f"time {self.time} is not in seconds")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Forget:
-    """All events of this user that stand before are void."""
+    """All events of this user before this record are void."""
 
     user: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Gone:
-    """This many records stood here and were taken out for good, because a user asked to be forgotten."""
+class Gap:
+    """The place of this many records that were removed for good, because users were forgotten."""
 
     count: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Start:
-    """The first line of a file: the number it begins with is that of the record after it."""
+class Header:
+    """The first line of a file; its number is that of the record after it."""
 
     format: int = FORMAT
 
 
-Record = Event | Forget | Gone | Start
+Record = Event | Forget | Gap | Header
 
 
 def to_line(number: int, record: Record) -> bytes:
@@ -81,9 +81,9 @@ def to_line(number: int, record: Record) -> bytes:
             fields |= {"user": record.user, "item": record.item, "time": record.time, "id": record.id}
         case Forget():
             fields["forget"] = record.user
-        case Gone():
+        case Gap():
             fields["gone"] = record.count
-        case Start():
+        case Header():
             fields["journal"] = record.format
     text = json.dumps(fields, separators=(",", ":")).encode()
     return b"%08x %s\n" % (zlib.crc32(text), text)
@@ -96,15 +96,15 @@ def from_line(line: bytes) -> tuple[int, Record]:
         raise ValueError("checksum")
     fields = json.loads(text)
     match fields:
-        case {"n": int(number), "user": str(user), "item": str(item), "time": int(time), "id": str(own)}:
-            return number, Event(user, item, time, own)
+        case {"n": int(number), "user": str(user), "item": str(item), "time": int(time), "id": str(event_id)}:
+            return number, Event(user, item, time, event_id)
         case {"n": int(number), "forget": str(user)}:
             return number, Forget(user)
         case {"n": int(number), "gone": int(count)}:
-            return number, Gone(count)
+            return number, Gap(count)
         case {"n": int(number), "journal": int(format)}:
-            return number, Start(format)
-    raise ValueError("no record of this format")
+            return number, Header(format)
+    raise ValueError("not a record of this format")
 
 
 def is_whole(line: bytes) -> bool:
@@ -116,26 +116,26 @@ def is_whole(line: bytes) -> bool:
     return True
 
 
-def unfinished(line: bytes, rest: bytes) -> bool:
-    """True if the last bytes of a file, from a bad line on, are what an interrupted write leaves.
+def is_unfinished_end(line: bytes, rest: bytes) -> bool:
+    """True if the end of a file, from a bad line on, is what an interrupted write leaves.
 
-    That is a line without its end or, after a power cut, blocks that were never filled; with no whole line after them.
+    That is a line without an end or, after a power cut, blocks that were not written, with no whole line after them.
     """
     if not line.endswith(b"\n"):
-        return not is_whole(line[:-1] + b"\n")  # which would be a whole line whose end was changed
-    return _HOLE in line and not whole_in(rest)
+        return not is_whole(line[:-1] + b"\n")  # that would be a whole line whose last byte was changed
+    return _UNWRITTEN in line and not count_whole(rest)
 
 
-def whole_in(lines: bytes) -> int:
+def count_whole(lines: bytes) -> int:
     """How many of these lines are as they were written."""
     return sum(map(is_whole, lines.splitlines(keepends=True)))
 
 
-def following(number: int, record: Record) -> int:
+def next_number(number: int, record: Record) -> int:
     """The number of the record after this one."""
     match record:
-        case Gone():
+        case Gap():
             return number + record.count
-        case Start():
+        case Header():
             return number
     return number + 1

@@ -1,12 +1,13 @@
-"""The store for several workers: events and memories in a Redis or Valkey server, which each of them asks.
+"""The store for several workers: events and memories in a Redis or Valkey server that they share.
 
-What must happen together is a script, which the server runs as one step. The server itself is the journal, so it has to
-write what it acknowledges to its disk first: it is asked whether it does, and refused where it does not.
+What must be atomic is a script, which the server runs as one step. The server itself is the journal, so it has to write
+to its disk before it acknowledges: its configuration is checked, and refused where it does not.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,15 +15,23 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from recollect.config import ConfigError
-from recollect.serve.stores.cells import memory_value, to_memory
-from recollect.serve.stores.contract import Arrival, Mark, Past, Profile, Receipt, Saved, StoreError
+from recollect.serve.stores.contract import (
+    History,
+    IncomingEvent,
+    Position,
+    Receipt,
+    SavedMemory,
+    StoreError,
+    UserSummary,
+)
+from recollect.serve.stores.encoding import memory_value, to_memory
 from recollect.serve.stores.records import Event
 
 SECONDS = 10.0
-"""How long an answer of the server may take."""
+"""How long a response of the server may take."""
 
-# Keys of a user: p (profile), e (events as they came: "number|time|item"), i (event id -> "number|item"), s (items
-# seen), m (memory). Of all: the last number, users in the order of their ids, users by when a memory was last used.
+# Keys of a user: p (summary), e (events in the order taken in: "number|time|item"), i (event id -> "number|item"), s
+# (items seen), m (memory). Of all users: the last record number, users by id, users by when their memory was last used.
 _PREFIX = "recollect:"
 _NUMBER, _USERS, _USED = (_PREFIX + name for name in ("number", "users", "used"))
 
@@ -55,16 +64,18 @@ redis.call('ZADD', KEYS[6], 0, ARGV[1])
 return {'new', tostring(number)}
 """
 
-_PAST = """
+_HISTORY = """
 local p = redis.call('HMGET', KEYS[1], 'number', 'count', 'last', 'newest', 'late')
 if not p[1] then return {} end
-local from, anew = 0, 1
+local from, complete = 0, 1
 if ARGV[1] ~= '' then
   local last, count = tonumber(ARGV[1]), tonumber(ARGV[2])
   local begin = math.max(tonumber(p[1]), tonumber(p[5]))
-  if count == 0 or (begin <= last and last <= tonumber(p[3]) and count <= tonumber(p[2])) then from, anew = count, 0 end
+  if count == 0 or (begin <= last and last <= tonumber(p[3]) and count <= tonumber(p[2])) then
+    from, complete = count, 0
+  end
 end
-return {p, anew, redis.call('LRANGE', KEYS[2], from, -1)}
+return {p, complete, redis.call('LRANGE', KEYS[2], from, -1)}
 """
 
 _SAVE = """
@@ -86,20 +97,29 @@ return there
 
 
 class RedisStore:
-    """A `Store` in the server at a URL: `redis://[:password@]host:port/number`, or `rediss://` for TLS.
+    """A `Store` in the server at a URL: `redis://[:password@]host:port/database`, or `rediss://` for TLS.
 
-    With `?durability=trusted` the server is not asked whether it writes before it acknowledges. Raises StoreError where
-    it cannot be reached or does not, ConfigError where the package `redis` is missing.
+    With `?durability=trusted` the server's configuration is not checked. Raises StoreError where the server cannot be
+    reached or acknowledges before it writes, ConfigError where the package `redis` is missing.
     """
 
     def __init__(self, url: str) -> None:
         try:
             import redis
         except ImportError:
-            raise ConfigError("a store on Redis needs the package redis: pip install 'recollect[redis]'") from None
+            raise ConfigError(
+                "a store on Redis needs the package redis; from the checkout: "
+                "pip install -c constraints.txt -e '.[redis]'"
+            ) from None
         parts = urlsplit(url)
-        self._where = f"{parts.hostname}:{parts.port or 6379}"  # without the password
+        try:
+            self._address = f"{parts.hostname}:{parts.port or 6379}"  # without the password
+        except ValueError as error:
+            raise StoreError(f"{parts.scheme}://{parts.hostname}: {error}") from None
         self._errors: tuple[type[Exception], ...] = (redis.RedisError, OSError)
+        if parts.scheme in ("redis", "rediss") and not re.fullmatch(r"/?\d*", parts.path):
+            # The library would take what is no number for database 0.
+            raise StoreError(f"{self._address}{parts.path}: the database is a number, as in redis://HOST:PORT/3")
         options = parse_qs(parts.query)
         trusted = options.pop("durability", None) == ["trusted"]
         try:
@@ -109,84 +129,90 @@ class RedisStore:
                 socket_connect_timeout=SECONDS,
             )
         except ValueError as error:
-            raise StoreError(f"{parts.scheme}://{self._where}: a folder or redis://HOST:PORT ({error})") from None
-        self._append, self._past, self._save, self._forget = (
-            self._redis.register_script(text) for text in (_APPEND, _PAST, _SAVE, _FORGET)
+            raise StoreError(f"{parts.scheme}://{self._address}: a folder or redis://HOST:PORT ({error})") from None
+        self._append, self._history, self._save_memory, self._forget = (
+            self._redis.register_script(text) for text in (_APPEND, _HISTORY, _SAVE, _FORGET)
         )
-        with self._asking():
-            self._redis.ping()
+        with self._store_errors():
+            try:
+                self._redis.ping()
+            except TypeError:  # how the library refuses an option
+                unknown = ", ".join(options)
+                raise StoreError(f"{self._address}: ?{unknown}= is not an option of an address; see redis-py") from None
             if not trusted:
                 self._check_durability()
 
     @property
     def events(self) -> int:
         """How many events there are of all users."""
-        with self._asking(), self._redis.pipeline(transaction=False) as several:
+        with self._store_errors(), self._redis.pipeline(transaction=False) as several:
             for user in self.users():
                 several.hget(_key("p", user), "count")
             return sum(int(count or 0) for count in several.execute())
 
-    def append(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
-        ids = [uuid.uuid4().hex if one.id is None else one.id for one in arrivals]
-        for one, own in zip(arrivals, ids, strict=True):
-            Event(one.user, one.item, one.time or 0, own)  # refused before anything is taken in
-        with self._asking(), self._redis.pipeline(transaction=False) as several:
-            for one, own in zip(arrivals, ids, strict=True):
+    def append(self, incoming: Sequence[IncomingEvent], now: int) -> list[Receipt]:
+        ids = [uuid.uuid4().hex if one.id is None else one.id for one in incoming]
+        for one, event_id in zip(incoming, ids, strict=True):
+            Event(one.user, one.item, one.time or 0, event_id)  # refuse before anything is taken in
+        with self._store_errors(), self._redis.pipeline(transaction=False) as several:
+            for one, event_id in zip(incoming, ids, strict=True):
                 keys = [*(_key(kind, one.user) for kind in "peis"), _NUMBER, _USERS]
                 when = "" if one.time is None else one.time
-                self._append(keys, [one.user, one.item, when, own, now], client=several)
-            answers = several.execute()
-        return [Receipt(said.decode(), int(number), own) for (said, number), own in zip(answers, ids, strict=True)]
+                self._append(keys, [one.user, one.item, when, event_id, now], client=several)
+            replies = several.execute()
+        return [Receipt(outcome.decode(), int(number), id) for (outcome, number), id in zip(replies, ids, strict=True)]
 
-    def profile(self, user: str) -> Profile | None:
-        with self._asking():
-            return _profile(self._redis.hmget(_key("p", user), "number", "count", "last", "newest", "late"))
+    def summary(self, user: str) -> UserSummary | None:
+        with self._store_errors():
+            return _summary(self._redis.hmget(_key("p", user), "number", "count", "last", "newest", "late"))
 
     def users(self, after: str = "", limit: int = 1 << 60, prefix: str = "") -> list[str]:
         start, begin = prefix.encode(), after.encode()
         least = b"(" + begin if begin >= start and begin else b"[" + start if start else b"-"
         most = b"[" + start + b"\xff" if start else b"+"  # no text has such a byte
-        with self._asking():
+        with self._store_errors():
             found = self._redis.zrangebylex(_USERS, least, most, start=0, num=min(limit, 1 << 31))
         return [user.decode() for user in found]
 
-    def past(self, user: str, held: Mark | None = None) -> Past:
-        mark = ["", ""] if held is None else [held.last, held.count]
-        with self._asking():
-            found = self._past([_key("p", user), _key("e", user)], mark)
+    def history(self, user: str, position: Position | None = None) -> History:
+        read = ["", ""] if position is None else [position.last_record, position.events]
+        with self._store_errors():
+            found = self._history([_key("p", user), _key("e", user)], read)
         if not found:
-            return Past(None, [], anew=True)
-        return Past(_profile(found[0]), _ordered(found[2]), anew=bool(found[1]))
+            return History(None, [], complete=True)
+        return History(_summary(found[0]), _by_time(found[2]), complete=bool(found[1]))
 
-    def newest(self, user: str, limit: int) -> list[tuple[str, int]]:
-        profile = self.profile(user)
-        if profile is None or not limit:
+    def recent_events(self, user: str, limit: int) -> list[tuple[str, int]]:
+        summary = self.summary(user)
+        if summary is None or not limit:
             return []
-        with self._asking():
-            # Where events came late, the newest by time may stand anywhere.
-            return _ordered(self._redis.lrange(_key("e", user), 0 if profile.late else -limit, -1))[-limit:]
+        with self._store_errors():
+            # Where events came late, the newest by time may be anywhere in the list.
+            return _by_time(self._redis.lrange(_key("e", user), 0 if summary.late_record else -limit, -1))[-limit:]
 
     def has_seen(self, user: str, items: Sequence[str]) -> list[bool]:
         if not items:
             return []
-        with self._asking():
+        with self._store_errors():
             return [bool(found) for found in self._redis.smismember(_key("s", user), list(items))]
 
-    def saved(self, users: Sequence[str]) -> list[Saved | None]:
+    def load_memories(self, users: Sequence[str]) -> list[SavedMemory | None]:
         if not users:
             return []
-        with self._asking():
-            return [_memory(value) for value in self._redis.mget([_key("m", user) for user in users])]
+        with self._store_errors():
+            return [_to_memory(value) for value in self._redis.mget([_key("m", user) for user in users])]
 
-    def save(self, memories: Iterable[tuple[str, Saved]]) -> None:
-        with self._asking(), self._redis.pipeline(transaction=False) as several:
+    def save_memories(self, memories: Iterable[tuple[str, SavedMemory]]) -> None:
+        with self._store_errors(), self._redis.pipeline(transaction=False) as several:
             for user, one in memories:
                 keys = [_key("p", user), _key("m", user), _USED]
-                self._save(keys, [user, memory_value(one), one.used, one.mark.last], client=several)
+                self._save_memory(
+                    keys, [user, memory_value(one), one.last_used, one.position.last_record], client=several
+                )
             several.execute()
 
     def evict(self, before: float) -> int:
-        with self._asking():
+        with self._store_errors():
             old = self._redis.zrangebyscore(_USED, "-inf", f"({before!r}")
             for user in old:
                 with self._redis.pipeline() as both:
@@ -195,24 +221,24 @@ class RedisStore:
 
     def forget(self, user: str) -> bool:
         keys = [*(_key(kind, user) for kind in "peism"), _USERS, _USED, _NUMBER]
-        with self._asking():
+        with self._store_errors():
             return bool(self._forget(keys, [user]))
 
     def compact(self) -> int:
-        """Have the server write its files anew, without what was deleted -> 0, since nobody counts what went.
+        """Have the server rewrite its files, without what was deleted -> 0, since the number is not known.
 
-        By itself it does so only when they have grown.
+        By itself a server does so only when they have grown.
         """
-        with self._asking():
-            self._until_written()  # one under way may have begun before
+        with self._store_errors():
+            self._wait_until_written()  # one that is running may have started before the deletion
             self._redis.bgrewriteaof()
-            self._until_written()
-            snapshots = self._snapshots()
+            self._wait_until_written()
+            snapshots = self._has_snapshots()
             if snapshots:
                 self._redis.bgsave()
-            said = self._until_written()
-        if said["aof_last_bgrewrite_status"] != "ok" or (snapshots and said["rdb_last_bgsave_status"] != "ok"):
-            raise StoreError(f"{self._where}: the server could not write its files anew; its own log says why")
+            report = self._wait_until_written()
+        if report["aof_last_bgrewrite_status"] != "ok" or (snapshots and report["rdb_last_bgsave_status"] != "ok"):
+            raise StoreError(f"{self._address}: the server could not rewrite its files; its own log says why")
         return 0
 
     def close(self) -> None:
@@ -224,16 +250,16 @@ class RedisStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _until_written(self) -> dict[str, Any]:
-        """Wait until the server writes none of its files -> what it says of them."""
+    def _wait_until_written(self) -> dict[str, Any]:
+        """Wait until the server is not writing any of its files -> its report on them."""
         while True:
-            said: dict[str, Any] = self._redis.info("persistence")
-            if not any(map(said.get, ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_progress"))):
-                return said
+            report: dict[str, Any] = self._redis.info("persistence")
+            if not any(map(report.get, ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_progress"))):
+                return report
             time.sleep(0.05)
 
-    def _snapshots(self) -> bool:
-        """Whether the server keeps a second file, from which nothing goes by itself; one that does not tell may."""
+    def _has_snapshots(self) -> bool:
+        """Whether the server keeps snapshots, a second file to rewrite; True also where it does not tell."""
         try:
             return self._redis.config_get("save").get("save") != ""
         except self._errors:
@@ -241,46 +267,46 @@ class RedisStore:
 
     def _check_durability(self) -> None:
         try:
-            said = {**self._redis.config_get("*append*"), **self._redis.config_get("maxmemory-policy")}
+            config = {**self._redis.config_get("*append*"), **self._redis.config_get("maxmemory-policy")}
         except self._errors:
             raise StoreError(
-                f"{self._where}: the server does not tell whether it writes to disk before it acknowledges; "
+                f"{self._address}: the server does not tell whether it writes to disk before it acknowledges; "
                 "if you know that it does, add ?durability=trusted to the address"
             ) from None
-        if said.get("appendonly") != "yes" or said.get("appendfsync") != "always":
+        if config.get("appendonly") != "yes" or config.get("appendfsync") != "always":
             raise StoreError(
-                f"{self._where}: the server acknowledges before its disk has it; "
+                f"{self._address}: the server acknowledges before its disk has it; "
                 "set appendonly yes and appendfsync always in its configuration"
             )
-        if said.get("no-appendfsync-on-rewrite") == "yes":
+        if config.get("no-appendfsync-on-rewrite") == "yes":
             raise StoreError(
-                f"{self._where}: the server acknowledges before its disk has it while it rewrites its file; "
+                f"{self._address}: the server acknowledges before its disk has it while it rewrites its file; "
                 "set no-appendfsync-on-rewrite no in its configuration"
             )
-        if str(said.get("maxmemory-policy")).startswith("allkeys"):
+        if str(config.get("maxmemory-policy")).startswith("allkeys"):
             raise StoreError(
-                f"{self._where}: the server throws events away when its memory is full; "
+                f"{self._address}: the server deletes events when its memory is full; "
                 "set maxmemory-policy noeviction in its configuration"
             )
 
     @contextlib.contextmanager
-    def _asking(self) -> Iterator[None]:
+    def _store_errors(self) -> Iterator[None]:
         try:
             yield
         except self._errors as error:
-            raise StoreError(f"{self._where}: {error}") from None
+            raise StoreError(f"{self._address}: {error}") from None
 
 
 def _key(kind: str, user: str) -> str:
     return f"{_PREFIX}{kind}:{user}"
 
 
-def _profile(values: Sequence[bytes | None]) -> Profile | None:
-    return None if values[0] is None else Profile(*(int(value or 0) for value in values))
+def _summary(values: Sequence[bytes | None]) -> UserSummary | None:
+    return None if values[0] is None else UserSummary(*(int(value or 0) for value in values))
 
 
-def _ordered(rows: Iterable[bytes]) -> list[tuple[str, int]]:
-    """item, time in the order of their time, equal times in the order they came."""
+def _by_time(rows: Iterable[bytes]) -> list[tuple[str, int]]:
+    """item, time, in the order of their time; equal times in the order taken in."""
     events = []
     for row in rows:
         number, when, item = row.decode().split("|", 2)
@@ -288,5 +314,5 @@ def _ordered(rows: Iterable[bytes]) -> list[tuple[str, int]]:
     return [(item, when) for when, _, item in sorted(events)]
 
 
-def _memory(value: bytes | None) -> Saved | None:
+def _to_memory(value: bytes | None) -> SavedMemory | None:
     return None if value is None else to_memory(value)

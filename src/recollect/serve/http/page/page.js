@@ -1,58 +1,24 @@
-// The page of the service: a user, what they had, what comes next, and how that moves when something is added.
-// It asks the same interface as everybody, and nothing from elsewhere.
+// The page of the service: what comes next for a user or after some items, and how that changes with one more item.
+// By default items are only tried out: they are part of each request, and the server keeps nothing of them.
 
-const SHOWN = 10; // items of the list
-const PAST = 50; // events of the history
+import { combobox } from "./combobox.js";
+import { ask, Problem } from "./interface.js";
+import { element, number, showHistory, showList, showMemory, showModel, showTried } from "./view.js";
+
+const ITEMS = 10; // of the list
+const EVENTS = 50; // of the history
 
 const $ = (id) => document.getElementById(id);
-const number = (value, digits = 0) =>
-  value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-let user = null; // whose list is shown
-let before = null; // item -> rank in that list
-let turn = 0; // an answer to an older question is not shown
+let model = null;
+let user = null; // whose history it is, null for nobody's
+let then = []; // {item, title} that are tried out, oldest first
+let stored = { events: 0, history: [] }; // of the user
+let recording = false;
+let ranks = null; // item -> rank in the list before
+let turn = 0; // the response to an older request is not shown
 let adding = false; // one event at a time
 let refused = null; // what is done again when there is a key
-
-class Problem extends Error {
-  constructor(status, text) {
-    super(text);
-    this.status = status;
-  }
-}
-
-async function ask(path, body) {
-  const headers = {};
-  const key = sessionStorage.getItem("key");
-  if (key) headers.Authorization = `Bearer ${key}`;
-  const options = { headers };
-  if (body !== undefined) {
-    headers["Content-Type"] = "application/json";
-    Object.assign(options, { method: "POST", body: JSON.stringify(body) });
-  }
-  let request, response;
-  try {
-    request = new Request(path, options);
-  } catch {
-    sessionStorage.removeItem("key");
-    throw new Problem(401, "This key has signs that no key has.");
-  }
-  try {
-    response = await fetch(request);
-  } catch {
-    throw new Problem(0, "The server does not answer.");
-  }
-  const answer = await response.json().catch(() => ({ error: `The server answered ${response.status}.` }));
-  if (!response.ok) throw new Problem(response.status, answer.error ?? "The event is in conflict with another.");
-  return answer;
-}
-
-function made(tag, className, text) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text !== undefined) element.textContent = text;
-  return element;
-}
 
 async function trying(work) {
   $("problem").hidden = true;
@@ -61,195 +27,190 @@ async function trying(work) {
     if ($("unlock").contains(document.activeElement)) $("user").focus();
     $("unlock").hidden = true;
   } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    $("unlock").hidden = error.status !== 401;
-    if (error.status === 401) {
-      refused = work;
-      $("key").focus();
-    }
-    $("problem").textContent = error.message;
-    $("problem").hidden = false;
-    $("problem").scrollIntoView({ block: "nearest" });
+    failed(error, work);
   }
 }
 
-async function show(name) {
-  if (name === "." || name === "..") throw new Problem(0, "The page cannot show a user of this name: browsers fold it away.");
+function failed(error, work) {
+  if (!(error instanceof Problem)) throw error;
+  $("unlock").hidden = error.status !== 401;
+  if (error.status === 401) {
+    refused = work;
+    $("key").focus();
+  }
+  $("problem").textContent = error.message;
+  $("problem").hidden = false;
+  $("problem").scrollIntoView({ block: "nearest" });
+}
+
+// Ask for the list of `next`, and show it once all is there: what fails changes nothing.
+async function show(next) {
+  const wanted = { user, then, ...next };
+  if (wanted.user === "." || wanted.user === "..") {
+    throw new Problem(0, "The page cannot show a user of this name: browsers remove it from addresses.");
+  }
   const mine = ++turn;
+  model ??= await ask("model");
+  const items = wanted.then.map((one) => one.item);
+  const seen = $("seen").checked === (model.seen === "allowed") ? undefined : $("seen").checked ? "allowed" : "hidden";
+  const whose = wanted.user === null ? { history: items } : { user: wanted.user, then: items };
   const begun = performance.now();
-  const seen = $("seen").checked ? "allowed" : "hidden";
-  const answer = await ask("recommendations", { user: name, k: SHOWN, seen });
+  const response = await ask("recommendations", { ...whose, k: ITEMS, seen });
   const took = performance.now() - begun;
-  const about = answer.events
-    ? await ask(`users/${encodeURIComponent(name)}?limit=${PAST}`)
-    : { events: 0, memory_bytes: 0, history: [] };
+  if (response.digest !== model.digest) model = await ask("model"); // another one is in use by now
+  const history = await historyOf(wanted.user, response.events - items.length);
   if (mine !== turn) return;
-  if (name !== user) before = null;
-  user = name;
-  $("start").hidden = true;
-  $("shown").hidden = false;
-  $("user").value = user;
-  $("who").textContent = user;
-  $("model").textContent = `${answer.model} [${answer.digest}]`;
-  history.replaceState(null, "", `#${encodeURIComponent(user)}`);
-  list(answer);
-  memory(answer, about, took);
-  past(about);
+  if (wanted.user !== user || next.anew) ranks = null;
+  ({ user, then } = wanted);
+  stored = history;
+  $("user").value = user ?? "";
+  $("nobody").hidden = user === null;
+  showModel(response, model);
+  showList(response, ranks, { user, tried: then.length, model, clicked });
+  ranks = new Map(response.items.map((one) => [one.item, one.rank]));
+  showMemory(response, model, took);
+  showTried(then, (place) => trying(() => show({ then: then.toSpliced(place, 1) })));
+  showHistory(stored, user);
+  $("start").hidden = user !== null || then.length > 0;
+  link();
 }
 
-function list(answer) {
-  $("source").textContent =
-    answer.source === "memory"
-      ? "From the memory of this user. Click an item to add it to the history."
-      : "No events yet: these are the most popular items. Click one to begin.";
-  const most = Math.max(...answer.items.map((one) => one.probability ?? 0));
-  const places = new Map([...$("list").children].map((row) => [row.dataset.item, row.getBoundingClientRect().top]));
-  const rows = answer.items.map((one) => {
-    const button = made("button");
-    button.type = "button";
-    button.append(made("span", "rank", one.rank), made("span", "title", one.title));
-    button.append(made("span", "share", one.probability === null ? "" : `${number(100 * one.probability, 2)} %`));
-    button.append(moved(one));
-    if (one.probability !== null) {
-      const bar = made("span", "bar");
-      const filled = made("span");
-      filled.style.width = `${most ? (100 * one.probability) / most : 0}%`;
-      bar.append(filled);
-      button.append(bar);
-    }
-    button.append(made("span", "logit", `logit ${number(one.logit, 2)}`));
-    addsOnClick(button, one.item, one.title);
-    const row = made("li");
-    row.dataset.item = one.item;
-    row.append(button);
-    return row;
-  });
-  const titles = new Map([...$("list").children].map((row) => [row.dataset.item, row.querySelector(".title").textContent]));
-  const here = new Set(answer.items.map((one) => one.item));
-  const gone = before ? [...before.keys()].filter((item) => !here.has(item)) : [];
-  $("gone").hidden = gone.length === 0;
-  $("gone").textContent = `Left the list: ${gone.map((item) => titles.get(item) ?? item).join(", ")}`;
-  $("list").replaceChildren(...rows);
-  slide(rows, places);
-  before = new Map(answer.items.map((one) => [one.item, one.rank]));
+async function historyOf(name, events) {
+  if (name === null || events === 0) return { events: 0, history: [] };
+  return ask(`users/${encodeURIComponent(name)}?limit=${EVENTS}`);
 }
 
-function moved(one) {
-  if (!before) return made("span", "move");
-  const was = before.get(one.item);
-  if (was === undefined) return made("span", "move rose", "new");
-  if (was === one.rank) return made("span", "move");
-  const up = was > one.rank;
-  const mark = made("span", `move ${up ? "rose" : "fell"}`, `${up ? "▲" : "▼"} ${Math.abs(was - one.rank)}`);
-  mark.setAttribute("aria-label", `${up ? "up" : "down"} ${Math.abs(was - one.rank)}`);
-  return mark;
-}
-
-function slide(rows, places) {
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-  for (const row of rows) {
-    const from = places.get(row.dataset.item);
-    if (from === undefined) continue;
-    const way = from - row.getBoundingClientRect().top;
-    if (way) row.animate([{ transform: `translateY(${way}px)` }, { transform: "none" }], { duration: 400, easing: "ease-out" });
-  }
-}
-
-function memory(answer, about, took) {
-  $("events").textContent = number(answer.events);
-  $("bytes").textContent = answer.events ? `${number(about.memory_bytes)} bytes, whatever their number` : "none yet";
-  $("took").textContent = `${number(took, 1)} ms`;
-  const weight = answer.long_weight;
-  $("alpha").hidden = weight === null;
-  if (weight === null) return;
-  $("gauge").firstElementChild.style.left = `${100 * weight}%`;
-  $("gauge").setAttribute("aria-valuenow", weight.toFixed(2));
-  $("weight").textContent = `${number(100 * weight)} % from long-term memory`;
-}
-
-function past(about) {
-  const shown = about.history.length;
-  $("of").textContent = shown < about.events ? `the last ${number(shown)} of ${number(about.events)}` : number(shown);
-  const rows = about.history.toReversed().map((one) => {
-    const title = one.title ?? `${one.item} (not known to the model)`;
-    const button = made("button");
-    button.type = "button";
-    const when = made("time", "", new Date(1000 * one.time).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" }));
-    when.dateTime = new Date(1000 * one.time).toISOString();
-    button.append(made("span", "title", title), when);
-    addsOnClick(button, one.item, title);
-    const row = made("li");
-    row.append(button);
-    return row;
-  });
-  $("past").replaceChildren(...rows);
-}
-
-// To the history of whose list is shown now, whoever is asked for next. A second click of a double one would hit what
-// stands there by then, and so would a key that is held.
-function addsOnClick(button, item, title) {
-  const name = user;
-  button.addEventListener("click", (event) => event.detail < 2 && trying(() => add(name, item, title)));
+// An item was clicked or found. A second click of a double one would hit what stands there by then, and so would a key
+// that is held.
+function clicked(button, item, title) {
+  button.addEventListener("click", (event) => event.detail < 2 && trying(() => add(item, title)));
   button.addEventListener("keydown", (event) => event.repeat && event.key === "Enter" && event.preventDefault());
 }
 
-async function add(name, item, title) {
+async function add(item, title) {
   if (adding) return;
+  if (recording && user === null) {
+    $("user").focus();
+    throw new Problem(0, "Choose the user first whose event this is.");
+  }
   adding = true;
   try {
     const fromList = $("list").contains(document.activeElement);
-    const event = { user: name, item, id: crypto.randomUUID?.() ?? `page-${Date.now()}-${Math.random()}` };
-    await ask("events", event);
-    await show(name);
+    if (recording) {
+      await ask("events", { user, item, id: crypto.randomUUID?.() ?? `page-${Date.now()}-${Math.random()}` });
+      await show({});
+    } else {
+      await show({ then: [...then, { item, title }] });
+    }
     const first = $("list").querySelector(".title")?.textContent;
-    $("said").textContent = `Added ${title}. First in the list now: ${first ?? "nothing"}.`;
-    if (!$("list").contains(document.activeElement)) $("list").querySelector("button")?.focus({ preventScroll: fromList });
+    $("said").textContent = `${recording ? "Recorded" : "Tried out"}: ${title}. First in the list now: ${first ?? "nothing"}.`;
+    const focused = $("list").contains(document.activeElement) || document.activeElement === $("search");
+    if (!focused) $("list").querySelector("button")?.focus({ preventScroll: fromList });
   } finally {
     adding = false;
   }
 }
 
-async function suggest() {
-  const { users } = await ask(`users?prefix=${encodeURIComponent($("user").value)}&limit=20`);
-  $("users").replaceChildren(...users.map((name) => Object.assign(made("option"), { value: name })));
-  return users;
+function setMode() {
+  recording = document.querySelector("#mode input:checked").value === "record";
+  document.body.classList.toggle("recording", recording);
+  $("mode-note").textContent = recording ? "Each click stores an event, for good." : "Nothing is kept.";
+  $("search-label").textContent = recording ? "Record an item" : "Try an item";
 }
 
-function linked() {
+// The address of the page leads back to what is shown.
+function link() {
+  const parts = new URLSearchParams();
+  if (user !== null) parts.set("user", user);
+  then.forEach((one) => parts.append("then", one.item));
+  if ($("seen").checked !== (model.seen === "allowed")) parts.set("seen", $("seen").checked ? "allowed" : "hidden");
+  history.replaceState(null, "", parts.size ? `#${parts}` : location.pathname);
+}
+
+async function follow() {
+  model ??= await ask("model");
+  const hash = location.hash.slice(1);
+  let parts = new URLSearchParams(hash);
+  if (hash && !hash.includes("=")) parts = new URLSearchParams({ user: decoded(hash) }); // a link of an older version
+  $("seen").checked = (parts.get("seen") ?? model.seen) === "allowed";
+  const items = await Promise.all(parts.getAll("then").map(known));
+  await show({ user: parts.get("user") || null, then: items, anew: true });
+}
+
+function decoded(text) {
   try {
-    return decodeURIComponent(location.hash.slice(1));
+    return decodeURIComponent(text);
   } catch {
-    return null; // it was not this page that made the link
+    return ""; // it was not this page that made the link
   }
 }
 
+async function known(item) {
+  const { items } = await ask(`items?search=${encodeURIComponent(item)}&limit=1`);
+  return { item, title: items[0]?.item === item ? items[0].title : item };
+}
+
+async function suggestUsers(text) {
+  const { users } = await ask(`users?prefix=${encodeURIComponent(text)}&limit=20`);
+  return users.map((name) => ({ value: name, label: name }));
+}
+
+async function suggestItems(text) {
+  const { items } = await ask(`items?search=${encodeURIComponent(text)}&limit=20`);
+  return items.map((one) => ({
+    value: one.item,
+    label: one.title,
+    note: one.events === null ? "" : `${number(one.events)} events`,
+  }));
+}
+
 async function begin() {
-  const users = await suggest();
+  await follow();
+  const users = await suggestUsers("");
   $("some").replaceChildren(
-    ...users.map((name) => {
-      const button = made("button", "", name);
+    ...users.map(({ value }) => {
+      const button = element("button", "", value);
       button.type = "button";
-      button.addEventListener("click", () => trying(() => show(name)));
-      const row = made("li");
+      button.addEventListener("click", () => trying(() => show({ user: value })));
+      const row = element("li");
       row.append(button);
       return row;
     }),
   );
-  const chosen = linked();
-  if (chosen) await show(chosen);
 }
 
+const users = combobox($("user"), $("users"), {
+  suggest: suggestUsers,
+  choose: ({ value }) => trying(() => show({ user: value })),
+  fail: (error) => failed(error, begin),
+});
+combobox($("search"), $("found"), {
+  suggest: suggestItems,
+  choose: ({ value, label }) => {
+    $("search").value = "";
+    trying(() => add(value, label));
+  },
+  fail: (error) => failed(error, begin),
+});
 $("find").addEventListener("submit", (event) => {
   event.preventDefault();
+  users.close();
   const typed = $("user").value;
-  trying(() => show(typed.trim() || typed)); // the keyboards of phones leave a space behind
+  trying(() => show({ user: typed.trim() || typed || null })); // the keyboards of phones leave a space behind
 });
-$("user").addEventListener("input", () => trying(suggest));
-$("seen").addEventListener("change", () => user !== null && trying(() => ((before = null), show(user))));
+$("nobody").addEventListener("click", () => trying(() => show({ user: null })));
+$("restart").addEventListener("click", () => trying(() => show({ then: [] })));
+$("seen").addEventListener("change", () => trying(() => show({ anew: true })));
+$("mode").addEventListener("change", () => {
+  setMode();
+  if (recording && then.length) trying(() => show({ then: [] })); // they are no events of the user
+});
 $("unlock").addEventListener("submit", (event) => {
   event.preventDefault();
   sessionStorage.setItem("key", $("key").value);
   $("key").value = "";
   trying(refused ?? begin);
 });
+addEventListener("hashchange", () => trying(follow));
+setMode();
 trying(begin);

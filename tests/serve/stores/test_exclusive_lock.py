@@ -6,11 +6,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from recollect.serve.stores.many_or_one import ManyOrOne
+from recollect.serve.stores.exclusive_lock import ExclusiveLock
 
 
 def test_several_share_it_at_once() -> None:
-    lock, met = ManyOrOne(), threading.Barrier(3)
+    lock, met = ExclusiveLock(), threading.Barrier(3)
 
     def work() -> None:
         with lock.shared():
@@ -22,7 +22,7 @@ def test_several_share_it_at_once() -> None:
 
 
 def test_alone_is_alone_and_comes_to_its_turn() -> None:
-    lock, stop = ManyOrOne(), threading.Event()
+    lock, stop = ExclusiveLock(), threading.Event()
     inside: list[str] = []
     seen: list[tuple[str, ...]] = []
 
@@ -35,7 +35,7 @@ def test_alone_is_alone_and_comes_to_its_turn() -> None:
 
     def take() -> None:
         for _ in range(30):
-            with lock.alone():
+            with lock.exclusive():
                 seen.append(tuple(inside))
                 inside.append("alone")
                 time.sleep(0.001)

@@ -1,0 +1,62 @@
+"""What the engine is asked for and what it returns: requests for ranked lists, and responses."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from recollect.data.seen import Seen
+from recollect.recommend import Recommendation
+
+SourceName = Literal["memory", "history", "popularity"]
+"""What a list is computed from: the memory of a user, a history in the request, or, without any events, popularity."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ListRequest:
+    """How long a list should be and what it may hold: only items in `allow` (None: all), and none in `deny`.
+
+    `seen`: whether items of the history may be listed; None: as the model was trained and evaluated.
+    """
+
+    k: int = 10
+    seen: Seen | None = None
+    allow: frozenset[str] | None = None
+    deny: frozenset[str] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class UserRequest(ListRequest):
+    """A list for a user, as if they had the items `then` next, oldest first. Nothing of `then` is kept."""
+
+    user: str
+    then: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class HistoryRequest(ListRequest):
+    """A list after these items, oldest first, without a user."""
+
+    history: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Response:
+    """A ranked list, and what it was computed from."""
+
+    items: tuple[Recommendation, ...]
+    source: SourceName
+    events: int
+    """How many events it was computed from, those with items that the model does not know included."""
+    long_term_weight: float | None
+    """The share of long-term memory, 0 to 1. None where the model has none, or there are no events."""
+    model: str
+    """The name of the model."""
+    digest: str
+    """The digest of the model."""
+    seen: Seen
+    """Whether items of the history could be listed."""
+    candidates: int
+    """How many items the request allowed, before seen ones were hidden."""
+    unknown: tuple[str, ...] = ()
+    """Items of the request's `history` or `then` that the model does not know; they were skipped."""
