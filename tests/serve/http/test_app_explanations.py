@@ -8,11 +8,14 @@ import pytest
 
 import recollect
 from recollect.answers.explain import Explanations
+from recollect.config import decode, plain
+from recollect.registry import model_class
 from recollect.serve.engine import Engine
 from recollect.serve.http import schemas
 from recollect.serve.stores.volatile import VolatileStore
 
 from ...conformance.material import START
+from ...conformance.subjects import ready, small
 from ..material import ITEMS, artifact
 from .running import Client, serving
 from .test_app import events
@@ -45,6 +48,22 @@ def test_an_explanation_is_that_of_the_library_and_of_the_list(name: str) -> Non
         positions = [effect["position"] for effect in answer["items"][0]["effects"]]
         assert positions == [10, 11, 12, 14, 16]  # those that the model does not know are none of them
         assert any(abs(effect["logit"]) > 1e-3 for row in answer["items"] for effect in row["effects"])
+
+
+def test_the_time_of_the_request_counts_where_the_model_uses_it() -> None:
+    kind = model_class("hstu")
+    model = ready(kind, decode(kind.Config, {**plain(small(kind)), "request_time": True}, where="model"))
+    for later in (0, 40_000_000):
+        one = Engine(artifact("hstu", model=model), VolatileStore(), clock=lambda now=NOW + later: now)  # type: ignore[misc]
+        with serving(one) as client:
+            client.post("/events", {"events": events(6)})
+            (listed, *_) = client.get("/recommendations?user=ann")["items"]
+            (found,) = client.post("/explanations", {"user": "ann", "items": [listed["item"]]})["items"]
+            assert found["logit"] == pytest.approx(listed["logit"], abs=1e-4)
+            history = one.store.history("ann").events
+            items, times = [item for item, _ in history], [when for _, when in history]
+            (untimed,) = recollect.explain(one.artifact, items, times=times, items=[listed["item"]])
+            assert found["logit"] != pytest.approx(untimed.logit, abs=1e-3), "else this shows nothing"
 
 
 def test_a_history_without_a_user_has_no_times() -> None:
