@@ -47,6 +47,7 @@ def walked(titles: list[str], counts: list[int], text: str) -> list[str]:
 
 @given(titles=TITLES, text=st.text(LETTERS, max_size=4), limit=st.integers(1, 15), data=st.data())
 @example(titles=["a", "b a", "ab"], text="b a", limit=5, data=None)
+@example(titles=["a"], text="a a", limit=1, data=None)
 def test_it_finds_what_a_walk_over_all_titles_finds(
     titles: list[str], text: str, limit: int, data: st.DataObject | None
 ) -> None:

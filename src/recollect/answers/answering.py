@@ -101,6 +101,7 @@ class Answering:
         allow: Iterable[Any] | None = None,
         deny: Iterable[Any] | None = None,
         within: Within | None = None,
+        at: int | None = None,
     ) -> Explanations:
         """How each of the last events moved the logits of a list: `recollect.explain`."""
         return explain(
@@ -114,4 +115,5 @@ class Answering:
             allow=allow,
             deny=deny,
             within=within,
+            at=at,
         )

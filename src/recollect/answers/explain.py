@@ -76,13 +76,15 @@ def explain(
     allow: Iterable[Any] | None = None,
     deny: Iterable[Any] | None = None,
     within: Within | None = None,
+    at: int | None = None,
 ) -> Explanations:
     """How each of the `last` events of a history moved the logits of some items.
 
-    `history`: item ids, oldest first; `times`: seconds, one for each. `items`: ids or titles to explain; None: the list
-    that `recommend` gives for k, seen, allow, deny and within. The effect of an event is the logit of the item after
-    the whole history minus the logit after the history without that event, in the model's own unit: of a model whose
-    scores are a likelihood, nats, and exp(effect) is the factor on the item's odds as far as the other items stay.
+    `history`: item ids, oldest first; `times`: seconds, one for each; `at`: the time of asking, for models that use it.
+    `items`: ids or titles to explain; None: the list that `recommend` gives for k, seen, allow, deny and within. The
+    effect of an event is the logit of the item after the whole history minus the logit after the history without that
+    event, in the model's own unit: of a model whose scores are a likelihood, nats, and exp(effect) is the factor on the
+    item's odds as far as the other items stay.
     Events interact, so effects do not add up to the logit. Where leaving an event out leaves no history that says
     anything, the model answers by popularity, and the effect is the difference to that.
 
@@ -104,13 +106,14 @@ def explain(
             deny=deny,
             within=within,
             item_table=trained.item_table,
+            at=None if at is None else [at],
         )
         items = [one.item for one in answer]
     wanted = np.array([code_of(trained, one) for one in items], dtype=np.int64)
     codes = trained.items.encode(history, unknown=0)
     places = np.flatnonzero(codes)
     clock = np.asarray(times, dtype=np.int64)[places] if times is not None and trained.clock else None
-    logits = _logits(trained, codes[places], clock, last, wanted)  # [1 + N, K]
+    logits = _logits(trained, codes[places], clock, last, wanted, at)  # [1 + N, K]
     names, shown = trained.items, places[max(0, len(places) - last) :]
     events = [(int(place) + 1, names.decode(codes[place]), str(trained.titles[codes[place]])) for place in shown]
     effects = logits[0] - logits[1:]
@@ -128,7 +131,9 @@ def explain(
     )
 
 
-def _logits(trained: Known, codes: np.ndarray, times: np.ndarray | None, last: int, wanted: np.ndarray) -> np.ndarray:
+def _logits(
+    trained: Known, codes: np.ndarray, times: np.ndarray | None, last: int, wanted: np.ndarray, at: int | None
+) -> np.ndarray:
     """[1 + N, K] float64: of the items wanted, after all events, and without each of the last N <= `last`."""
     model = trained.model
     place = getattr(model, "device", torch.device("cpu"))
@@ -144,5 +149,8 @@ def _logits(trained: Known, codes: np.ndarray, times: np.ndarray | None, last: i
         state = before.rows([0] * len(kept))
         if len(codes):
             state = model.advance(state, Events.of(endings, moments).to(place))
-        scores = model.score(state).double()
+        moment = None
+        if at is not None and model.request_time and trained.clock:
+            moment = torch.full((len(kept),), at, dtype=torch.int64, device=place)
+        scores = model.score(state, moment).double()
     return scores[:, torch.from_numpy(wanted).to(scores.device)].cpu().numpy()

@@ -117,6 +117,12 @@ def _text(kept: _Kept, value: str) -> np.ndarray:
     return np.fromiter(found, dtype=bool, count=len(kept.column))
 
 
+@functools.lru_cache(maxsize=8)
+def _known_values(kept: _Kept) -> list[str]:
+    """All values of a column of text, sorted."""
+    return sorted({part for text in kept.column if text is not None for part in _parts(text)})
+
+
 def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(JOINED)]
 
@@ -126,7 +132,7 @@ def _values(column: np.ndarray, wanted: str) -> str:
     if column.dtype != object:
         given = column[~np.isnan(column)]
         return f"its numbers go from {given.min():g} to {given.max():g}" if len(given) else "the column is empty"
-    known = sorted({part for text in column if text is not None for part in _parts(text)})
+    known = _known_values(_Kept(column))
     same = [one for one in known if one.casefold() == wanted.strip().casefold()]
     if same:
         return f"did you mean {same[0]!r}?"

@@ -37,7 +37,6 @@ from recollect.serve.stores.contract import (
     StoreError,
     UserSummary,
 )
-from recollect.serve.title_search import FoundItem
 from recollect.version import __version__
 
 CACHE_BYTES = 256 << 20
@@ -93,18 +92,24 @@ class Engine:
         self._activate(artifact)
 
     @property
+    def ranker(self) -> Ranker:
+        """The model in use, behind item ids."""
+        return self._active.ranker
+
+    @property
     def artifact(self) -> Artifact:
         """The model in use."""
         return self._active.ranker.artifact
 
     @property
+    def now(self) -> int:
+        """The present, in seconds since 1970."""
+        return int(self._clock())
+
+    @property
     def seen(self) -> Seen:
         """Whether seen items may be listed where a request does not say: as in the run of the model."""
         return self._active.ranker.seen
-
-    def find_items(self, text: str, limit: int) -> list[FoundItem]:
-        """The items whose title or id has `text` in it, best match first; the most popular ones for an empty text."""
-        return self._active.ranker.titles.find(text, limit)
 
     @property
     def _batch_size(self) -> int:
@@ -132,7 +137,7 @@ class Engine:
 
     def add(self, incoming: Sequence[IncomingEvent]) -> list[Receipt]:
         """Take events in; they are durable when this returns. Memories are advanced by `advance`, or when needed."""
-        return self.store.append(incoming, int(self._clock()))
+        return self.store.append(incoming, self.now)
 
     def advance(self, users: Sequence[str]) -> None:
         """Bring the memories of users up to date, so that a request need not wait for it."""
@@ -157,7 +162,7 @@ class Engine:
                 ready = [one for one in part if one.user in histories]
                 sources = [self._source_of_user(one, histories[one.user].summary, ranker) for one in ready]
                 states = self._imagine(ranker, ready, state.rows([row_of[one.user] for one in ready]), histories)
-                answered = iter(ranker.respond(ready, states, sources, int(self._clock())))
+                answered = iter(ranker.respond(ready, states, sources, self.now))
                 responses += [next(answered) if one.user in histories else deferred[one.user] for one in part]
             return responses
 
@@ -306,7 +311,7 @@ class Engine:
         self, ranker: Ranker, requests: Sequence[UserRequest], state: State, histories: Mapping[str, History]
     ) -> State:
         """The state of each request after its `then`, as if those events had come just now. Nothing is kept of it."""
-        now, imagined = int(self._clock()), []
+        now, imagined = self.now, []
         for one in requests:
             summary = histories[one.user].summary
             at = now if summary is None else max(now, summary.latest_time)

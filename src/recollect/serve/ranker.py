@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -17,10 +17,11 @@ from torch import Tensor
 from recollect.artifact import Artifact
 from recollect.contracts import PAD, State
 from recollect.data.blocks import by_length, pieces
+from recollect.data.candidates import allowed_mask
 from recollect.data.log import DataError
 from recollect.data.seen import Seen
 from recollect.recommend import SCORE_CELLS, Recommendation, top
-from recollect.serve.requests import ListRequest, Response, SourceName
+from recollect.serve.requests import ListRequest, RequestError, Response, SourceName
 from recollect.serve.title_search import TitleSearch
 
 TOKENS, SEGMENT = 16384, 1024
@@ -105,7 +106,7 @@ class Ranker:
     ) -> list[Response]:
         """One list for each row of the state. `at`: the time of the request, in seconds.
 
-        Raises DataError where the model scores NaN.
+        Raises DataError where the model scores NaN, RequestError where a request is within what is not there.
         """
         # A missing `seen` is replaced here, where the model is known: the next one may have been trained otherwise.
         requests = [one if one.seen else dataclasses.replace(one, seen=self.seen) for one in requests]
@@ -149,7 +150,7 @@ class Ranker:
             raise DataError(f"{self.artifact.folder}: the model scored NaN or infinity; train it again")
         size = self._model.catalog.size - 1
         candidates = [size] * len(requests)
-        if any(one.allow is not None or one.deny for one in requests):
+        if any(one.allow is not None or one.deny or one.within for one in requests):
             scores = scores.clone()
             for row, one in enumerate(requests):
                 candidates[row] = self._restrict(scores[row], one)
@@ -189,18 +190,20 @@ class Ranker:
 
         The one place where a request decides on candidates.
         """
-        allowed = torch.ones(len(scores), dtype=torch.bool)
-        if request.allow is not None:
-            allowed[:] = False
-            allowed[self._codes(request.allow)] = True
-        allowed[self._codes(request.deny)] = False
-        allowed[PAD] = False
-        scores.masked_fill_(~allowed.to(scores.device), -torch.inf)
+        try:
+            allowed = allowed_mask(
+                self.artifact.items,
+                self.artifact.item_table if request.within else None,
+                allow=request.allow,
+                deny=request.deny or None,
+                within=request.within,
+            )
+        except DataError as error:
+            raise RequestError(str(error)) from None
+        if allowed is None:
+            return len(scores) - 1  # all but the padding
+        scores.masked_fill_(torch.from_numpy(~allowed).to(scores.device), -torch.inf)
         return int(allowed.sum())
-
-    def _codes(self, items: Iterable[str]) -> list[int]:
-        find = self.artifact.items.find
-        return [code for item in items if (code := find(item)) is not None]
 
     def _popularity(self, scores: Tensor) -> Tensor:
         """[V]: the logarithm of each item's count in training; 0.5 for an item that has none."""

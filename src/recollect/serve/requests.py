@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from recollect.answers.explain import Explanation
 from recollect.data.seen import Seen
 from recollect.recommend import Recommendation
 
@@ -12,9 +13,14 @@ SourceName = Literal["memory", "history", "popularity"]
 """What a list is computed from: the memory of a user, a history in the request, or, without any events, popularity."""
 
 
+class RequestError(ValueError):
+    """A request names what the model in use does not have. The message says what, and what there is instead."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ListRequest:
-    """How long a list should be and what it may hold: only items in `allow` (None: all), and none in `deny`.
+    """How long a list should be and what it may hold: only items in `allow` (None: all), none in `deny`, and only those
+    whose column has the value, for each (column, value) in `within`. As in `data.candidates.allowed_mask`.
 
     `seen`: whether items of the history may be listed; None: as the model was trained and evaluated.
     """
@@ -23,6 +29,7 @@ class ListRequest:
     seen: Seen | None = None
     allow: frozenset[str] | None = None
     deny: frozenset[str] = frozenset()
+    within: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,3 +67,42 @@ class Response:
     """How many items the request allowed, before seen ones were hidden."""
     unknown: tuple[str, ...] = ()
     """Items of the request's `history` or `then` that the model does not know; they were skipped."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ExplanationRequest:
+    """Which of the `last` events speak for these items. The events are those of the user and then `then`; without a
+    user (None), `then` is the whole history.
+    """
+
+    user: str | None
+    then: tuple[str, ...]
+    items: tuple[str, ...]
+    last: int = 10
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ExplanationResponse:
+    """One explanation for each item of the request that the model knows, in their order."""
+
+    items: tuple[Explanation, ...]
+    source: SourceName
+    events: int
+    """How many events there are, those with items that the model does not know included."""
+    model: str
+    """The name of the model."""
+    digest: str
+    """The digest of the model."""
+    unknown: tuple[str, ...] = ()
+    """Items of `then` that the model does not know; they were skipped."""
+    unknown_items: tuple[str, ...] = ()
+    """Items of the request that the model does not know."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SimilarRequest:
+    """The k items most like one, among those within these conditions (as of a `ListRequest`)."""
+
+    item: str
+    k: int = 10
+    within: tuple[tuple[str, str], ...] = ()

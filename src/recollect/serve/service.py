@@ -16,10 +16,22 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from recollect.answers.similar import SimilarItems, similar
 from recollect.artifact import Artifact
+from recollect.config import ConfigError
+from recollect.data.log import DataError
 from recollect.serve.batcher import Batcher
 from recollect.serve.engine import Deferred, Engine
-from recollect.serve.requests import HistoryRequest, Response, UserRequest
+from recollect.serve.explaining import explain_items
+from recollect.serve.requests import (
+    ExplanationRequest,
+    ExplanationResponse,
+    HistoryRequest,
+    RequestError,
+    Response,
+    SimilarRequest,
+    UserRequest,
+)
 from recollect.serve.stores.contract import IncomingEvent, Receipt, StoreError
 
 SAVE_SECONDS = 5.0
@@ -44,6 +56,9 @@ LONG_IN_BATCH = 8
 
 QUEUE_SIZE = 20_000
 """Events, or requests, that may wait."""
+
+ANSWERS_QUEUE_SIZE = 200
+"""Requests for explanations, or for similar items, that may wait: each is work of its own, done one after the other."""
 
 _log = logging.getLogger(__name__)
 _Request = TypeVar("_Request")
@@ -73,6 +88,12 @@ class Service:
         self._long_users: Batcher[UserRequest, Response] = self._batcher(engine.recommend, LONG_IN_BATCH)
         self._imagined: Batcher[UserRequest, Response | Deferred] = self._batcher(recommend, LONG_IN_BATCH)
         self._histories: Batcher[HistoryRequest, Response] = self._batcher(engine.recommend_after)
+        self._explanations: Batcher[ExplanationRequest, ExplanationResponse] = self._batcher(
+            self._explain, 1, ANSWERS_QUEUE_SIZE
+        )
+        self._similar: Batcher[SimilarRequest, tuple[Artifact, SimilarItems]] = self._batcher(
+            self._compare, 1, ANSWERS_QUEUE_SIZE
+        )
         self._compactions: Batcher[None, None] = self._batcher(self._compact)
         self._batchers: tuple[Batcher[Any, Any], ...] = (
             self._events,
@@ -80,6 +101,8 @@ class Service:
             self._long_users,
             self._imagined,
             self._histories,
+            self._explanations,
+            self._similar,
             self._compactions,
         )
         self._behind: dict[str, None] = {}  # users whose memories lack events; an ordered set
@@ -137,6 +160,18 @@ class Service:
         (response,) = await self._histories.submit(request)
         return response
 
+    async def explain(self, request: ExplanationRequest) -> ExplanationResponse:
+        """As `explain_items`. Raises BusyError where too many are waiting."""
+        (response,) = await self._explanations.submit(request)
+        return response
+
+    async def similar(self, request: SimilarRequest) -> tuple[Artifact, SimilarItems]:
+        """The model in use, and `recollect.similar` of it. Raises BusyError where too many are waiting, RequestError
+        where the model does not know the item or cannot compare.
+        """
+        (response,) = await self._similar.submit(request)
+        return response
+
     async def forget(self, user: str) -> bool:
         """As `Engine.forget`."""
         self._behind.pop(user, None)
@@ -156,9 +191,12 @@ class Service:
         self._background.append(self._rebuilding)
 
     def _batcher(
-        self, process: Callable[[Sequence[_Request]], Sequence[_Result]], batch_size: int = REQUESTS_IN_BATCH
+        self,
+        process: Callable[[Sequence[_Request]], Sequence[_Result]],
+        batch_size: int = REQUESTS_IN_BATCH,
+        queue_size: int = QUEUE_SIZE,
     ) -> Batcher[_Request, _Result]:
-        return Batcher(process, batch_size=batch_size, queue_size=QUEUE_SIZE, shared_errors=(StoreError,))
+        return Batcher(process, batch_size=batch_size, queue_size=queue_size, shared_errors=(StoreError,))
 
     def _add(self, incoming: Sequence[IncomingEvent]) -> list[Receipt]:
         try:
@@ -166,6 +204,21 @@ class Service:
         except StoreError:
             # They may have been stored nevertheless. A client that gave no ids cannot send them again without doubling.
             return self.engine.add(incoming)
+
+    def _explain(self, requests: Sequence[ExplanationRequest]) -> list[ExplanationResponse]:
+        engine = self.engine
+        return [explain_items(engine.ranker, engine.store, one, engine.now) for one in requests]
+
+    def _compare(self, requests: Sequence[SimilarRequest]) -> list[tuple[Artifact, SimilarItems]]:
+        artifact, found = self.engine.artifact, []
+        for one in requests:
+            if artifact.items.find(one.item) is None:  # titles are for people
+                raise RequestError(f"item: the model does not know {one.item[:64]!r}; GET /items?search= finds items")
+            try:
+                found.append((artifact, similar(artifact, one.item, one.k, within=one.within)))
+            except (ConfigError, DataError) as error:
+                raise RequestError(str(error)) from None
+        return found
 
     def _compact(self, requests: Sequence[None]) -> Sequence[None]:
         self.engine.store.compact()

@@ -55,7 +55,7 @@ class TitleSearch:
                     break
                 found[code] = None
         words = sorted(set(wanted.split()), key=len, reverse=True)
-        for code, _ in zip(self._containing(words[0]) if len(words) > 1 else (), range(MOST_SCANNED), strict=False):
+        for code, _ in zip(self._containing(words[0]) if " " in wanted else (), range(MOST_SCANNED), strict=False):
             if len(found) >= limit:
                 break
             if all(word in _folded(str(self._titles[code])) for word in words):

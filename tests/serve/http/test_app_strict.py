@@ -29,7 +29,11 @@ def client(engine: Engine) -> Iterator[Client]:
     [
         ("GET", "/recommendations?user=ann&see=allowed", "unknown query parameter 'see'; did you mean 'seen'?"),
         ("GET", "/recommendations?usr=ann", "unknown query parameter 'usr'; did you mean 'user'?"),
-        ("GET", "/recommendations?user=ann&category=x", "unknown query parameter 'category'; known: k, seen, user"),
+        (
+            "GET",
+            "/recommendations?user=ann&category=x",
+            "unknown query parameter 'category'; known: k, seen, user, within",
+        ),
         ("GET", "/recommendations?user=ann&allow=1", "'allow'; send it in the JSON body of POST /recommendations"),
         ("GET", "/recommendations?user=ann&user=bob", "'user' is given 2 times; give it once"),
         ("GET", "/recommendations?user=ann&k=3&k=3", "'k' is given 2 times"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 from collections.abc import Iterator
@@ -9,17 +10,25 @@ from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 
+from recollect.data.log import Vocabulary
 from recollect.serve.engine import Engine
 from recollect.serve.http.docs import render
+from recollect.serve.stores.volatile import VolatileStore
 
+from ..material import ITEMS, artifact
 from .running import Client, serving
+
+IDS = np.array(["1210", "661", *ITEMS.ids[2:]], dtype=object)
+"""The items of the examples are among them."""
 
 
 @pytest.fixture
-def client(engine: Engine) -> Iterator[Client]:
-    with serving(engine) as one:
+def client() -> Iterator[Client]:
+    model = dataclasses.replace(artifact("xlstm-lsr"), items=Vocabulary(IDS, first=1))
+    with serving(Engine(model, VolatileStore())) as one:
         yield one
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from fastapi import FastAPI
 
-from recollect.serve.http import docs, events, items, recommendations, status, users
+from recollect.serve.http import docs, events, explanations, items, recommendations, status, users
 from recollect.serve.http.errors import handle_errors
 from recollect.serve.http.guard import Guard
 from recollect.serve.http.keys import Keys
@@ -45,6 +45,7 @@ def create_app(service: Service, *, read_keys: Sequence[str] = (), write_keys: S
     routers = [
         events.routes(service, metrics, keys),
         recommendations.routes(service, metrics, keys),
+        explanations.routes(service, keys),
         users.routes(service, keys),
         items.routes(service, keys),
         status.routes(service, metrics, keys),

@@ -15,6 +15,7 @@ from recollect.data.log import DataError
 from recollect.serve.batcher import BusyError
 from recollect.serve.http import schemas
 from recollect.serve.http.guard import BODY_BYTES
+from recollect.serve.requests import RequestError
 from recollect.serve.stores.contract import StoreError
 
 _log = logging.getLogger(__name__)
@@ -59,6 +60,10 @@ def handle_errors(app: FastAPI, routers: Sequence[APIRouter]) -> None:
         where = ".".join(path)[:200]
         what = str(first["msg"]).removeprefix("Value error, ")
         return _response(422, f"{where}: {what}" if where else what)
+
+    @app.exception_handler(RequestError)
+    async def not_there(_: Request, error: RequestError) -> Response:
+        return _response(422, str(error))
 
     @app.exception_handler(BusyError)
     async def busy(_: Request, error: BusyError) -> Response:

@@ -1,4 +1,4 @@
-"""`/items` and `/model`: what the model in use knows."""
+"""`/items`, `/similar` and `/model`: what the model in use knows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from fastapi import APIRouter, Depends, Query
 
 from recollect.serve.http import schemas
 from recollect.serve.http.errors import error_responses
+from recollect.serve.http.fields import ItemId
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.query import KnownQuery
+from recollect.serve.http.within import WithinInQuery, conditions
+from recollect.serve.requests import SimilarRequest
 from recollect.serve.service import Service
 
 Search = Annotated[
@@ -21,6 +24,8 @@ Search = Annotated[
         examples=["star"],
     ),
 ]
+
+ItemInQuery = Annotated[ItemId, Query(description="The item's id.")]
 
 Limit = Annotated[int, Query(ge=1, le=100, description="How many items.")]
 
@@ -33,9 +38,29 @@ def routes(service: Service, keys: Keys) -> APIRouter:
     @router.get("/items")
     async def find_items(search: Search = "", limit: Limit = 20) -> schemas.ItemsOut:
         """Items by title or id."""
-        found = await asyncio.to_thread(service.engine.find_items, search, limit)
+        found = await asyncio.to_thread(lambda: service.engine.ranker.titles.find(search, limit))
         return schemas.ItemsOut(
             items=[schemas.FoundItemOut(item=one.item, title=one.title, events=one.events) for one in found]
+        )
+
+    @router.get("/similar")
+    async def list_similar_items(
+        item: ItemInQuery, within: WithinInQuery, k: schemas.K = 10
+    ) -> schemas.SimilarItemsOut:
+        """Items like one item, most similar first. Networks and factorisations compare the vectors of the items by
+        their cosine, models that count by what they score by; the others cannot compare items (422).
+        """
+        artifact, found = await service.similar(SimilarRequest(item, k, conditions(within)))
+        return schemas.SimilarItemsOut(
+            model=artifact.name,
+            digest=artifact.digest,
+            item=str(found.item),
+            title=found.title,
+            measure=found.measure,
+            items=[
+                schemas.SimilarItemOut(rank=one.rank, item=str(one.item), title=one.title, similarity=one.similarity)
+                for one in found
+            ],
         )
 
     @router.get("/model")
@@ -43,6 +68,7 @@ def routes(service: Service, keys: Keys) -> APIRouter:
         """The model in use."""
         engine = service.engine
         artifact = engine.artifact
+        table = await asyncio.to_thread(lambda: artifact.item_table)  # it is read when it is first needed
         return schemas.ModelOut(
             model=artifact.name,
             digest=artifact.digest,
@@ -50,6 +76,7 @@ def routes(service: Service, keys: Keys) -> APIRouter:
             seen=engine.seen,
             probabilities=artifact.model.probabilistic,
             memory_bytes=engine.bytes_per_user,
+            columns=[] if table is None else list(table.columns),
         )
 
     return router

@@ -1,9 +1,12 @@
-"""Query parameters that are unknown, or given twice, are refused: ignored ones would change a response unnoticed."""
+"""Query parameters that are unknown, or given twice where one is taken, are refused: ignored ones would change a
+response unnoticed.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import get_origin
 
 from fastapi import HTTPException, Request
 from fastapi.dependencies.models import Dependant
@@ -24,7 +27,8 @@ class KnownQuery:
     async def __call__(self, request: Request) -> None:
         route = request.scope["route"]
         assert isinstance(route, APIRoute)
-        known = sorted(set(_names(route.dependant)))
+        several = dict(_names(route.dependant))
+        known = sorted(several)
         for name, count in Counter(name for name, _ in request.query_params.multi_items()).items():
             shown = name[:64]
             if name not in known:
@@ -33,16 +37,17 @@ class KnownQuery:
                 else:
                     hint = did_you_mean(shown, known) or "; there is none here"
                 raise HTTPException(422, f"unknown query parameter {shown!r}{hint}")
-            if count > 1:
+            if count > 1 and not several[name]:
                 raise HTTPException(422, f"query parameter {shown!r} is given {count} times; give it once")
 
 
-def _names(dependant: Dependant) -> Iterator[str]:
+def _names(dependant: Dependant) -> Iterator[tuple[str, bool]]:
+    """The name of each parameter, and whether it may come again."""
     for field in dependant.query_params:
-        yield field.alias
+        yield field.alias, get_origin(field.field_info.annotation) is list
     yield from _all(_names(one) for one in dependant.dependencies)
 
 
-def _all(several: Iterable[Iterator[str]]) -> Iterator[str]:
+def _all(several: Iterable[Iterator[tuple[str, bool]]]) -> Iterator[tuple[str, bool]]:
     for one in several:
         yield from one

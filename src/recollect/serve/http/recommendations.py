@@ -10,13 +10,15 @@ from recollect.data.seen import Seen
 from recollect.recommend import Recommendation
 from recollect.serve.http import schemas
 from recollect.serve.http.errors import error_responses
+from recollect.serve.http.fields import UserId
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.metrics import Metrics
 from recollect.serve.http.query import KnownQuery
+from recollect.serve.http.within import WithinInQuery, conditions
 from recollect.serve.requests import HistoryRequest, Response, UserRequest
 from recollect.serve.service import Service
 
-UserInQuery = Annotated[schemas.UserId, Query(description="The user's id.")]
+UserInQuery = Annotated[UserId, Query(description="The user's id.")]
 SeenInQuery = Annotated[
     Seen | None,
     Query(description="Whether items of the history may be listed. If left out, as in the run of the model."),
@@ -29,10 +31,10 @@ def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
 
     @router.get("/recommendations")
     async def recommend_for(
-        user: UserInQuery, k: schemas.K = 10, seen: SeenInQuery = None
+        user: UserInQuery, within: WithinInQuery, k: schemas.K = 10, seen: SeenInQuery = None
     ) -> schemas.RecommendationsOut:
         """The next items for a user. `POST` takes more: `then`, `allow`, `deny`, or a history without a user."""
-        return await respond(UserRequest(user, k=k, seen=seen))
+        return await respond(UserRequest(user, k=k, seen=seen, within=conditions(within)))
 
     @router.post("/recommendations")
     async def recommend_to(body: schemas.UserOrHistory) -> schemas.RecommendationsOut:

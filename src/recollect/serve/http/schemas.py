@@ -4,130 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    StringConstraints,
-    Tag,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from recollect.config import did_you_mean
 from recollect.data.seen import Seen
+from recollect.serve.http.fields import Id, Ids, Strict, Time, at_most, with_examples
 from recollect.serve.http.guard import BODY_BYTES
-from recollect.serve.requests import HistoryRequest, SourceName, UserRequest
-from recollect.serve.stores.records import ID_BYTES
+from recollect.serve.http.within import Within
+from recollect.serve.requests import ExplanationRequest, HistoryRequest, SourceName, UserRequest
 
 MOST_EVENTS, MOST_ITEMS, MOST_HISTORY, MOST_THEN = 1000, 1000, 10_000, 1000
 """Events in a request, items in a list, item ids in a history, and in what a user might have next."""
 
+MOST_EXPLAINED, MOST_EXPLAINING = 20, 20
+"""Items that a request has explained, and events that are looked at for it."""
+
 FUTURE_SECONDS = 86_400
 """How far ahead of the server's clock an event's time may be: after one in milliseconds, all others would be late."""
 
-_FARTHEST = 1 << 40
-"""The largest time, in seconds before or after 1970."""
-
-_SHOWN = 64
-"""Letters of an unknown name that are repeated to whoever sent it."""
-
-
-def _whole(value: object) -> object:
-    """In JSON, 5.0 is the integer 5."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _seconds(value: object) -> object:
-    value = _whole(value)
-    if isinstance(value, int) and abs(value) > _FARTHEST:
-        raise ValueError("seconds since 1970 are expected; these look like milliseconds or less")
-    return value
-
-
-def _text(value: object) -> object:
-    """Integers are ids too."""
-    value = _whole(value)
-    number = isinstance(value, int) and not isinstance(value, bool) and -(1 << 63) <= value < 1 << 63
-    return str(value) if number else value
-
-
-def _fits(value: str) -> str:
-    try:
-        size = len(value.encode())
-    except UnicodeEncodeError:
-        raise ValueError("not valid text") from None
-    if size > ID_BYTES:
-        raise ValueError(f"{size} bytes, at most {ID_BYTES} are accepted")
-    return value
-
-
-def _ids(values: object) -> object:
-    """All ids of a list in one loop: called for each id, the validators of `Id` would take seconds for a catalogue."""
-    if not isinstance(values, list):
-        return values
-    checked = []
-    for position, one in enumerate(values):
-        value = _text(one)
-        if not isinstance(value, str) or not value:
-            raise ValueError(f"the id at {position} is not a string with a character or an integer")
-        if len(value) > ID_BYTES or not value.isascii():
-            try:
-                _fits(value)
-            except ValueError as error:
-                raise ValueError(f"the id at {position}: {error}") from None
-        checked.append(value)
-    return checked
-
-
-_STRING: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": ID_BYTES}
-_ID: dict[str, Any] = {"anyOf": [_STRING, {"type": "integer", "minimum": -(1 << 63), "maximum": (1 << 63) - 1}]}
-_Text = Annotated[str, StringConstraints(min_length=1, max_length=ID_BYTES)]
-Id = Annotated[_Text, BeforeValidator(_text), AfterValidator(_fits), WithJsonSchema(_ID, "validation")]
-UserId = Annotated[
-    _Text, BeforeValidator(_text), AfterValidator(_fits), WithJsonSchema({**_ID, "examples": ["42"]}, "validation")
-]
-Time = Annotated[int, Field(strict=True, ge=-_FARTHEST, le=_FARTHEST), BeforeValidator(_seconds)]
 K = Annotated[int, Field(ge=1, le=MOST_ITEMS, description="How many items the list should have.")]
-Ids = Annotated[list[str], BeforeValidator(_ids), WithJsonSchema({"type": "array", "items": _ID}, "validation")]
 
 
-def _at_most(length: int) -> Any:
-    """A list of ids of at most this length."""
-
-    def check(values: list[str]) -> list[str]:
-        if len(values) > length:
-            raise ValueError(f"{len(values):,} ids, at most {length:,} are accepted")
-        return values
-
-    schema = {"type": "array", "items": _ID, "maxItems": length}
-    return Annotated[list[str], BeforeValidator(_ids), AfterValidator(check), WithJsonSchema(schema, "validation")]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _has_known_fields(cls, values: Any) -> Any:
-        for name in values if isinstance(values, dict) else ():
-            if name not in cls.model_fields:
-                shown = str(name)[:_SHOWN].encode(errors="replace").decode()
-                raise ValueError(f"unknown field {shown!r}{did_you_mean(shown, cls.model_fields)}")
-        return values
-
-
-def _with_examples(*examples: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": list(examples)})
-
-
-class EventIn(_Strict):
+class EventIn(Strict):
     """One event of one user."""
 
-    model_config = _with_examples({"user": "42", "item": "661", "id": "order-1887"})
+    model_config = with_examples({"user": "42", "item": "661", "id": "order-1887"})
 
     user: Id
     item: Id
@@ -138,10 +38,10 @@ class EventIn(_Strict):
     """Your own id of the event. With it, sending the event again changes nothing."""
 
 
-class EventsIn(_Strict):
+class EventsIn(Strict):
     """Several events, in the order they happened."""
 
-    model_config = _with_examples({"events": [{"user": "42", "item": "661"}, {"user": "42", "item": "1210"}]})
+    model_config = with_examples({"events": [{"user": "42", "item": "661"}, {"user": "42", "item": "1210"}]})
 
     events: Annotated[list[EventIn], Field(min_length=1, max_length=MOST_EVENTS)]
 
@@ -156,7 +56,7 @@ OneOrMany = Annotated[
 ]
 
 
-class EventOut(_Strict):
+class EventOut(Strict):
     """What became of an event."""
 
     id: str
@@ -167,7 +67,7 @@ class EventOut(_Strict):
     item, and this one is not stored."""
 
 
-class EventsOut(_Strict):
+class EventsOut(Strict):
     """One for each event, in their order. All that are not in conflict are durable."""
 
     events: list[EventOut]
@@ -178,28 +78,36 @@ Allow = Annotated[Ids | None, Field(description=f"Only these items are candidate
 Deny = Annotated[Ids, Field(description=f"None of these items is a candidate. {_BOUNDED}")]
 
 
-class RecommendationsIn(_Strict):
+class RecommendationsIn(Strict):
     """How long a list should be, and what it may hold."""
 
     k: K = 10
     seen: Seen | None = None
     """Whether items of the history may be listed. If left out, as in the run of the model."""
     allow: Allow = None
-    deny: Deny = []
+    deny: Deny = Field([])
+    within: Within = Field([])
 
     def options(self) -> dict[str, Any]:
         """The fields of a `ListRequest`."""
         allow = None if self.allow is None else frozenset(self.allow)
-        return {"k": self.k, "seen": self.seen, "allow": allow, "deny": frozenset(self.deny)}
+        deny, within = frozenset(self.deny), tuple(self.within)
+        return {"k": self.k, "seen": self.seen, "allow": allow, "deny": deny, "within": within}
+
+
+def _without_user(values: Any) -> Any:
+    if isinstance(values, dict) and "user" in values:
+        raise ValueError("a list is for a user or after a history, not both; `then` adds items to a user's")
+    return values
 
 
 class UserRecommendationsIn(RecommendationsIn):
     """A list for a user."""
 
-    model_config = _with_examples({"user": "42", "k": 5}, {"user": "42", "then": ["661"], "deny": ["1210"]})
+    model_config = with_examples({"user": "42", "k": 5}, {"user": "42", "then": ["661"], "deny": ["1210"]})
 
     user: Id
-    then: _at_most(MOST_THEN) = []  # type: ignore[valid-type]
+    then: at_most(MOST_THEN) = Field([])  # type: ignore[valid-type]
     """Items that the user might have next, oldest first. The list is as if they had them; nothing of it is kept."""
 
     def request(self) -> UserRequest:
@@ -209,24 +117,22 @@ class UserRecommendationsIn(RecommendationsIn):
 class HistoryRecommendationsIn(RecommendationsIn):
     """A list after a history, without a user. Nothing is kept."""
 
-    model_config = _with_examples({"history": ["661", "1210"], "k": 5})
+    model_config = with_examples({"history": ["661", "1210"], "k": 5})
 
-    history: _at_most(MOST_HISTORY)  # type: ignore[valid-type]
+    history: at_most(MOST_HISTORY)  # type: ignore[valid-type]
     """Items, oldest first."""
 
     @model_validator(mode="before")
     @classmethod
     def _has_no_user(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "user" in values:
-            raise ValueError("a list is for a user or after a history, not both; `then` adds items to a user's")
-        return values
+        return _without_user(values)
 
     def request(self) -> HistoryRequest:
         return HistoryRequest(tuple(self.history), **self.options())
 
 
 def _user_or_history(body: object) -> str:
-    is_history = isinstance(body, HistoryRecommendationsIn) or (isinstance(body, dict) and "history" in body)
+    is_history = "history" in body if isinstance(body, dict) else hasattr(body, "history")
     return "history" if is_history else "user"
 
 
@@ -238,7 +144,52 @@ BODY_TAGS = ("one", "many", "user", "history")
 """Which of two forms a body has; the first part of the place of an error in it."""
 
 
-class ItemOut(_Strict):
+class ExplanationsIn(Strict):
+    """Which items to explain, and how many of the last events to look at."""
+
+    items: Annotated[at_most(MOST_EXPLAINED), Field(min_length=1)]  # type: ignore[valid-type]
+    """Items, of the list or any others."""
+    last: Annotated[int, Field(strict=True, ge=1, le=MOST_EXPLAINING)] = 10
+    """How many of the last events to leave out, one at a time."""
+
+
+class UserExplanationsIn(ExplanationsIn):
+    """Why these items, for a user."""
+
+    model_config = with_examples({"user": "42", "items": ["661"]})
+
+    user: Id
+    then: at_most(MOST_THEN) = Field([])  # type: ignore[valid-type]
+    """Items that the user might have next, as for a list; they are events like the others here."""
+
+    def request(self) -> ExplanationRequest:
+        return ExplanationRequest(self.user, tuple(self.then), tuple(self.items), self.last)
+
+
+class HistoryExplanationsIn(ExplanationsIn):
+    """Why these items, after a history without a user. Nothing is kept."""
+
+    model_config = with_examples({"history": ["661", "1210"], "items": ["1210"], "last": 5})
+
+    history: at_most(MOST_HISTORY)  # type: ignore[valid-type]
+    """Items, oldest first."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_user(cls, values: Any) -> Any:
+        return _without_user(values)
+
+    def request(self) -> ExplanationRequest:
+        return ExplanationRequest(None, tuple(self.history), tuple(self.items), self.last)
+
+
+ExplainUserOrHistory = Annotated[
+    Annotated[UserExplanationsIn, Tag("user")] | Annotated[HistoryExplanationsIn, Tag("history")],
+    Discriminator(_user_or_history),
+]
+
+
+class ItemOut(Strict):
     """An item of a list."""
 
     rank: int
@@ -250,7 +201,7 @@ class ItemOut(_Strict):
     """The share among all items, before any was excluded or hidden; null where the model has no probabilities."""
 
 
-class RecommendationsOut(_Strict):
+class RecommendationsOut(Strict):
     """A ranked list, and what it was computed from."""
 
     model: str
@@ -263,7 +214,7 @@ class RecommendationsOut(_Strict):
     seen: Seen
     """Whether items of the history could be listed."""
     candidates: int
-    """How many items `allow` and `deny` left, before seen ones were hidden."""
+    """How many items `allow`, `deny` and `within` left, before seen ones were hidden."""
     long_term_weight: float | None
     """The share of long-term memory, 0 to 1; null for models without one, and without events."""
     long_weight: Annotated[float | None, Field(deprecated="Renamed to long_term_weight.")]
@@ -273,7 +224,69 @@ class RecommendationsOut(_Strict):
     items: list[ItemOut]
 
 
-class HistoryEventOut(_Strict):
+class EffectOut(Strict):
+    """What one event did to the logit of an item."""
+
+    position: int
+    """The place of the event in the whole history, from 1, oldest first."""
+    item: str
+    title: str
+    logit: float
+    """The logit with the event minus that without it: above zero, the event speaks for the item; below, against."""
+
+
+class ExplanationOut(Strict):
+    """Why an item has its place."""
+
+    item: str
+    title: str
+    logit: float
+    """What the whole history gives it, as in a list."""
+    effects: list[EffectOut]
+    """Of the last events, oldest first. Events that the model does not know are left out. Effects do not add up to the
+    logit, since events interact."""
+
+
+class ExplanationsOut(Strict):
+    """Which of the last events speak for the items, and which against."""
+
+    model: str
+    digest: str
+    """Identifies the model, as `recollect train` prints it."""
+    source: SourceName
+    """As of a list."""
+    events: int
+    """How many events there are, those that the model does not know included."""
+    unknown: list[str]
+    """Ids of the request's `history` or `then` that the model does not know; they were skipped."""
+    unknown_items: list[str]
+    """Ids of the request's `items` that the model does not know; they have no explanation."""
+    items: list[ExplanationOut]
+
+
+class SimilarItemOut(Strict):
+    """An item that is like another."""
+
+    rank: int
+    item: str
+    title: str
+    similarity: float
+
+
+class SimilarItemsOut(Strict):
+    """Items like one item, the most similar first."""
+
+    model: str
+    digest: str
+    """Identifies the model, as `recollect train` prints it."""
+    item: str
+    title: str
+    measure: str
+    """What the similarity is, in words."""
+    items: list[SimilarItemOut]
+
+
+class HistoryEventOut(Strict):
     """An event of a user."""
 
     item: str
@@ -283,13 +296,13 @@ class HistoryEventOut(_Strict):
     """Seconds since 1970."""
 
 
-class UsersOut(_Strict):
+class UsersOut(Strict):
     """Ids of users, in the order of their bytes."""
 
     users: list[str]
 
 
-class UserOut(_Strict):
+class UserOut(Strict):
     """What is stored of a user."""
 
     user: str
@@ -300,7 +313,7 @@ class UserOut(_Strict):
     """The newest events, oldest of them first."""
 
 
-class ForgottenOut(_Strict):
+class ForgottenOut(Strict):
     """The user's events are void now."""
 
     user: str
@@ -308,7 +321,7 @@ class ForgottenOut(_Strict):
     """Whether they are gone from the files as well."""
 
 
-class FoundItemOut(_Strict):
+class FoundItemOut(Strict):
     """An item that the model knows."""
 
     item: str
@@ -317,13 +330,13 @@ class FoundItemOut(_Strict):
     """How often it occurs in the data that the model was trained on."""
 
 
-class ItemsOut(_Strict):
+class ItemsOut(Strict):
     """The items that were found, best match first."""
 
     items: list[FoundItemOut]
 
 
-class ModelOut(_Strict):
+class ModelOut(Strict):
     """The model in use."""
 
     model: str
@@ -337,9 +350,11 @@ class ModelOut(_Strict):
     """Whether lists have probabilities; those without any events always do."""
     memory_bytes: int
     """The size of a user's memory."""
+    columns: list[str]
+    """Columns of its table of items, for `within`; empty where it was kept without one."""
 
 
-class ErrorOut(_Strict):
+class ErrorOut(Strict):
     """What was wrong, and what to do."""
 
     error: str

@@ -23,6 +23,7 @@ PAGE = {
     "page.js": "text/javascript; charset=utf-8",
     "view.js": "text/javascript; charset=utf-8",
     "combobox.js": "text/javascript; charset=utf-8",
+    "why.js": "text/javascript; charset=utf-8",
     "interface.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }

@@ -10,11 +10,12 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query
 from recollect.artifact import Artifact
 from recollect.serve.http import schemas
 from recollect.serve.http.errors import error_responses
+from recollect.serve.http.fields import UserId
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.query import KnownQuery
 from recollect.serve.service import Service
 
-UserInPath = Annotated[schemas.UserId, Path(description="The user's id.")]
+UserInPath = Annotated[UserId, Path(description="The user's id.")]
 Prefix = Annotated[str, Query(max_length=256, description="How the ids begin.", examples=["4"])]
 After = Annotated[str, Query(max_length=256, description="Only ids after this one: the last of the list before.")]
 Users = Annotated[int, Query(ge=1, le=1000, description="How many ids.")]

@@ -4,9 +4,11 @@
 import { combobox } from "./combobox.js";
 import { ask, Problem } from "./interface.js";
 import { element, number, showHistory, showList, showMemory, showModel, showTried } from "./view.js";
+import { hideWhy, showWhy, whyIsOf } from "./why.js";
 
 const ITEMS = 10; // of the list
 const EVENTS = 50; // of the history
+const EXPLAINING = 10; // of the last events
 
 const $ = (id) => document.getElementById(id);
 
@@ -14,7 +16,7 @@ let model = null;
 let user = null; // whose history it is, null for nobody's
 let then = []; // {item, title} that are tried out, oldest first
 let stored = { events: 0, history: [] }; // of the user
-let recording = false;
+let mode = "try"; // what a click on an item does: try, record or why
 let ranks = null; // item -> rank in the list before
 let turn = 0; // the response to an older request is not shown
 let adding = false; // one event at a time
@@ -52,8 +54,8 @@ async function show(next) {
   const mine = ++turn;
   model ??= await ask("model");
   const items = wanted.then.map((one) => one.item);
+  const whose = about(wanted);
   const seen = $("seen").checked === (model.seen === "allowed") ? undefined : $("seen").checked ? "allowed" : "hidden";
-  const whose = wanted.user === null ? { history: items } : { user: wanted.user, then: items };
   const begun = performance.now();
   const response = await ask("recommendations", { ...whose, k: ITEMS, seen });
   const took = performance.now() - begun;
@@ -65,6 +67,7 @@ async function show(next) {
   stored = history;
   $("user").value = user ?? "";
   $("nobody").hidden = user === null;
+  hideWhy();
   showModel(response, model);
   showList(response, ranks, { user, tried: then.length, model, clicked });
   ranks = new Map(response.items.map((one) => [one.item, one.rank]));
@@ -75,6 +78,12 @@ async function show(next) {
   link();
 }
 
+// Whose list it is, as requests say it.
+function about({ user, then }) {
+  const items = then.map((one) => one.item);
+  return user === null ? { history: items } : { user, then: items };
+}
+
 async function historyOf(name, events) {
   if (name === null || events === 0) return { events: 0, history: [] };
   return ask(`users/${encodeURIComponent(name)}?limit=${EVENTS}`);
@@ -83,11 +92,25 @@ async function historyOf(name, events) {
 // An item was clicked or found. A second click of a double one would hit what stands there by then, and so would a key
 // that is held.
 function clicked(button, item, title) {
-  button.addEventListener("click", (event) => event.detail < 2 && trying(() => add(item, title)));
+  button.addEventListener("click", (event) => event.detail < 2 && trying(() => chosen(item, title, button)));
   button.addEventListener("keydown", (event) => event.repeat && event.key === "Enter" && event.preventDefault());
 }
 
+function chosen(item, title, button) {
+  return mode === "why" ? explain(item, title, button) : add(item, title);
+}
+
+// Show which of the last events speak for an item; or hide it, where it is shown already.
+async function explain(item, title, button) {
+  if (whyIsOf(button)) return hideWhy();
+  const mine = turn;
+  const response = await ask("explanations", { ...about({ user, then }), items: [item], last: EXPLAINING });
+  if (mine !== turn || mode !== "why") return; // another list is shown by now
+  showWhy(response, { item, title, button });
+}
+
 async function add(item, title) {
+  const recording = mode === "record";
   if (adding) return;
   if (recording && user === null) {
     $("user").focus();
@@ -112,10 +135,15 @@ async function add(item, title) {
 }
 
 function setMode() {
-  recording = document.querySelector("#mode input:checked").value === "record";
-  document.body.classList.toggle("recording", recording);
-  $("mode-note").textContent = recording ? "Each click stores an event, for good." : "Nothing is kept.";
-  $("search-label").textContent = recording ? "Record an item" : "Try an item";
+  mode = document.querySelector("#mode input:checked").value;
+  document.body.classList.toggle("recording", mode === "record");
+  $("mode-note").textContent = {
+    try: "Nothing is kept.",
+    record: "Each click stores an event, for good.",
+    why: "Shows which events speak for an item.",
+  }[mode];
+  $("search-label").textContent = { try: "Try an item", record: "Record an item", why: "Explain an item" }[mode];
+  if (mode !== "why") hideWhy();
 }
 
 // The address of the page leads back to what is shown.
@@ -188,7 +216,7 @@ combobox($("search"), $("found"), {
   suggest: suggestItems,
   choose: ({ value, label }) => {
     $("search").value = "";
-    trying(() => add(value, label));
+    trying(() => chosen(value, label));
   },
   fail: (error) => failed(error, begin),
 });
@@ -200,10 +228,11 @@ $("find").addEventListener("submit", (event) => {
 });
 $("nobody").addEventListener("click", () => trying(() => show({ user: null })));
 $("restart").addEventListener("click", () => trying(() => show({ then: [] })));
+$("why-close").addEventListener("click", () => hideWhy());
 $("seen").addEventListener("change", () => trying(() => show({ anew: true })));
 $("mode").addEventListener("change", () => {
   setMode();
-  if (recording && then.length) trying(() => show({ then: [] })); // they are no events of the user
+  if (mode === "record" && then.length) trying(() => show({ then: [] })); // they are no events of the user
 });
 $("unlock").addEventListener("submit", (event) => {
   event.preventDefault();

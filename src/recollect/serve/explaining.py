@@ -1,0 +1,58 @@
+"""Why an item is in a list: which of the last events speak for it, and which against, by `recollect.explain`.
+
+The history is read anew for it, as a memory cannot be taken back to before its last events.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from recollect.answers.explain import Explanation, explain
+from recollect.data.log import DataError
+from recollect.serve.ranker import Ranker, Source
+from recollect.serve.requests import ExplanationRequest, ExplanationResponse, HistoryRequest, SourceName
+from recollect.serve.stores.contract import Store
+
+
+def explain_items(ranker: Ranker, store: Store, request: ExplanationRequest, now: int) -> ExplanationResponse:
+    """The effects of the last events on the logits that a list for the same request has. `now`: the time of the
+    request, in seconds.
+
+    Raises DataError where the model scores NaN.
+    """
+    artifact = ranker.artifact
+    history, times, at = list(request.then), None, None
+    source: SourceName = "history" if history else "popularity"
+    if request.user is not None:
+        stored = store.history(request.user).events
+        latest = max([now, *(when for _, when in stored)])
+        history = [*(item for item, _ in stored), *request.then]
+        times, at = [*(when for _, when in stored), *[latest] * len(request.then)], now
+        source = "memory" if stored else source
+    known = [item for item in request.items if ranker.knows(item)]
+    if not known:
+        explained: tuple[Explanation, ...] = ()
+    elif not history:
+        explained = _by_popularity(ranker, known)
+    else:
+        explained = explain(artifact, history, times=times, items=known, last=request.last, at=at).items
+    if not all(isfinite(figure) for one in explained for figure in (one.logit, *(two.logit for two in one.effects))):
+        raise DataError(f"{artifact.folder}: the model scored NaN or infinity; train it again")
+    return ExplanationResponse(
+        items=explained,
+        source=source,
+        events=len(history),
+        model=artifact.name,
+        digest=artifact.digest,
+        unknown=tuple(item for item in request.then if not ranker.knows(item)),
+        unknown_items=tuple(item for item in request.items if not ranker.knows(item)),
+    )
+
+
+def _by_popularity(ranker: Ranker, items: list[str]) -> tuple[Explanation, ...]:
+    """The logits of a list without events; there are no effects."""
+    request = HistoryRequest((), k=len(items), seen="allowed", allow=frozenset(items))
+    nothing = Source("popularity", 0, lambda some: [False] * len(some))
+    (response,) = ranker.respond([request], ranker.fresh(1), [nothing])
+    found = {str(one.item): one for one in response.items}
+    return tuple(Explanation(found[item].item, found[item].title, found[item].logit, ()) for item in items)
