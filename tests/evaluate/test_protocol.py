@@ -23,7 +23,7 @@ def test_every_field_shows_in_the_line():
         "candidates": "sampled(100, uniform)",
         "history": "whole",
         "users": 8,
-        "questions": 9,
+        "targets": 9,
         "seeds": (3,),
     }
     assert set(changed) == {field.name for field in dataclasses.fields(Protocol)}

@@ -163,8 +163,8 @@ def split_data(log: EventLog, settings: SplitSettings) -> Split:
     if settings.protocol == "loo":
         return loo(log)
     split = temporal(log, validation=settings.validation, test=settings.test, target=settings.target)
-    for questions, period in ((split.validation, "validation"), (split.test, "test")):
-        if len(questions) == 0:
+    for targets, period in ((split.validation, "validation"), (split.test, "test")):
+        if len(targets) == 0:
             raise DataError(
                 f"{log.name}: nobody has an event in the {period} period; move split.validation or split.test"
             )
@@ -205,7 +205,7 @@ def _run(settings: RunSettings, split: Split, folder: Path, report: Reporter, *,
 
 
 def _measured(settings: RunSettings, split: Split, folder: Path, trained: Trained, report: Reporter) -> Outcome:
-    """Rank the validation questions, if there are any, and keep the model."""
+    """Rank the validation targets, if there are any, and keep the model."""
     name, ledger, begun = settings.model_name, None, time.monotonic()
     with _full_disk_said(folder):
         if len(split.validation):
