@@ -32,8 +32,8 @@ CHUNK = 16384
 SCORE_CELLS = 1 << 24
 """Scores held at once (64 MiB in fp32)."""
 
-TOKENS, SEGMENT = 16384, 1024
-"""Cells of a batch in which histories are read, and events of a user at once."""
+TOKENS, ACCELERATOR_TOKENS, SEGMENT = 16384, 131_072, 1024
+"""Cells of a batch in which histories are read, on a CPU and elsewhere, and events of a user at once."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def top_lists(
     allowed: np.ndarray | None = None,
     clock: bool = True,
     device: torch.device | str | None = None,
-    token_budget: int = TOKENS,
+    token_budget: int | None = None,
     segment: int = SEGMENT,
 ) -> Iterator[TopLists]:
     """Stream the lists of many histories of item codes, in their order, in memory that their number does not change.
@@ -217,7 +217,7 @@ def memories(
     some: slice | None = None,
     clock: bool = True,
     device: torch.device | str | None = None,
-    token_budget: int = TOKENS,
+    token_budget: int | None = None,
     segment: int = SEGMENT,
 ) -> Iterator[tuple[np.ndarray, State]]:
     """Row numbers and their memory after the whole history, for the rows `some`, many at a time, longest first.
@@ -231,7 +231,8 @@ def memories(
     some = some or slice(0, len(histories))
     starts, ends = histories.offsets[:-1][some], histories.offsets[1:][some]
     times = histories.times if clock else None
-    for block in by_length(ends - starts, token_budget, segment):
+    tokens = token_budget or (TOKENS if place.type == "cpu" else ACCELERATOR_TOKENS)
+    for block in by_length(ends - starts, tokens, segment):
         state = model.fresh(len(block))
         for events in pieces(histories.items, times, starts[block], ends[block], segment):
             state = model.advance(state, events.to(place))

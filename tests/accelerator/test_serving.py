@@ -7,7 +7,7 @@ import pytest
 from recollect.artifact import Artifact
 from recollect.contracts import Network
 from recollect.serve.engine import Engine
-from recollect.serve.ranker import Answer, Asked, AskedAfter
+from recollect.serve.requests import HistoryRequest, Response, UserRequest
 from recollect.serve.stores.volatile import VolatileStore
 
 from ..device import DEVICE, on_a_named_device
@@ -27,21 +27,21 @@ def both(name: str) -> tuple[Artifact, Artifact]:
     return artifact(name, model=here.eval()), there
 
 
-def told(model: Artifact, *, half: bool, users: int = 5, room: int | None = None) -> list[list[Answer]]:
+def told(model: Artifact, *, half: bool, users: int = 5, cache_bytes: int | None = None) -> list[list[Response]]:
     """Answers before and after more events came, and after another engine read what this one saved."""
     store = VolatileStore()
-    sizes = {} if room is None else {"room": room}
+    sizes = {} if cache_bytes is None else {"cache_bytes": cache_bytes}
     first = Engine(model, store, half=half, clock=lambda: NOW, **sizes)
     names = [f"user-{number}" for number in range(users)]
-    asked = [Asked(user=name, k=8) for name in [*names, "nobody"]]
+    requests = [UserRequest(user=name, k=8) for name in [*names, "nobody"]]
     first.add([event for number, name in enumerate(names) for event in some(3 + 7 * number, name, seed=number)])
-    found = [first.recommend(asked)]
+    found = [first.recommend(requests)]
     first.save()
     first.add([event for number, name in enumerate(names[:3]) for event in some(2, name, first=90, seed=50 + number)])
-    found.append(first.recommend(asked))
+    found.append(first.recommend(requests))
     first.save()
-    found.append(Engine(model, store, half=half, clock=lambda: NOW, **sizes).recommend(asked))
-    found.append(first.recommend_after([AskedAfter(history=("item-03", "item-07", "item-03"), seen="allowed")]))
+    found.append(Engine(model, store, half=half, clock=lambda: NOW, **sizes).recommend(requests))
+    found.append(first.recommend_after([HistoryRequest(history=("item-03", "item-07", "item-03"), seen="allowed")]))
     return found
 
 
@@ -53,14 +53,14 @@ def test_lists_are_those_of_the_cpu(name: str, half: bool) -> None:
         for mine, theirs in zip(two, one, strict=True):
             assert mine.source == theirs.source and mine.events == theirs.events
             alike(mine.items, theirs.items, close=2e-2 if half else 2e-3)
-            if theirs.long_weight is not None:
-                assert mine.long_weight == pytest.approx(theirs.long_weight, abs=1e-2)
+            if theirs.long_term_weight is not None:
+                assert mine.long_term_weight == pytest.approx(theirs.long_term_weight, abs=1e-2)
 
 
 def test_memories_that_have_to_make_room_come_back() -> None:
     here, there = both("mlstm4rec")
     size = Engine(there, VolatileStore(), clock=lambda: NOW).bytes_per_user
-    few, many = told(there, half=False, users=9, room=2 * size), told(here, half=False, users=9)
+    few, many = told(there, half=False, users=9, cache_bytes=2 * size), told(here, half=False, users=9)
     for one, two in zip(few, many, strict=True):
         for mine, theirs in zip(one, two, strict=True):
             alike(mine.items, theirs.items, close=2e-3)

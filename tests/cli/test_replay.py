@@ -85,7 +85,7 @@ def test_events_are_exported_in_the_form_that_the_ending_says(
     store, again, out = tmp_path / "store", tmp_path / "again", tmp_path / f"events{ending}"
     recollect("replay", trained, "--store", store)
     with EmbeddedStore(store) as kept:
-        kept.append([IncomingEvent("5", 'an "item", with commas', 1_900_000_000, "order-1")], 0)
+        kept.append([IncomingEvent("5", 'an "item", with commas', 1_780_000_000, "order-1")], 0)
         wanted = {user: kept.history(user).events for user in kept.users()}
     said = recollect("journal", "export", store, "--out", out)
     assert said.code == 0 and f"{sum(map(len, wanted.values()))} events are in" in said.out

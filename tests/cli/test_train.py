@@ -101,7 +101,7 @@ def test_a_run_starts_from_another_on_a_newer_log(
     recollect: Command, trained: Path, log_file: Path, tmp_path: Path
 ) -> None:
     newer = tmp_path / "newer.csv"
-    newer.write_text(log_file.read_text() + "3,brand new,1900000000\n3,brand new,1900000001\n")
+    newer.write_text(log_file.read_text() + "3,brand new,1780000000\n3,brand new,1780000001\n")
     said = recollect("train", "--from", trained, "--data", newer, "--out", tmp_path / "run")
     assert said.code == 0 and "24 items have their rows from there, 1 are new" in said.err
     kept = load(tmp_path / "run")

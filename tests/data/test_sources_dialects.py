@@ -10,6 +10,7 @@ import bz2
 import csv
 import dataclasses
 import datetime as dt
+import email.utils
 import gzip
 import io
 import lzma
@@ -36,7 +37,16 @@ TIME_FORMS: dict[str, Callable[[int], str]] = {
     "iso-t-z": lambda time: dt.datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     "iso-offset": lambda time: dt.datetime.fromtimestamp(time, dt.timezone(dt.timedelta(hours=2))).isoformat(),
     "iso-fraction": lambda time: dt.datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S.000"),
+    "american": lambda time: dt.datetime.fromtimestamp(time, UTC).strftime("%m/%d/%Y %H:%M:%S"),
+    "american-pm": lambda time: dt.datetime.fromtimestamp(time, UTC).strftime("%m/%d/%Y %I:%M:%S %p"),
+    "german": lambda time: dt.datetime.fromtimestamp(time, UTC).strftime("%d.%m.%Y %H:%M:%S"),
+    "month-name": lambda time: dt.datetime.fromtimestamp(time, UTC).strftime("%d %b %Y %H:%M:%S"),
+    "digits": lambda time: dt.datetime.fromtimestamp(time, UTC).strftime("%Y%m%d%H%M%S"),
+    "rfc2822": lambda time: email.utils.format_datetime(dt.datetime.fromtimestamp(time, UTC)),
+    "twitter": lambda time: dt.datetime.fromtimestamp(time, UTC).strftime("%a %b %d %H:%M:%S +0000 %Y"),
 }
+UNCLEAR = ("american", "american-pm", "german")
+"""Forms whose day and month may be taken for each other, where no day of the column is above 12."""
 
 PACKINGS: dict[str, Callable[[str, bytes], bytes]] = {
     "": lambda name, data: data,
@@ -229,6 +239,8 @@ def doubtful(dialect: Dialect, message: str, text: str) -> bool:
     letters side by side, without a word of text around them, may be Chinese as well; who writes `::` quotes nothing,
     so that a quote there may be any sign."""
     if dialect.separator == "::" and '"' in text:
+        return True
+    if dialect.form in UNCLEAR and "day-first" in message:
         return True
     if dialect.packing == ".zst" and not dialect.encoding.startswith("utf-8"):
         return "zstd" in message

@@ -134,10 +134,10 @@ def test_a_newer_log_brings_its_users_and_items(tmp_path: Path) -> None:
     settings = small_settings("popularity")
     settings = settings.model_copy(update={"data": settings.data.model_copy(update={"source": str(older)})})
     run(settings, tmp_path / "run")
-    (tmp_path / "new.csv").write_text(older.read_text() + "somebody,something,9999999999\n" * 3)
+    (tmp_path / "new.csv").write_text(older.read_text() + "somebody,something,1780000000\n" * 3)
     outcome = refit(tmp_path / "run", source=str(tmp_path / "new.csv"))
     kept = load(outcome.folder)
-    assert kept.items.find("something") is not None and kept.card["learnt"]["until"] == 9_999_999_999
+    assert kept.items.find("something") is not None and kept.card["learnt"]["until"] == 1_780_000_000
     assert kept.settings["data"]["source"] == str(tmp_path / "new.csv")
 
 

@@ -81,7 +81,10 @@ def _built(config: HF.Config) -> Any:
     try:
         from transformers import AutoConfig, AutoModel
     except ImportError:
-        raise ConfigError("the model hf needs Hugging Face transformers: pip install 'recollect[hf]'") from None
+        raise ConfigError(
+            "the model hf needs Hugging Face transformers: pip install transformers "
+            "(in a checkout: pip install -c constraints.txt -e '.[hf]')"
+        ) from None
     if config.width % config.heads:
         raise ConfigError(f"attention of width {config.width} does not divide into {config.heads} heads")
     sizes: dict[str, Any] = {

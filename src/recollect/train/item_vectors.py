@@ -10,7 +10,7 @@ from torch import nn
 from recollect.config import ConfigError
 from recollect.contracts import Network
 from recollect.data.log import DataError, Vocabulary
-from recollect.data.vectors import read_vectors
+from recollect.data.vector_files import read_vectors
 
 SHOWN = 3
 """How many ids are shown as examples."""

@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from recollect.data.frame import Frame
 from recollect.data.log import DataError
-from recollect.data.vectors import read_vectors
+from recollect.data.vector_files import VECTOR_ENDINGS, read_vectors, write_vectors
 
 IDS = ["b 7", "a", "ü", "12"]
 VECTORS = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
@@ -130,6 +131,19 @@ def test_what_cannot_be_sure_is_refused(tmp_path: Path) -> None:
     pl.DataFrame({"id": IDS, "v": [[1.0], [1.0, 2.0], [1.0], [1.0]]}).write_parquet(tmp_path / "ragged.parquet")
     with pytest.raises(DataError, match="vectors of several lengths"):
         read_vectors(tmp_path / "ragged.parquet")
-    pl.DataFrame({"id": IDS, "title": IDS, "x": [1.0] * 4}).write_csv(tmp_path / "mixed.csv")
-    with pytest.raises(DataError, match="column 'title' holds no numbers"):
+    pl.DataFrame({"id": IDS, "shop": IDS, "x": [1.0] * 4}).write_csv(tmp_path / "mixed.csv")
+    with pytest.raises(DataError, match="column 'shop' holds no numbers"):
         read_vectors(tmp_path / "mixed.csv")
+
+
+@pytest.mark.parametrize("ending", VECTOR_ENDINGS)
+@pytest.mark.parametrize("ids", [["007", "7", "é b"], [5, 17, 2**40]])
+def test_what_is_written_is_read_back(ending: str, ids: list[object], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    names = np.array(ids, dtype=object if isinstance(ids[0], str) else np.int64)
+    columns = {"item": names, "title": np.array(["a", "b", "c"], dtype=object)}
+    columns |= {"vector": rng.normal(size=(3, 4)).astype(np.float32), "bias": rng.normal(size=3).astype(np.float32)}
+    write_vectors(tmp_path / f"vectors{ending}", Frame(columns))
+    back = read_vectors(tmp_path / f"vectors{ending}")
+    assert back.ids.tolist() == [str(one) for one in ids]
+    assert np.array_equal(back.vectors, columns["vector"])
