@@ -72,20 +72,20 @@ def rank(
     """
     one_of("seen", seen, Seen)
     _check(model, log, targets, request_time, last)
-    place = torch.device(device) if device is not None else getattr(model, "device", torch.device("cpu"))
+    on_device = torch.device(device) if device is not None else getattr(model, "device", torch.device("cpu"))
     offsets = log.offsets
     walks = _walks(targets, offsets, last)
     ranks = np.zeros(len(targets), dtype=np.int32)
     done = 0
     with torch.inference_mode(), evaluating(model):
-        tokens = token_budget or (TOKENS if place.type == "cpu" else ACCELERATOR_TOKENS)
+        tokens = token_budget or (TOKENS if on_device.type == "cpu" else ACCELERATOR_TOKENS)
         for rows in _blocks(walks, targets, tokens, segment):
-            for state, due in _walk(model, log, targets, walks, rows, place, segment):
+            for state, due in _walk(model, log, targets, walks, rows, on_device, segment):
                 for part in _parts(len(due), log.item_ids.size):
                     which = due[part]
                     at = None
                     if request_time:
-                        at = torch.from_numpy(log.times[targets.positions[which]].astype(np.int64)).to(place)
+                        at = torch.from_numpy(log.times[targets.positions[which]].astype(np.int64)).to(on_device)
                     scores = model.score(state if len(which) == state.users else state.rows(part), at)
                     ranks[which] = _ranks(model, scores, log, targets, offsets, which, seen)
                     done += len(which)
@@ -154,7 +154,7 @@ def _walk(
     targets: Targets,
     walks: _Walks,
     rows: np.ndarray,
-    place: torch.device,
+    on_device: torch.device,
     segment: int,
 ) -> Iterator[tuple[State, np.ndarray]]:
     """Yield the memory just before each round of targets, and the targets: the k-th of every user who has one."""
@@ -169,7 +169,7 @@ def _walk(
         which = walks.first[rows[:active]] + turn
         there = targets.positions[which]
         for events in pieces(log.items, times, here, there, segment):
-            state = model.advance(state, events.to(place))
+            state = model.advance(state, events.to(on_device))
         yield state, which
         here = there
 

@@ -320,16 +320,16 @@ class Recorded:
     def note(self, text: str) -> None:
         self.inner.note(text)
 
-    def resumed(self, place: Any) -> None:
+    def resumed(self, progress: Any) -> None:
         """An epoch that ended after the last checkpoint will end again: keep what the checkpoint knows."""
-        lines = (json.dumps(row) + "\n" for row in place.history)
+        lines = (json.dumps(row) + "\n" for row in progress.history)
         self.path.write_text("".join(lines), encoding="utf-8")
-        self.inner.resumed(place)
+        self.inner.resumed(progress)
 
-    def step(self, place: Any, steps: int) -> None:
-        self.inner.step(place, steps)
+    def step(self, progress: Any, steps: int) -> None:
+        self.inner.step(progress, steps)
 
-    def epoch(self, place: Any, row: Mapping[str, Any]) -> None:
+    def epoch(self, progress: Any, row: Mapping[str, Any]) -> None:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(dict(row)) + "\n")
-        self.inner.epoch(place, row)
+        self.inner.epoch(progress, row)
