@@ -28,7 +28,7 @@ import torch
 
 from recollect import registry
 from recollect.contracts import Events, Network
-from recollect.data.histories import Questions, Split
+from recollect.data.histories import Split, Targets
 from recollect.data.sources import read
 from recollect.data.splits import loo
 from recollect.evaluate.ranking import rank
@@ -102,13 +102,13 @@ def main() -> None:
 
 
 def few_users(split: Split, users: int) -> Split:
-    """The same log, with training events and questions of the first users only."""
+    """The same log, with training events and targets of the first users only."""
     starts, asked = split.log.offsets[:-1], split.validation
     keep = asked.users < users
     return dataclasses.replace(
         split,
         train_ends=np.where(np.arange(len(starts)) < users, split.train_ends, starts),
-        validation=Questions(asked.users[keep], asked.positions[keep]),
+        validation=Targets(asked.users[keep], asked.positions[keep]),
     )
 
 
@@ -296,7 +296,7 @@ def ranking(model: Network, split: Split, cells: int, seconds: float) -> tuple[f
     while True:
         chosen = np.sort(order[:count])
         begun = time.perf_counter()
-        some = Questions(asked.users[chosen], asked.positions[chosen])
+        some = Targets(asked.users[chosen], asked.positions[chosen])
         rank(model, split.log, some, seen="hidden", token_budget=cells)
         done = count / (time.perf_counter() - begun)  # ranks are on the host: everything has been waited for
         more = min(len(asked), math.floor(done * seconds / 2))

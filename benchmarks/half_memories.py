@@ -1,6 +1,6 @@
 """What do memories in half precision change in the lists?
 
-A trained model answers the validation questions of its log: with memories as they are, with memories that were saved in
+A trained model answers the validation targets of its log: with memories as they are, with memories that were saved in
 half precision and read back once, and with memories that go through it every so many events, as those of a user do who
 makes room for others again and again. See benchmarks/README.md.
 """
@@ -66,12 +66,12 @@ def main() -> None:
     trained = load(args.run)
     log = data_of(trained)
     settings = settings_from(trained.settings)
-    questions = split_data(log, settings.split).validation
+    targets = split_data(log, settings.split).validation
     split = f"{settings.split.protocol}, validation"
     with torch.inference_mode():
         one = trained.model.fresh(1)
     whole, half = Layout(one), Layout(one, half=True)
-    print(f"{date.today()}  {trained.name} [{trained.digest}] on {log.name}, validation, {len(questions):,} questions")
+    print(f"{date.today()}  {trained.name} [{trained.digest}] on {log.name}, validation, {len(targets):,} targets")
     ledgers, lists = [], []
     kinds = (
         ("whole", whole, False, 1024),
@@ -80,7 +80,7 @@ def main() -> None:
     )
     for name, layout, often, segment in kinds:
         model = Through(trained.model, layout, often)
-        ledgers.append(rank(model, log, questions, seen=settings.evaluate.seen, segment=segment, run=name, split=split))
+        ledgers.append(rank(model, log, targets, seen=settings.evaluate.seen, segment=segment, run=name, split=split))
         lists.append(np.concatenate(model.lists))
     table = concat(ledgers)
     print("\n| memories | bytes a user | HR@10 | NDCG@10 | minus whole | of the top 10 kept | lists unchanged |")

@@ -33,7 +33,7 @@ def print_check(rows: Figures) -> None:
         impossible += bool(found)
         for line in found:
             print(f"{'':30}impossible: {line}")
-    print(f"\n{impossible} of {len(rows)} columns cannot come from one ranking with one answer a question.")
+    print(f"\n{impossible} of {len(rows)} columns cannot come from one ranking with one relevant item a target.")
 
 
 def print_settings(models: Settings, train: Mapping[str, object], *, seen: str) -> None:

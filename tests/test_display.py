@@ -138,8 +138,8 @@ def test_a_log(log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_split(split: Split) -> None:
     assert facts(split) == {
         "training": "120 events of 30 users",
-        "validation": "30 questions of 30 users",
-        "test": "30 questions of 30 users",
+        "validation": "30 targets of 30 users",
+        "test": "30 targets of 30 users",
     }
 
 

@@ -24,7 +24,7 @@ TITLES = np.array(["", *(f"Title {k}" for k in range(1, SIZE))], dtype=object)
 
 
 class Bigram(Recommender):
-    """Scores a row of a table by the last code, plus the last time and the time of asking if there are any."""
+    """Scores a row of a table by the last code, plus the last time and the request time if there are any."""
 
     Config = Settings
     config = Settings()

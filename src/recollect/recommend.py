@@ -110,7 +110,7 @@ def recommend(
 ) -> list[Answer]:
     """The k best next items for each history of the caller's own item ids, oldest first; an empty one is a newcomer.
 
-    `times`: seconds, one for each id. `titles` [vocabulary size]: names to show, by code. `at`: the time of asking
+    `times`: seconds, one for each id. `titles` [vocabulary size]: names to show, by code. `at`: the request time
     of each history. Ids the model does not know are skipped and listed in `Answer.unknown`.
 
     `allow`: only these items; `deny`: none of these; `within`: only items whose column of `item_table` has the value
@@ -196,7 +196,7 @@ def top_lists(
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
     if at is not None and len(at) != len(histories):
-        raise ValueError(f"{len(histories)} histories but {len(at)} times of asking")
+        raise ValueError(f"{len(histories)} histories but {len(at)} request times")
     size = model.catalog.size
     if allowed is not None and allowed.shape != (size,):
         raise ValueError(f"allowed is of shape {list(allowed.shape)}, expected {[size]}: one for each item code")

@@ -104,7 +104,7 @@ def test_an_older_model_is_asked_for_what_came_since(recollect: Command, run: Pa
     said = recollect(*since, "--seen", "allowed", "--ledger", tmp_path / "ranks.parquet", "--json")
     assert said.code == 0, said.err
     every, known = said.json["new_items_are_misses"], said.json["new_items_left_out"]
-    assert (every["questions"], known["questions"], said.json["targets_of_new_items"]) == (3, 2, 1)
+    assert (every["targets"], known["targets"], said.json["targets_of_new_items"]) == (3, 2, 1)
     assert every["values"] == measure(Ledger.load(tmp_path / "ranks.parquet")).values
     assert every["values"]["hr@20"] == pytest.approx(known["values"]["hr@20"] * 2 / 3)
     assert "events since" in every["protocol_line"] and "new items left out" in known["protocol_line"]

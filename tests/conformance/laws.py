@@ -274,7 +274,7 @@ def strangers(model: Recommender) -> None:
 
 
 def asking(model: Recommender) -> None:
-    """`request_time` says truly whether the time of asking is looked at."""
+    """`request_time` says truly whether the request time is looked at."""
     state = remember(model, events([5, 0, 12]))
     late = torch.full((3,), START + 12_345_678, device=DEVICE)
     same = torch.equal(model.score(state, at=late), model.score(state, at=late + 7_654_321))

@@ -49,7 +49,7 @@ def world() -> tuple[Simulation, Split]:
 
 
 def gain(model: Recommender) -> float:
-    """NDCG@10 on the validation questions, every item a candidate."""
+    """NDCG@10 on the validation targets, every item a candidate."""
     simulation, split = world()
     return float(gains("ndcg@10", rank(model, simulation.log, split.validation, seen="allowed").rank).mean())
 

@@ -38,7 +38,7 @@ def test_targets_are_asked_and_the_rest_is_context() -> None:
     assert split.train.weights is not None and split.train.weights.tolist()[:3] == [0, 1, 0]
 
 
-def test_weights_alone_leave_out_of_the_questions_what_weighs_nothing() -> None:
+def test_weights_alone_leave_out_of_the_targets_what_weighs_nothing() -> None:
     log = shop(weights={"v": 0, "b": 2.5})
     assert set(np.asarray(log.weights).tolist()) == {0.0, 2.5}
     assert np.asarray(log.targets).tolist() == [k == "b" for k in SHOP["event"]]

@@ -80,9 +80,9 @@ def test_ranks_only_keeps_what_figures_are_made_of_and_nothing_of_the_log(tmp_pa
     assert_same(Ledger.load(tmp_path / "l.parquet"), bare)
 
 
-def test_users_questions_and_seeds_are_counted_from_rows():
+def test_users_targets_and_seeds_are_counted_from_rows():
     protocol = concat([ledger([1, 2]), ledger([3, 4], seed=4)]).protocols["a"]
-    assert (protocol.users, protocol.questions, protocol.seeds) == (2, 2, (0, 4))
+    assert (protocol.users, protocol.targets, protocol.seeds) == (2, 2, (0, 4))
 
 
 def test_one_name_measured_in_two_ways_is_refused():

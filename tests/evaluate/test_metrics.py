@@ -27,14 +27,14 @@ def ledger(ranks, users=None, run="a", seed=0) -> Ledger:
 def their_figures(ranks: list[int], names: list[str], items: int = 60) -> dict[str, float]:
     """What ir-measures makes of the same ranks, given whole lists of scores."""
     qrels, run = [], []
-    for question, place in enumerate(ranks):
-        qrels.append(ir_measures.Qrel(str(question), "target", 1))
+    for target, place in enumerate(ranks):
+        qrels.append(ir_measures.Qrel(str(target), "target", 1))
         missed = place == MISS
         others = items if missed else items - 1
         scores = [float(items - position) for position in range(items)]
         if not missed:
-            run.append(ir_measures.ScoredDoc(str(question), "target", scores.pop(place - 1)))
-        run += [ir_measures.ScoredDoc(str(question), f"d{k}", scores[k]) for k in range(others)]
+            run.append(ir_measures.ScoredDoc(str(target), "target", scores.pop(place - 1)))
+        run += [ir_measures.ScoredDoc(str(target), f"d{k}", scores[k]) for k in range(others)]
     asked = {}
     for name in names:
         kind, _, cutoff = name.partition("@")
@@ -77,11 +77,11 @@ def test_asking_everybody_twice_the_same_adds_no_evidence():
     once, twice = measure(ledger(ranks)), measure(ledger(np.tile(ranks, 2), np.tile(np.arange(100), 2)))
     assert twice["hr@10"] == pytest.approx(once["hr@10"])
     assert twice.errors["hr@10"] == pytest.approx(once.errors["hr@10"])
-    assert (twice.users, twice.questions) == (100, 200)
+    assert (twice.users, twice.targets) == (100, 200)
 
 
 def test_clustered_error_is_the_spread_of_the_mean_over_fresh_users():
-    """Users with tastes of their own and unequal numbers of questions, drawn again and again."""
+    """Users with tastes of their own and unequal numbers of targets, drawn again and again."""
     random = np.random.default_rng(1)
     means, errors = [], []
     for _ in range(600):
@@ -92,7 +92,7 @@ def test_clustered_error_is_the_spread_of_the_mean_over_fresh_users():
         errors.append(clustered_error(gain, user))
     assert np.mean(errors) == pytest.approx(np.std(means, ddof=1), rel=0.1)
     naive = np.sqrt(0.25 / 600)
-    assert np.mean(errors) > 1.2 * naive  # and it is not the error of independent questions
+    assert np.mean(errors) > 1.2 * naive  # and it is not the error of independent targets
 
 
 def test_seeds_share_their_users():
@@ -102,7 +102,7 @@ def test_seeds_share_their_users():
     each = [measure(ledger(one))["ndcg@10"] for one in ranks]
     assert several["ndcg@10"] == pytest.approx(np.mean(each))
     assert several.seed_spread["ndcg@10"] == pytest.approx(np.std(each, ddof=1))
-    assert (several.users, several.questions, several.seeds) == (50, 50, (0, 1, 2))
+    assert (several.users, several.targets, several.seeds) == (50, 50, (0, 1, 2))
     assert measure(ledger(ranks[0])).seed_spread == {}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 
+from recollect import contracts
+from recollect.data import histories
 from recollect.evaluate.protocol import Protocol
 
 PROTOCOL = Protocol(
@@ -23,7 +25,7 @@ def test_every_field_shows_in_the_line():
         "candidates": "sampled(100, uniform)",
         "history": "whole",
         "users": 8,
-        "questions": 9,
+        "targets": 9,
         "seeds": (3,),
     }
     assert set(changed) == {field.name for field in dataclasses.fields(Protocol)}
@@ -47,3 +49,13 @@ def test_differences_are_named():
 
 def test_json_and_back():
     assert Protocol.from_plain(json.loads(PROTOCOL.to_json())) == PROTOCOL
+
+
+def test_what_was_written_under_an_older_name_is_read() -> None:
+    """Until version 0.2 targets were called questions, in names and in files."""
+    written = dataclasses.asdict(dataclasses.replace(PROTOCOL, users=2, targets=9, seeds=(0, 1)))
+    written["questions"] = written.pop("targets")
+    read = Protocol.from_plain(json.loads(json.dumps(written)))
+    assert read.targets == read.questions == 9 and read.seeds == (0, 1)
+    assert histories.Questions is histories.Targets
+    assert contracts.ASKED == contracts.REQUEST_TIME

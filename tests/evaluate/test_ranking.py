@@ -12,7 +12,7 @@ from torch import nn
 
 from recollect.config import Settings
 from recollect.contracts import PAD, Catalog, Events, Recommender, State, take_last
-from recollect.data.histories import Questions
+from recollect.data.histories import Targets
 from recollect.data.log import DataError, EventLog, build_log
 from recollect.data.splits import loo, temporal
 from recollect.evaluate.ledger import MISS
@@ -100,9 +100,9 @@ def make_log(users: int = 30, items: int = 12, longest: int = 25, seed: int = 0,
     return build_log(who, what, draw.integers(0, 10_000, len(who)) if clock else None, name="toy")
 
 
-def slow_ranks(model, log, questions, seen, request_time=False, last=None) -> list[int]:
+def slow_ranks(model, log, targets, seen, request_time=False, last=None) -> list[int]:
     found = []
-    for user, position in zip(questions.users.tolist(), questions.positions.tolist(), strict=True):
+    for user, position in zip(targets.users.tolist(), targets.positions.tolist(), strict=True):
         start = int(log.offsets[user])
         history, times = log.items[start:position].tolist(), log.times[start:position].tolist()
         shown = slice(None) if last is None else slice(-last, None)
@@ -120,8 +120,8 @@ def slow_ranks(model, log, questions, seen, request_time=False, last=None) -> li
     return found
 
 
-def every_event(log: EventLog) -> Questions:
-    return Questions(log.users.astype(np.int64), np.arange(len(log)))
+def every_event(log: EventLog) -> Targets:
+    return Targets(log.users.astype(np.int64), np.arange(len(log)))
 
 
 @pytest.mark.parametrize("kind", [Bigram, Tally, Shelf])
@@ -131,9 +131,9 @@ def every_event(log: EventLog) -> Questions:
 def test_ranks_are_those_of_a_plain_walk(kind, seen, request_time, budget, segment):
     log = make_log()
     model = kind(log.item_ids.size, levels=6)
-    for questions in (loo(log).test, loo(log).validation, temporal(log, target="all").test, every_event(log)):
-        ledger = rank(model, log, questions, seen=seen, request_time=request_time, token_budget=budget, segment=segment)
-        expected = slow_ranks(model, log, questions, seen, request_time)
+    for targets in (loo(log).test, loo(log).validation, temporal(log, target="all").test, every_event(log)):
+        ledger = rank(model, log, targets, seen=seen, request_time=request_time, token_budget=budget, segment=segment)
+        expected = slow_ranks(model, log, targets, seen, request_time)
         assert ledger.rank.tolist() == expected
         assert (seen == "allowed") == (MISS not in expected)
 
@@ -191,11 +191,11 @@ def test_a_log_without_clock_shows_no_times_and_has_no_request_time():
 
 def test_the_ledger_names_its_rows_and_its_protocol():
     log = make_log()
-    questions = loo(log).test
-    ledger = rank(Bigram(log.item_ids.size), log, questions, seen="hidden", run="b", seed=7, split="loo, test")
-    assert ledger.user_id.tolist() == [log.user_ids.ids[u] for u in questions.users]
-    assert ledger.item.tolist() == log.items[questions.positions].tolist()
-    assert ledger.length.tolist() == [len(log.items[log.users == u]) - 1 for u in questions.users]
+    targets = loo(log).test
+    ledger = rank(Bigram(log.item_ids.size), log, targets, seen="hidden", run="b", seed=7, split="loo, test")
+    assert ledger.user_id.tolist() == [log.user_ids.ids[u] for u in targets.users]
+    assert ledger.item.tolist() == log.items[targets.positions].tolist()
+    assert ledger.length.tolist() == [len(log.items[log.users == u]) - 1 for u in targets.users]
     assert set(ledger.run) == {"b"} and set(ledger.seed) == {7}
     line = ledger.protocols["b"].line()
     for part in ("toy", log.digest, "loo, test", "ties file", "seen hidden", "request time unused", "all 12 items"):
@@ -211,7 +211,7 @@ def test_request_time_is_printed_as_used_only_where_a_model_looks_at_it(kind, to
     assert ledger.protocols[kind.__name__].request_time == printed
 
 
-def test_progress_ends_at_the_number_of_questions():
+def test_progress_ends_at_the_number_of_targets():
     log = make_log()
     steps: list[tuple[int, int]] = []
     rank(
@@ -228,7 +228,7 @@ def test_progress_ends_at_the_number_of_questions():
 
 def test_nobody_asked_is_an_empty_ledger():
     log = make_log()
-    nobody = Questions(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    nobody = Targets(np.zeros(0, np.int64), np.zeros(0, np.int64))
     assert len(rank(Bigram(log.item_ids.size), log, nobody, seen="hidden")) == 0
 
 
@@ -252,11 +252,11 @@ def test_a_seen_filter_that_does_not_exist_is_refused():
         rank(Bigram(log.item_ids.size), log, loo(log).test, seen="hiden")
 
 
-def test_questions_out_of_order_are_refused():
+def test_targets_out_of_order_are_refused():
     log = make_log()
     asked = loo(log).test
     with pytest.raises(ValueError, match="sorted"):
-        rank(Bigram(log.item_ids.size), log, Questions(asked.users[::-1], asked.positions[::-1]), seen="hidden")
+        rank(Bigram(log.item_ids.size), log, Targets(asked.users[::-1], asked.positions[::-1]), seen="hidden")
 
 
 class Net(nn.Module, Bigram):

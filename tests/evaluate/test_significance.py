@@ -46,8 +46,8 @@ def test_bootstrap_covers_the_truth_as_often_as_it_says():
     assert 0.91 <= inside / 400 <= 0.98  # 95 %, four standard errors of the count, a little short for 60 users
 
 
-def test_weighted_bootstrap_draws_users_and_not_questions():
-    """A user with many questions comes or goes as a whole."""
+def test_weighted_bootstrap_draws_users_and_not_targets():
+    """A user with many targets comes or goes as a whole."""
     differences, weights = np.array([1.0, 0.0, 0.0, 0.0, 0.0]), np.array([100, 1, 1, 1, 1])
     low, high = paired_bootstrap(differences, weights, draws=4000)
     assert low == 0.0  # (4/5)^5 = a third of the draws miss that user
@@ -123,7 +123,7 @@ def test_compare_finds_the_planted_difference():
     assert "better - base, NDCG@10" in better.line() and "only 1 seed" in better.line()
 
 
-def test_compare_averages_seeds_and_weighs_users_by_their_questions():
+def test_compare_averages_seeds_and_weighs_users_by_their_targets():
     users = [0, 0, 0, 1, 2]
     base = [ledger([1, 30, 30, 30, 1], "base", users=users, seed=s) for s in range(3)]
     run = [ledger([1, 1, 30, 30, 30] if s else [1, 30, 30, 30, 1], "run", users=users, seed=s) for s in range(3)]
@@ -157,5 +157,5 @@ def test_what_was_not_asked_alike_is_not_compared():
 
 def test_seeds_that_were_asked_different_users_are_refused():
     uneven = concat([ledger([1, 2, 3], "base"), ledger([1, 2], "base", seed=1), ledger([1, 2, 3], "run")])
-    with pytest.raises(DataError, match="same questions with every seed"):
+    with pytest.raises(DataError, match="same targets with every seed"):
         compare(uneven, "base")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from recollect.contracts import ASKED, Catalog, Events
+from recollect.contracts import REQUEST_TIME, Catalog, Events
 from recollect.models.hstu import HSTU
 from recollect.nn.pointwise_attention import time_buckets
 
@@ -51,10 +51,12 @@ def test_the_time_of_asking_is_felt_only_with_request_time() -> None:
 
 
 def test_training_with_request_time_sees_what_asking_sees() -> None:
-    """The column ASKED at each position is the `at` of asking after it."""
+    """The column REQUEST_TIME at each position is the `at` of a request after it."""
     model = made(request_time=True)
     asked = [10, 500, 501, 90_000, 10**6]
-    window = Events(torch.tensor([CODES]), torch.tensor([5]), torch.tensor([TIMES]), {ASKED: torch.tensor([asked])})
+    window = Events(
+        torch.tensor([CODES]), torch.tensor([5]), torch.tensor([TIMES]), {REQUEST_TIME: torch.tensor([asked])}
+    )
     hidden, _ = model.encode(window)
     for t in range(5):
         state = model.advance(model.fresh(1), Events.of([CODES[: t + 1]], [TIMES[: t + 1]]))

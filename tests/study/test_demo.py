@@ -1,4 +1,4 @@
-"""The demonstration in small: five rows asked alike, the best possible truly above, and its settings frozen by name."""
+"""The demonstration in small: five rows measured alike, the best possible above all, its settings frozen by name."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
     return run_demo(tmp_path_factory.mktemp("demo") / "model", world=WORLD, recipes=SMALL)
 
 
-def test_all_are_asked_alike(shown: Demonstration) -> None:
+def test_all_are_measured_alike(shown: Demonstration) -> None:
     assert [row.name for row in shown.rows] == ["popularity", FLOOR, "sasrec", FLAGSHIP, BEST]
     protocols = [shown.ledger.protocols[row.name] for row in shown.rows]
     assert all(protocols[0].differences(other) == [] for other in protocols)
@@ -70,12 +70,12 @@ def test_the_flagship_is_kept_and_its_scoring_noted(shown: Demonstration) -> Non
 
 
 def test_the_best_possible_ranks_by_the_exact_probabilities() -> None:
-    """An oracle of its own: sort the probabilities of each question, the target last among its equals."""
+    """An oracle of its own: sort the probabilities of each target, the target last among its equals."""
     made = simulate(WORLD)
     split = loo(made.log)
     ledger = best_ledger(made, split, split.validation)
-    for question, rank in list(enumerate(ledger.rank.tolist()))[:10]:
-        user, position = split.validation.users[[question]], split.validation.positions[[question]]
+    for target, rank in list(enumerate(ledger.rank.tolist()))[:10]:
+        user, position = split.validation.users[[target]], split.validation.positions[[target]]
         likely = made.best_possible(user, position)[0]
         target = made.log.items[position[0]]
         order = sorted(range(1, len(likely)), key=lambda code: (-likely[code], code == target))

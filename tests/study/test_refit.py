@@ -1,4 +1,4 @@
-"""A refit is the same run on every event, for the epochs that validation found best, and is not asked what it knows."""
+"""A refit is the same run on every event, for the epochs validation found best; nothing is left to measure it on."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_runs_that_were_not_asked_alike_are_refused_and_no_scoring_is_noted(runs
     settings = load(runs / "markov").settings
     run(settings_from({**settings, "evaluate": {"seen": "hidden"}}), runs / "hidden")
     folders = [runs / "markov", runs / "hidden"]
-    with pytest.raises(DataError, match="not asked alike.*same log, split and seen-filter"):
+    with pytest.raises(DataError, match="not measured alike.*same log, split and seen-filter"):
         side_by_side(folders)
     assert not any((folder / SCORINGS).exists() for folder in folders)
     side_by_side(folders, seen="hidden")

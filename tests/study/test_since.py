@@ -93,7 +93,7 @@ def test_the_ranks_are_those_of_brute_force(trained: Artifact, seen: str, since:
     assert (result.new_targets, result.new_items, result.new_users) == (4, 2, 2)
     (protocol,) = result.missed.protocols.values()
     assert "events since 2024-10-04 00:00:00 UTC, target all, new items are misses" in protocol.line()
-    assert f"newer [{NEWER.digest}]" in protocol.line() and "5 users, 11 questions" in protocol.line()
+    assert f"newer [{NEWER.digest}]" in protocol.line() and "5 users, 11 targets" in protocol.line()
 
 
 def test_the_second_figure_leaves_new_items_out(trained: Artifact) -> None:

@@ -75,9 +75,9 @@ def test_the_protocol_speaks_for_all_rows(table: Table) -> None:
     assert both.request_time == "unused or used" and both.seeds == (7,) and both.digest == "abc"
 
 
-def test_models_asked_otherwise_are_not_compared() -> None:
+def test_models_measured_otherwise_are_not_compared() -> None:
     other = ledger("poor", 0, [5, 7, 4, 9, 2], seen="allowed")
-    with pytest.raises(ValueError, match="not asked alike"):
+    with pytest.raises(ValueError, match="not measured alike"):
         tabulate([made(GOOD[0]), made(other)], "test", 1, {})
     timed = ledger("timed", 0, [5, 7, 4, 9, 2], request_time="used")
     second = tabulate([made(GOOD[0]), made(timed)], "test", 1, {}).rows[1]

@@ -13,7 +13,7 @@ import torch
 
 from recollect.config import ConfigError
 from recollect.contracts import Counting
-from recollect.data.histories import Questions
+from recollect.data.histories import Targets
 from recollect.data.splits import everything, loo
 from recollect.evaluate.metrics import measure
 from recollect.evaluate.ranking import rank
@@ -53,13 +53,13 @@ def test_memory_and_size_are_told_before_it_starts() -> None:
 
 
 def test_validation_users_are_drawn_once_by_seed() -> None:
-    questions = Questions(np.repeat(np.arange(50), 2), np.arange(100))
-    one, two = (_some(questions, settings(validation_users=7)) for _ in range(2))
-    assert len(np.unique(one.users)) == 7 and len(one) == 14, "all questions of a chosen user"
+    targets = Targets(np.repeat(np.arange(50), 2), np.arange(100))
+    one, two = (_some(targets, settings(validation_users=7)) for _ in range(2))
+    assert len(np.unique(one.users)) == 7 and len(one) == 14, "all targets of a chosen user"
     assert np.array_equal(one.positions, two.positions)
-    other = _some(questions, settings(validation_users=7, seed=1))
+    other = _some(targets, settings(validation_users=7, seed=1))
     assert not np.array_equal(one.users, other.users)
-    assert _some(questions, settings(validation_users=50)) is questions
+    assert _some(targets, settings(validation_users=50)) is targets
 
 
 @pytest.mark.parametrize("name, model, message", [
@@ -141,7 +141,7 @@ def test_interrupted_in_the_first_epoch_it_says_that_nobody_knows() -> None:
         trained = run("gru4rec", report=Interrupts(0))
     assert trained.interrupted and trained.best_epoch == 0 and trained.history == []
     split = loo(log())
-    assert measure(rank(trained.model, split.log, split.validation, seen="allowed")).questions > 0
+    assert measure(rank(trained.model, split.log, split.validation, seen="allowed")).targets > 0
 
 
 def test_a_termination_is_no_wish_to_go_on(tmp_path: Path) -> None:

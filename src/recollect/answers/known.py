@@ -40,7 +40,7 @@ class Known(Protocol):
 
     @property
     def seen(self) -> Seen:
-        """Whether items that a user had may be recommended, where the question leaves it open."""
+        """Whether items that a user had may be recommended, where the request leaves it open."""
         ...
 
     @property
@@ -50,12 +50,12 @@ class Known(Protocol):
 
     @property
     def log(self) -> EventLog | None:
-        """The log whose histories answer where the question names none."""
+        """The log whose histories answer where the request names none."""
         ...
 
 
 def log_for(known: Known, log: Any) -> EventLog:
-    """The log of a question: an EventLog, whatever `read` takes, or None for the model's own."""
+    """The log of a request: an EventLog, whatever `read` takes, or None for the model's own."""
     if log is not None:
         return read(log)
     if known.log is None:

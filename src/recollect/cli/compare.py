@@ -25,7 +25,7 @@ def compare(
     data: RunData = None,
     seen: RunSeen = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many times each model is trained.")] = 3,
-    on: Annotated[Part, typer.Option(help="Which questions decide; test is scored once for each run.")] = Part.test,
+    on: Annotated[Part, typer.Option(help="Which targets decide; test is scored once for each run.")] = Part.test,
     config: Annotated[
         Path | None, typer.Option(help="Settings of all models, and of one under [models.NAME]; the guide shows one.")
     ] = None,

@@ -15,7 +15,7 @@ from recollect.train.progress import Console, clock
 
 if TYPE_CHECKING:
     from recollect.study.demo import Demonstration
-    from recollect.train.checkpoint import Progress as Place
+    from recollect.train.checkpoint import Progress
 
 
 def demo(
@@ -75,19 +75,19 @@ class Whole(Console):
             self.before.append(self.name)
         self.name = name
 
-    def step(self, place: Place, steps: int) -> None:
+    def step(self, progress: Progress, steps: int) -> None:
         if not self.bar.disable:
-            done, left = self.ahead(place, steps, time.monotonic() - self.started)
-            text = f"{self.name}, epoch {place.epoch + 1}/{self.epochs}  about {clock(left)} left of the demo"
+            done, left = self.ahead(progress, steps, time.monotonic() - self.started)
+            text = f"{self.name}, epoch {progress.epoch + 1}/{self.epochs}  about {clock(left)} left of the demo"
             self.show(done, sum(self.effort.values()), text)
 
-    def ahead(self, place: Place, steps: int, elapsed: float) -> tuple[float, float]:
+    def ahead(self, progress: Progress, steps: int, elapsed: float) -> tuple[float, float]:
         """-> effort done of all there is, and seconds to come, `elapsed` seconds after the beginning."""
-        part = (place.epoch * steps + place.step) / ((self.epochs or 1) * steps)
+        part = (progress.epoch * steps + progress.step) / ((self.epochs or 1) * steps)
         own = self.effort.get(self.name, 0.0)
         done = sum(self.effort.get(name, 0.0) for name in self.before) + own * part
         to_come = sum(self.effort.values()) - done - own * (1 - part)
-        return done, place.seconds * (1 - part) / max(part, 1e-9) + elapsed / max(done, 1e-9) * to_come
+        return done, progress.seconds * (1 - part) / max(part, 1e-9) + elapsed / max(done, 1e-9) * to_come
 
 
 def show_figures(result: Demonstration) -> None:

@@ -28,7 +28,7 @@ def evaluate(
     seen: Annotated[
         Seen | None, typer.Option(help="Whether items a user already had can be answers.", show_default="the run's")
     ] = None,
-    on: Annotated[Part | None, typer.Option(help="Which questions are asked.", show_default="test")] = None,
+    on: Annotated[Part | None, typer.Option(help="Whose targets are ranked.", show_default="test")] = None,
     data: Annotated[
         str | None, typer.Option(help="Where the log lies now, or a newer one.", show_default="the run's")
     ] = None,
@@ -37,7 +37,7 @@ def evaluate(
         typer.Option(help="Ask for the events since this date (UTC) or unix time instead.", show_default=False),
     ] = None,
     target: Annotated[
-        Target | None, typer.Option(help="With --since: which of a user's events are asked for.", show_default="all")
+        Target | None, typer.Option(help="With --since: which of a user's events are targets.", show_default="all")
     ] = None,
     ledger: Annotated[
         Path | None, typer.Option(help="Keep the rank of every target here, as Parquet.", show_default=False)
@@ -50,7 +50,7 @@ def evaluate(
     Several runs are put side by side: a table of all, and the difference of each to the best with its interval. Runs
     that differ only in their seed are one row.
 
-    `--since` judges an older model on a newer log: each event since is asked for, given all its user did before. Items
+    `--since` judges an older model on a newer log: each event since is a target, given all its user did before. Items
     that the model does not know are counted as misses, and left out; both are printed.
 
     Test answers honestly only once per choice made, so every scoring of test is noted in the run's folder
@@ -82,7 +82,7 @@ def evaluate(
         _since(runs[0], data, since, target or Target.all, seen, ledger, json, note)
         return
     if target is not None:
-        raise ConfigError("--target says which events since a moment are asked for; give --since, or leave it out")
+        raise ConfigError("--target says which events since a moment are targets; give --since, or leave it out")
     on = on or Part.test
     split: SplitName | None = None if protocol is None else protocol.value
     candidates: SeenName | None = None if seen is None else seen.value
@@ -115,7 +115,8 @@ def evaluate(
                 "values": metrics.values,
                 "errors": metrics.errors,
                 "users": metrics.users,
-                "questions": metrics.questions,
+                "targets": metrics.targets,
+                "questions": metrics.targets,  # its name before 0.2
                 "misses": metrics.misses,
                 "protocol": ranked.protocols[trained.name],
                 "protocol_line": line,
@@ -159,7 +160,8 @@ def _since(
                 "values": its.values,
                 "errors": its.errors,
                 "users": its.users,
-                "questions": its.questions,
+                "targets": its.targets,
+                "questions": its.targets,  # its name before 0.2
                 "misses": its.misses,
                 "protocol": ranked.protocols[trained.name],
                 "protocol_line": ranked.protocols[trained.name].line(),
@@ -183,9 +185,9 @@ def _since(
 
 
 def _print_since(model: str, since: str, result: Since, metrics: Metrics, known: Metrics | None) -> None:
-    share = f"{result.new_targets:,} of {metrics.questions:,} targets ({result.new_targets / metrics.questions:.1%})"
+    share = f"{result.new_targets:,} of {metrics.targets:,} targets ({result.new_targets / metrics.targets:.1%})"
     if known is None:
-        typer.echo(f"All {metrics.questions:,} targets since {since} are items that {model} does not know.")
+        typer.echo(f"All {metrics.targets:,} targets since {since} are items that {model} does not know.")
         typer.echo(result.missed.protocols[model].line())
         return
     if result.new_targets:
@@ -203,7 +205,7 @@ def _print_since(model: str, since: str, result: Since, metrics: Metrics, known:
     seen_before = known.misses
     if seen_before:
         typer.echo(
-            f"{seen_before / known.questions:.1%} of the targets the model knows were seen before and count as misses; "
+            f"{seen_before / known.targets:.1%} of the targets the model knows were seen before and count as misses; "
             "--seen allowed ranks them too."
         )
 
@@ -212,9 +214,9 @@ def _print(model: str, on: Part, metrics: Metrics, line: str, look: ListMetrics 
     from recollect.study.scoring import SCORINGS
 
     _table(f"{model} on {on.value}", metrics)
-    typer.echo("HR is Recall here: every question has one right answer.")
+    typer.echo("HR is Recall here: a target is one item.")
     if metrics.misses:
-        share = metrics.misses / metrics.questions
+        share = metrics.misses / metrics.targets
         typer.echo(f"{share:.1%} of the targets were seen before and count as misses; --seen allowed ranks them too.")
     typer.echo(line)
     if look is not None:

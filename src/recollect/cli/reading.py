@@ -50,7 +50,7 @@ OPTIONS: Mapping[str, Any] = {
     ],
     "targets": Annotated[
         str | None,
-        _option("--targets", help="The kinds that are asked for, as `buy,cart`; others are context.", default="all"),
+        _option("--targets", help="The kinds that are targets, as `buy,cart`; others are context.", default="all"),
     ],
     "items": Annotated[str | None, _option("--items", help="A file that describes the items: titles, genres.")],
     "users": Annotated[str | None, _option("--users", help="A file that describes the users.")],

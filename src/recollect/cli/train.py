@@ -118,7 +118,7 @@ def show(outcome: Outcome, json: bool) -> None:
         typer.echo(f"validation  HR@10 {metrics.text('hr@10')}  NDCG@10 {metrics.text('ndcg@10')}")
         if metrics.misses:
             typer.echo(
-                f"{metrics.misses / metrics.questions:.1%} of the targets were seen before and count as misses; "
+                f"{metrics.misses / metrics.targets:.1%} of the targets were seen before and count as misses; "
                 "where people come back to items, train with --seen allowed"
             )
         typer.echo(outcome.protocol_line)

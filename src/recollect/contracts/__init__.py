@@ -15,7 +15,7 @@ Read the files in this order; each imports only from those before it:
 """
 
 from recollect.contracts.catalog import Catalog, Histories
-from recollect.contracts.events import ASKED, PAD, Events
+from recollect.contracts.events import ASKED, PAD, REQUEST_TIME, Events
 from recollect.contracts.recommender import Carried, Counting, HasOwnLoss, Network, Recommender, take_last
 from recollect.contracts.state import State
 from recollect.contracts.window import Cloze, Window, push_recent
@@ -23,6 +23,7 @@ from recollect.contracts.window import Cloze, Window, push_recent
 __all__ = [
     "ASKED",
     "PAD",
+    "REQUEST_TIME",
     "Carried",
     "Catalog",
     "Cloze",

@@ -15,8 +15,11 @@ from torch import Tensor
 PAD = 0
 """The item code that is padding and never an item."""
 
-ASKED = "asked"
-"""The feature column [B T] of a model with `request_time`: when the item after each event is asked for."""
+REQUEST_TIME = "request_time"
+"""The feature column [B T] of a model that uses request time: at each event, when the next item is requested."""
+
+ASKED = REQUEST_TIME
+"""Its name before; goes with version 0.2."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)

@@ -24,11 +24,11 @@ class Recommender(ABC):
 
     Config: ClassVar[type[Settings]]
     request_time: bool = False
-    """True if `score` looks at `at`, the time of asking; in training, the next event's time (`ASKED`)."""
+    """True if `score` looks at `at`, the request time; in training, the next event's time (`REQUEST_TIME`)."""
     probabilistic: ClassVar[bool] = True
     """True if softmax of the scores is a likelihood of the next item."""
     weighs: ClassVar[bool] = False
-    """True if fitting counts every event by its weight as a target: views can be context, and purchases asked."""
+    """True if fitting counts every event by its weight as a target: views can be context, and purchases targets."""
     seeded: ClassVar[bool] = True
     """False if fitting draws no random numbers, so that one run says all that more seeds would."""
 

@@ -31,7 +31,7 @@ class BatchSettings(Settings):
     history: int | None = Field(None, ge=2)
     """Train on the last so many events of each user only; unset trains on whole histories."""
     prefixes: int = Field(10, ge=1)
-    """Random prefixes of each history an epoch, for models that can only be asked at the end of what they read."""
+    """Random prefixes of each history an epoch, for models that can only predict at the end of what they read."""
     interleave: int = Field(8, ge=1)
     """Groups of users whose segments are mixed with each other."""
 

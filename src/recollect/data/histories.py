@@ -1,6 +1,6 @@
-"""Ragged histories and the questions asked of them: what a split leaves for training, and what it asks.
+"""Ragged histories, and targets: what a split leaves for training, and what it holds out.
 
-A `Split` never copies events: training is a prefix of each user's history, and a question is a position in the log,
+A `Split` never copies events: training is a prefix of each user's history, and a target is a position in the log,
 whose history is everything that user did before it.
 """
 
@@ -50,24 +50,28 @@ class Ragged:
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Questions:
-    """What is asked: the event at `positions[q]` of the log is the target, given all its user did before.
+class Targets:
+    """What is to be predicted: the events at `positions` of the log, each given all its user did before.
 
-    Sorted by (user, position), so that a user's questions are answered in one walk along the history.
+    Sorted by (user, position), so that a user's targets are ranked in one walk along the history.
     """
 
     users: np.ndarray
     positions: np.ndarray
 
     def __repr__(self) -> str:
-        return f"Questions({self!s})"
+        return f"Targets({self!s})"
 
     def __str__(self) -> str:
-        asked = int((np.diff(self.users) != 0).sum()) + bool(len(self))
-        return f"{len(self):,} questions of {asked:,} users"
+        users = int((np.diff(self.users) != 0).sum()) + bool(len(self))
+        return f"{len(self):,} targets of {users:,} users"
 
     def __len__(self) -> int:
         return len(self.positions)
+
+
+Questions = Targets
+"""The name of `Targets` before; goes with version 0.2."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -77,8 +81,8 @@ class Split(Displayed):
     log: EventLog
     protocol: str
     train_ends: np.ndarray
-    validation: Questions
-    test: Questions
+    validation: Targets
+    test: Targets
     notes: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def _display(self) -> Display:

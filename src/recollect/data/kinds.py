@@ -1,4 +1,4 @@
-"""Kinds of events (view, cart, buy): how much each counts in training, and which of them are asked for.
+"""Kinds of events (view, cart, buy): how much each counts in training, and which of them are targets.
 
 A shop's log is mostly views, and the question is what is bought next: views are read as context, purchases are targets.
 """
@@ -18,7 +18,7 @@ from recollect.data.reading import Reading
 def weigh(
     frame: pl.DataFrame, kind: str | None, reading: Reading, where: str
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """-> each row's weight as a target of training [n] float32, and whether it may be asked for [n] bool.
+    """-> each row's weight as a target of training [n] float32, and whether it may be a target [n] bool.
 
     Both None where the reading does not tell kinds apart. Raises ConfigError for weights that cannot be, DataError
     where a kind that is named does not occur.

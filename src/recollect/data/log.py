@@ -126,7 +126,7 @@ class EventLog(Displayed):
     weights: np.ndarray | None = None
     """float32: how much each event counts as a target of training, 0 for context only; None: all alike."""
     targets: np.ndarray | None = None
-    """bool: which events may be asked for in evaluation; None: all."""
+    """bool: which events may be targets of evaluation; None: all."""
     clock: bool = True
     ties: Ties = "file"
     name: str = "log"

@@ -41,7 +41,7 @@ class Reading(Settings):
     kind: str | None = None
     """The column that says what kind of event each is (view, cart, buy)."""
     targets: tuple[str, ...] = ()
-    """The kinds that are asked for (`buy`); events of other kinds are context. Unset: all."""
+    """The kinds that are targets (`buy`); events of other kinds are context. Unset: all."""
     weights: dict[str, float] = Field(default_factory=dict)
     """How much a kind counts as a target of training, 0 for context only. Unset: 1 for `targets`, 0 for others."""
     items: str | None = None

@@ -1,7 +1,7 @@
 """Honest splits. `loo`: last event is test, the one before validation. `temporal`: one clock for everybody.
 
 Sources: leave-one-out as in SASRec (Kang & McAuley 2018); the global timeline as argued by Ji et al. 2023 and the
-`temporal` protocol of this project's docs/guide. A user's questions always see everything that user did before.
+`temporal` protocol of this project's docs/guide. Before a target stands everything that its user did.
 `everything` holds nothing out: for a model that is used and has been judged before, by another split.
 """
 
@@ -11,50 +11,50 @@ from typing import Literal
 
 import numpy as np
 
-from recollect.data.histories import Questions, Split
+from recollect.data.histories import Split, Targets
 from recollect.data.log import DataError, EventLog
 
 SplitName = Literal["loo", "temporal"]
-"""Splits that ask questions."""
+"""Splits that hold targets out."""
 Target = Literal["first", "last", "all"]
 EVERYTHING = "everything trains"
-"""What the split that asks nobody is called."""
+"""What the split that holds nothing out is called."""
 
 
 def loo(log: EventLog) -> Split:
     """Leave-last-two-out: a user's last target is test, the one before validation, and training ends before that.
 
-    Users with fewer than three events, or fewer than two targets behind their first event, train and are not asked.
+    Users with fewer than three events, or fewer than two targets behind their first event, train and have no targets.
     """
     starts, ends = log.offsets[:-1], log.offsets[1:]
     places = np.arange(len(log)) if log.targets is None else np.flatnonzero(log.targets)
     places = places[places > starts[log.users[places]]]  # a first event has no history to answer from
     later = np.searchsorted(places, ends)
-    asked = np.flatnonzero(later - np.searchsorted(places, starts) >= 2)
-    if len(asked) == 0:
-        kinds = "" if log.targets is None else " with two that are asked for behind the first"
+    users = np.flatnonzero(later - np.searchsorted(places, starts) >= 2)
+    if len(users) == 0:
+        kinds = "" if log.targets is None else " with two targets behind the first"
         raise DataError(
             f"{log.name}: no user has three events{kinds}, so leave-one-out can ask nobody; use more data or another "
             "split"
         )
-    validation, test = places[later[asked] - 2], places[later[asked] - 1]
+    validation, test = places[later[users] - 2], places[later[users] - 1]
     train_ends = ends.copy()
-    train_ends[asked] = validation
+    train_ends[users] = validation
     few = "fewer than 3 events" if log.targets is None else "fewer than 2 targets behind their first event"
     return Split(
         log,
         "loo",
         train_ends,
-        Questions(asked, validation),
-        Questions(asked, test),
-        {f"users not asked ({few})": int(len(starts) - len(asked))},
+        Targets(users, validation),
+        Targets(users, test),
+        {f"users without targets ({few})": int(len(starts) - len(users))},
     )
 
 
 def temporal(log: EventLog, *, validation: float = 0.8, test: float = 0.9, target: Target = "last") -> Split:
     """Cut at the times below which `validation` and `test` of all events lie; training uses nothing after.
 
-    Each user is asked for the `first`, `last` or `all` of their events in each period. Events at a cut belong after it.
+    The `first`, `last` or `all` of a user's events in each period are targets. Events at a cut belong after it.
     """
     if not log.clock:
         raise DataError(f"{log.name}: a temporal split needs times, and this log has only an order; use loo")
@@ -70,26 +70,26 @@ def temporal(log: EventLog, *, validation: float = 0.8, test: float = 0.9, targe
     middle = ~train & (log.times < cut_test)
     late = log.times >= cut_test
     known = np.bincount(log.items[train], minlength=log.item_ids.size) > 0
-    asked_late = asked_in(log, late, target)
-    unseen = int((~known[log.items[asked_late.positions]]).sum())
+    late_targets = targets_in(log, late, target)
+    unseen = int((~known[log.items[late_targets.positions]]).sum())
     return Split(
         log,
         f"temporal(validation {validation}, test {test}, target {target})",
         train_ends,
-        asked_in(log, middle, target),
-        asked_late,
+        targets_in(log, middle, target),
+        late_targets,
         {"test targets unseen in training": unseen},
     )
 
 
 def everything(log: EventLog) -> Split:
-    """All events train and nobody is asked, so nothing can be measured."""
-    nobody = Questions(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+    """All events train and there are no targets, so nothing can be measured."""
+    nobody = Targets(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
     return Split(log, EVERYTHING, log.offsets[1:], nobody, nobody)
 
 
-def asked_in(log: EventLog, period: np.ndarray, target: Target) -> Questions:
-    """The first, last or all of each user's targets among the events of a period ([events] bool), as questions."""
+def targets_in(log: EventLog, period: np.ndarray, target: Target) -> Targets:
+    """The first, last or all of what each user did in a period ([events] bool) and may be a target."""
     positions = np.flatnonzero(period if log.targets is None else period & log.targets)
     users = log.users[positions].astype(np.int64)
     if target == "first":
@@ -98,4 +98,4 @@ def asked_in(log: EventLog, period: np.ndarray, target: Target) -> Questions:
         keep = np.concatenate([users[1:] != users[:-1], [True]]) if len(users) else np.zeros(0, bool)
     else:
         keep = np.ones(len(users), bool)
-    return Questions(users[keep], positions[keep])
+    return Targets(users[keep], positions[keep])

@@ -1,4 +1,4 @@
-"""Can these figures come from one ranking? With one answer a question, the metrics at several cut-offs bind each other.
+"""Can these figures come from one ranking? With one relevant item a target, metrics at all cut-offs bind each other.
 
 An answer at rank r adds 1 to recall, 1/log2(r + 1) to NDCG and 1/r to MRR at every cut-off from r on. So what NDCG and
 MRR gain between two cut-offs lies between the worth of the ranks in between, times what recall gains.
@@ -20,7 +20,7 @@ WORTH: Mapping[str, Callable[[int], float]] = {
 def contradictions(figures: Mapping[str, float], decimals: int = 4) -> list[str]:
     """Figures by name (`recall@5`, `ndcg@10`, `mrr@5`; `hr` is recall) -> what no ranking can have given, in words.
 
-    One answer a question; every figure is rounded to `decimals`, and is given the benefit of that.
+    One relevant item a target; every figure is rounded to `decimals`, and is given the benefit of that.
     """
     table: dict[str, dict[int, float]] = {"recall": {0: 0.0}, **{metric: {0: 0.0} for metric in WORTH}}
     for name, value in figures.items():

@@ -1,4 +1,4 @@
-"""The ledger: the rank of every target, one row a question; every table, test and plot is computed from it.
+"""The ledger: the rank of every target, one row each; every table, test and plot is computed from it.
 
 Averages cannot be paired, cut into cohorts or tested; ranks can. Kept as Parquet, with the protocol in the file.
 """
@@ -19,7 +19,7 @@ from recollect.display import Display, Displayed
 from recollect.evaluate.protocol import Protocol
 
 MISS = np.iinfo(np.int32).max
-"""The rank of a target that could not be answered: seen before, with seen items hidden. Worth 0 in every metric."""
+"""The rank of a target that was no candidate: seen before, with seen items hidden. Worth 0 in every metric."""
 
 _METADATA = "recollect.ledger"
 _FORMAT = 1
@@ -54,21 +54,21 @@ class Ledger(Displayed):
 
     def _display(self) -> Display:
         rows = [
-            [run, ", ".join(map(str, one.seeds)), f"{one.users:,}", f"{one.questions:,}"]
+            [run, ", ".join(map(str, one.seeds)), f"{one.users:,}", f"{one.targets:,}"]
             for run, one in self.protocols.items()
         ]
         lines = dict.fromkeys(one.line() for one in self.protocols.values())
-        return Display(f"Ledger of {len(self):,} ranks", (), ["run", "seeds", ">users", ">questions"], rows, [*lines])
+        return Display(f"Ledger of {len(self):,} ranks", (), ["run", "seeds", ">users", ">targets"], rows, [*lines])
 
     def _counted(self, run: str) -> Protocol:
-        """The run's protocol with users, questions and seeds as they stand in the rows."""
+        """The run's protocol with users, targets and seeds as they stand in the rows."""
         rows = self.run == run
         lengths = self.length[rows]
-        asked = self.user[rows] * (int(lengths.max(initial=0)) + 1) + lengths  # a number for each (user, length)
+        places = self.user[rows] * (int(lengths.max(initial=0)) + 1) + lengths  # a number for each (user, length)
         return dataclasses.replace(
             self.protocols[run],
             users=len(np.unique(self.user[rows])),
-            questions=len(np.unique(asked)),
+            targets=len(np.unique(places)),
             seeds=tuple(np.unique(self.seed[rows]).tolist()),
         )
 
@@ -83,7 +83,7 @@ class Ledger(Displayed):
         return list(self.protocols)
 
     def of(self, run: str, seed: int | None = None) -> Ledger:
-        """The rows of one run, and of one seed if asked."""
+        """The rows of one run, and of one seed if it is given."""
         if run not in self.protocols:
             raise DataError(f"the ledger has no run {run!r}{did_you_mean(run, self.protocols)}")
         keep = self.run == run
@@ -127,7 +127,7 @@ def concat(ledgers: Sequence[Ledger]) -> Ledger:
     for ledger in ledgers:
         for run, protocol in ledger.protocols.items():
             before = protocols.setdefault(run, protocol)
-            if different := before.differences(protocol, ignore=("seeds", "users", "questions")):
+            if different := before.differences(protocol, ignore=("seeds", "users", "targets")):
                 raise DataError(f"run {run!r} was measured in two ways ({'; '.join(different)}); rename one")
             if twice := known & {(run, seed) for seed in protocol.seeds}:
                 raise DataError(f"run {run!r} has seed {min(twice)[1]} in two ledgers; keep one of them")

@@ -1,6 +1,6 @@
 """Accuracy from ranks, with standard errors over users: a figure without its error cannot be compared.
 
-Every question has one right answer, so Recall is HR, Precision is HR / k, and average precision is 1 / rank.
+A target is one item, so Recall is HR, Precision is HR / k, and average precision is 1 / rank.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from recollect.evaluate.protocol import Protocol
 CUTOFFS = (5, 10, 20)
 KINDS = ("hr", "recall", "precision", "ndcg", "mrr")
 NAMES = (*(f"{kind}@{k}" for kind in KINDS for k in CUTOFFS), "map")
-"""The metrics that are reported; any other cut-off can be asked for by name (`ndcg@50`)."""
+"""The metrics that are reported; any other cut-off can be named (`ndcg@50`)."""
 
 
 def gains(name: str, ranks: np.ndarray) -> np.ndarray:
-    """What each question is worth, float64 in [0, 1]: `hr@10`, `ndcg@10`, `mrr@20`, `map`... A miss is worth 0."""
+    """What each target is worth, float64 in [0, 1]: `hr@10`, `ndcg@10`, `mrr@20`, `map`... A miss is worth 0."""
     kind, at, cutoff = name.lower().partition("@")
     place = ranks.astype(np.float64)
     if kind == "map" and not at:
@@ -42,7 +42,7 @@ def gains(name: str, ranks: np.ndarray) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Metrics(Displayed):
-    """Means over questions, and their standard errors over users (several questions or seeds of a user: one cluster).
+    """Means over targets, and their standard errors over users (several targets or seeds of a user: one cluster).
 
     `seed_spread`: standard deviation over seeds of the mean of each seed; empty with one seed. It is no part of
     `errors`, which say how far another draw of users would move these very models.
@@ -52,7 +52,7 @@ class Metrics(Displayed):
     errors: Mapping[str, float]
     seed_spread: Mapping[str, float]
     users: int
-    questions: int
+    targets: int
     misses: int
     seeds: tuple[int, ...]
     protocol: Protocol | None = None
@@ -60,6 +60,11 @@ class Metrics(Displayed):
 
     def __getitem__(self, name: str) -> float:
         return self.values[name]
+
+    @property
+    def questions(self) -> int:
+        """The name of `targets` before; goes with version 0.2."""
+        return self.targets
 
     def text(self, name: str) -> str:
         """One figure with its standard error, to print: `.3209 ± .0060`."""
@@ -80,7 +85,7 @@ class Metrics(Displayed):
         rows = [[kind.upper(), *(cells.get((kind, cut), "") for cut in cuts)] for kind in kinds]
         whole = [(kind.upper(), text) for (kind, cut), text in cells.items() if not cut]
         misses = f", {self.misses:,} targets were hidden" if self.misses else ""
-        title = f"Metrics of {self.questions:,} questions, mean ± standard error over {self.users:,} users{misses}"
+        title = f"Metrics of {self.targets:,} targets, mean ± standard error over {self.users:,} users{misses}"
         notes = [] if self.protocol is None else [self.protocol.line()]
         return Display(title, whole, ["", *(f">{cut}" for cut in cuts)], rows, notes)
 
@@ -90,7 +95,7 @@ def measure(ledger: Ledger, names: Sequence[str] = NAMES) -> Metrics:
     if len(ledger.runs) != 1:
         raise ValueError(f"measure wants the rows of one run, got {len(ledger.runs)}: {', '.join(ledger.runs)}")
     if len(ledger) == 0:
-        raise ValueError(f"run {ledger.runs[0]!r} has no rows: nobody was asked")
+        raise ValueError(f"run {ledger.runs[0]!r} has no rows: nobody had a target")
     _, user = np.unique(ledger.user, return_inverse=True)
     seeds, seed = np.unique(ledger.seed, return_inverse=True)
     values, errors, spread = {}, {}, {}
@@ -102,7 +107,7 @@ def measure(ledger: Ledger, names: Sequence[str] = NAMES) -> Metrics:
             spread[name] = float((np.bincount(seed, gain) / np.bincount(seed)).std(ddof=1))
     protocol = ledger.protocols[ledger.runs[0]]
     misses = int((ledger.rank == MISS).sum())
-    return Metrics(values, errors, spread, protocol.users, protocol.questions, misses, tuple(seeds.tolist()), protocol)
+    return Metrics(values, errors, spread, protocol.users, protocol.targets, misses, tuple(seeds.tolist()), protocol)
 
 
 def measure_runs(ledger: Ledger, names: Sequence[str] = NAMES) -> dict[str, Metrics]:

@@ -17,14 +17,14 @@ RequestTime = Literal["used", "unused"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Protocol:
-    """The switches of one measurement. `users`, `questions` and `seeds` are counted from the ledger's rows."""
+    """The switches of one measurement. `users`, `targets` and `seeds` are counted from the ledger's rows."""
 
     data: str
     """Name of the log."""
     digest: str
     """Twelve hex digits of the log's content and order."""
     split: str
-    """How the log was cut and which part is asked: `loo, test`."""
+    """How the log was cut and which part is ranked: `loo, test`."""
     ties: str
     """What orders a user's events of one time: file, id or random."""
     seen: Seen
@@ -36,8 +36,13 @@ class Protocol:
     history: str = "whole"
     """`whole`, or `last L`: how much of a user's past the model was shown, or can hold."""
     users: int = 0
-    questions: int = 0
+    targets: int = 0
     seeds: tuple[int, ...] = ()
+
+    @property
+    def questions(self) -> int:
+        """The name of `targets` before; goes with version 0.2."""
+        return self.targets
 
     def line(self) -> str:
         """The one line that is printed with every figure."""
@@ -51,7 +56,7 @@ class Protocol:
                 f"request time {self.request_time}",
                 f"candidates {self.candidates}",
                 f"history {self.history}",
-                f"{self.users:,} users" + (f", {self.questions:,} questions" if self.questions != self.users else ""),
+                f"{self.users:,} users" + (f", {self.targets:,} targets" if self.targets != self.users else ""),
                 f"seed{'' if len(self.seeds) == 1 else 's'} {seeds}",
             )
         )
@@ -70,4 +75,5 @@ class Protocol:
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> Protocol:
         """The reverse of `dataclasses.asdict` after a trip through JSON, which has no tuples."""
-        return cls(**{**values, "seeds": tuple(values["seeds"])})
+        given = {"targets" if name == "questions" else name: value for name, value in values.items()}  # before 0.2
+        return cls(**{**given, "seeds": tuple(given["seeds"])})

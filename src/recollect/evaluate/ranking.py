@@ -1,7 +1,7 @@
 """Rank every target among all items, through the three verbs only: what any model's figures are made from.
 
-Users are streamed in blocks of similar history length, each walked once with its memory carried from question to
-question, so that neither the number of users nor the length of a life changes the peak memory.
+Users are streamed in blocks of similar history length, each walked once with its memory carried from target to
+target, so that neither the number of users nor the length of a life changes the peak memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 from recollect.config import one_of
 from recollect.contracts import PAD, Recommender, State, Window
 from recollect.data.blocks import by_length, pieces
-from recollect.data.histories import Questions
+from recollect.data.histories import Targets
 from recollect.data.log import DataError, EventLog
 from recollect.data.seen import Seen, hide_seen
 from recollect.evaluate.ledger import MISS, Ledger
@@ -31,20 +31,20 @@ SCORE_CELLS = 1 << 24
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Walks:
-    """Walks along the log: walk w starts at event `starts[w]` and passes questions `first[w]:first[w + 1]`."""
+    """Walks along the log: walk w starts at event `starts[w]` and passes targets `first[w]:first[w + 1]`."""
 
     starts: np.ndarray
     first: np.ndarray
 
     @property
-    def asked(self) -> np.ndarray:
+    def counts(self) -> np.ndarray:
         return np.diff(self.first)
 
 
 def rank(
     model: Recommender,
     log: EventLog,
-    questions: Questions,
+    targets: Targets,
     *,
     seen: Seen,
     device: torch.device | str | None = None,
@@ -57,40 +57,40 @@ def rank(
     seed: int = 0,
     split: str = "",
 ) -> Ledger:
-    """The rank of each question's target: 1 + how many other items score at least as high (ties count against it).
+    """The rank of each target: 1 + how many other items score at least as high (ties count against it).
 
-    Scores are compared in fp32. `seen="hidden"`: items of the user's history before the question are no candidates,
+    Scores are compared in fp32. `seen="hidden"`: items of the user's history before the target are no candidates,
     and a target among them is a miss (`ledger.MISS`). `request_time`: tell the model the target's time; only a model
-    that says so looks at it. `last`: show only each question's last events. `segment`: events advanced at once, and
-    `token_budget` cells (None: `TOKENS`, more on an accelerator).
-    `device`: where the model is, by default what it says. `progress`: called with questions done and their number.
+    that says so looks at it. `last`: show only the last events before each target. `segment`: events advanced at once,
+    and `token_budget` cells (None: `TOKENS`, more on an accelerator).
+    `device`: where the model is, by default what it says. `progress`: called with targets done and their number.
     `run`, `seed`, `split` name the rows (run: the class name if empty).
 
     Raises DataError where log and model differ in their items, the model scores NaN, or the log has no clock to
-    take the request time from; ConfigError for a `seen` that does not exist; ValueError where questions are out of
+    take the request time from; ConfigError for a `seen` that does not exist; ValueError where targets are out of
     order or belong to another log.
     """
     one_of("seen", seen, Seen)
-    _check(model, log, questions, request_time, last)
-    place = torch.device(device) if device is not None else getattr(model, "device", torch.device("cpu"))
+    _check(model, log, targets, request_time, last)
+    on_device = torch.device(device) if device is not None else getattr(model, "device", torch.device("cpu"))
     offsets = log.offsets
-    walks = _walks(questions, offsets, last)
-    ranks = np.zeros(len(questions), dtype=np.int32)
+    walks = _walks(targets, offsets, last)
+    ranks = np.zeros(len(targets), dtype=np.int32)
     done = 0
     with torch.inference_mode(), evaluating(model):
-        tokens = token_budget or (TOKENS if place.type == "cpu" else ACCELERATOR_TOKENS)
-        for rows in _blocks(walks, questions, tokens, segment):
-            for state, asked in _walk(model, log, questions, walks, rows, place, segment):
-                for part in _parts(len(asked), log.item_ids.size):
-                    which = asked[part]
+        tokens = token_budget or (TOKENS if on_device.type == "cpu" else ACCELERATOR_TOKENS)
+        for rows in _blocks(walks, targets, tokens, segment):
+            for state, due in _walk(model, log, targets, walks, rows, on_device, segment):
+                for part in _parts(len(due), log.item_ids.size):
+                    which = due[part]
                     at = None
                     if request_time:
-                        at = torch.from_numpy(log.times[questions.positions[which]].astype(np.int64)).to(place)
+                        at = torch.from_numpy(log.times[targets.positions[which]].astype(np.int64)).to(on_device)
                     scores = model.score(state if len(which) == state.users else state.rows(part), at)
-                    ranks[which] = _ranks(model, scores, log, questions, offsets, which, seen)
+                    ranks[which] = _ranks(model, scores, log, targets, offsets, which, seen)
                     done += len(which)
                     if progress is not None:
-                        progress(done, len(questions))
+                        progress(done, len(targets))
     protocol = Protocol(
         data=log.name,
         digest=log.digest,
@@ -105,16 +105,16 @@ def rank(
     return Ledger(
         run=np.full(len(ranks), name, dtype=object),
         seed=np.full(len(ranks), seed, dtype=np.int64),
-        user=questions.users.astype(np.int64),
-        user_id=log.user_ids.decode(questions.users),
-        item=log.items[questions.positions].astype(np.int64),
-        length=questions.positions - offsets[questions.users],
+        user=targets.users.astype(np.int64),
+        user_id=log.user_ids.decode(targets.users),
+        item=log.items[targets.positions].astype(np.int64),
+        length=targets.positions - offsets[targets.users],
         rank=ranks,
         protocols={name: protocol},
     )
 
 
-def _check(model: Recommender, log: EventLog, questions: Questions, request_time: bool, last: int | None) -> None:
+def _check(model: Recommender, log: EventLog, targets: Targets, request_time: bool, last: int | None) -> None:
     if model.catalog.size != log.item_ids.size:
         raise DataError(
             f"{log.name} has {len(log.item_ids):,} items, but {type(model).__name__} was made for "
@@ -124,52 +124,52 @@ def _check(model: Recommender, log: EventLog, questions: Questions, request_time
         raise DataError(f"{log.name} has only an order, so there is no request time to use; leave it unused")
     if last is not None and last < 1:
         raise ValueError(f"last must be at least 1, got {last}")
-    positions = questions.positions
-    if np.any(positions[1:] <= positions[:-1]) or not np.array_equal(log.users[positions], questions.users):
-        raise ValueError("questions must be sorted by (user, position), each once, and belong to this log")
+    positions = targets.positions
+    if np.any(positions[1:] <= positions[:-1]) or not np.array_equal(log.users[positions], targets.users):
+        raise ValueError("targets must be sorted by (user, position), each once, and belong to this log")
 
 
-def _walks(questions: Questions, offsets: np.ndarray, last: int | None) -> _Walks:
-    """One walk a user; with `last`, one a question, for each then has a beginning of its own."""
-    total = len(questions)
+def _walks(targets: Targets, offsets: np.ndarray, last: int | None) -> _Walks:
+    """One walk a user; with `last`, one a target, for each then has a start of its own."""
+    total = len(targets)
     if last is not None:
-        starts = np.maximum(offsets[questions.users], questions.positions - last)
+        starts = np.maximum(offsets[targets.users], targets.positions - last)
         return _Walks(starts, np.arange(total + 1))
-    new = np.flatnonzero(np.diff(questions.users, prepend=-1))
-    return _Walks(offsets[questions.users[new]], np.append(new, total))
+    new = np.flatnonzero(np.diff(targets.users, prepend=-1))
+    return _Walks(offsets[targets.users[new]], np.append(new, total))
 
 
-def _blocks(walks: _Walks, questions: Questions, token_budget: int, segment: int) -> Iterator[np.ndarray]:
-    """Walk numbers in blocks of similar length; inside a block those with most questions stand first."""
+def _blocks(walks: _Walks, targets: Targets, token_budget: int, segment: int) -> Iterator[np.ndarray]:
+    """Walk numbers in blocks of similar length; inside a block those with most targets stand first."""
     if len(walks.starts) == 0:
         return
-    lengths = questions.positions[walks.first[1:] - 1] - walks.starts
+    lengths = targets.positions[walks.first[1:] - 1] - walks.starts
     for rows in by_length(lengths, token_budget, segment):
-        yield rows[np.argsort(-walks.asked[rows], kind="stable")]
+        yield rows[np.argsort(-walks.counts[rows], kind="stable")]
 
 
 def _walk(
     model: Recommender,
     log: EventLog,
-    questions: Questions,
+    targets: Targets,
     walks: _Walks,
     rows: np.ndarray,
-    place: torch.device,
+    on_device: torch.device,
     segment: int,
 ) -> Iterator[tuple[State, np.ndarray]]:
-    """Yield the memory just before each round of questions, and the questions: the k-th of every user who has one."""
+    """Yield the memory just before each round of targets, and the targets: the k-th of every user who has one."""
     times = log.times if log.clock else None
-    asked = walks.asked[rows]  # descending, so those still asked are always a prefix
+    counts = walks.counts[rows]  # descending, so the walks that go on are always a prefix
     state = model.fresh(len(rows))
     here = walks.starts[rows]
-    for turn in range(int(asked[0])):
-        active = int(np.searchsorted(-asked, -turn, side="left"))
+    for turn in range(int(counts[0])):
+        active = int(np.searchsorted(-counts, -turn, side="left"))
         if active < len(here):
             state, here = state.rows(slice(0, active)), here[:active]
         which = walks.first[rows[:active]] + turn
-        there = questions.positions[which]
+        there = targets.positions[which]
         for events in pieces(log.items, times, here, there, segment):
-            state = model.advance(state, events.to(place))
+            state = model.advance(state, events.to(on_device))
         yield state, which
         here = there
 
@@ -183,32 +183,32 @@ def _ranks(
     model: Recommender,
     given: Tensor,
     log: EventLog,
-    questions: Questions,
+    targets: Targets,
     offsets: np.ndarray,
     which: np.ndarray,
     seen: Seen,
 ) -> np.ndarray:
-    """given [B V] -> ranks [B] of the targets of the questions `which`."""
-    positions = questions.positions[which]
+    """given [B V] -> ranks [B] of the targets `which`."""
+    positions = targets.positions[which]
     if given.shape != (len(which), log.item_ids.size):
         expected = [len(which), log.item_ids.size]
         raise ValueError(f"{type(model).__name__} scored shape {list(given.shape)}, expected {expected}")
-    targets = torch.from_numpy(log.items[positions].astype(np.int64)).to(given.device)
+    items = torch.from_numpy(log.items[positions].astype(np.int64)).to(given.device)
     # A copy where cells will be overwritten: a model may hand out an expanded or cached tensor.
     scores = given.to(torch.float32, copy=seen == "hidden", memory_format=torch.contiguous_format)
     broken = scores.amax(dim=1).isnan()  # a maximum of NaN is NaN
     if broken.any():
-        user = log.user_ids.decode(questions.users[which[int(broken.nonzero()[0])]])
+        user = log.user_ids.decode(targets.users[which[int(broken.nonzero()[0])]])
         raise DataError(
             f"{type(model).__name__} scored NaN for user {user}: its weights or its state are not finite; "
             "train again, with a smaller learning rate or in fp32"
         )
-    wanted = scores.gather(1, targets[:, None])  # [B 1]
+    wanted = scores.gather(1, items[:, None])  # [B 1]
     if seen == "hidden":
         # NaN and not -inf: it is never >= anything, even where the target itself scores -inf.
-        hide_seen(scores, log.items, offsets[questions.users[which]], positions, torch.nan)
+        hide_seen(scores, log.items, offsets[targets.users[which]], positions, torch.nan)
     scores = scores[:, PAD + 1 :]
-    own = scores.gather(1, targets[:, None] - PAD - 1)
+    own = scores.gather(1, items[:, None] - PAD - 1)
     ranks = (scores >= wanted).sum(dim=1, dtype=torch.int32)  # the target counts itself, which is the 1
     return ranks.masked_fill_(own.isnan().squeeze(1), MISS).cpu().numpy()
 

@@ -65,7 +65,7 @@ def paired_bootstrap(
 ) -> tuple[float, float]:
     """The percentile interval of the mean difference when users are drawn anew.
 
-    differences [U]: one a user; weights [U]: how many questions it is the mean of (default 1).
+    differences [U]: one a user; weights [U]: how many targets it is the mean of (default 1).
     """
     share = np.ones(len(differences)) if weights is None else weights.astype(np.float64)
     users = _checked(differences, share)
@@ -127,22 +127,22 @@ def compare(
     draws: int = 10_000,
     seed: int = 0,
 ) -> list[Comparison]:
-    """Each run (default: all others) against the baseline, Holm-corrected over them. Seeds are averaged per question.
+    """Each run (default: all others) against the baseline, Holm-corrected over them. Seeds are averaged per target.
 
-    Raises DataError where the two were not asked the same questions in the same way; `allow` names switches of the
+    Raises DataError where the two do not rank the same targets in the same way; `allow` names switches of the
     protocol that may differ all the same (`request_time`, `seen`), and the result then says so.
     """
-    base = _by_question(ledger.of(baseline), metric)
+    base = _by_target(ledger.of(baseline), metric)
     base_protocol = ledger.protocols[baseline]
     found = []
     for run in [name for name in ledger.runs if name != baseline] if runs is None else runs:
-        key, gain = _by_question(ledger.of(run), metric)
+        key, gain = _by_target(ledger.of(run), metric)
         other = ledger.protocols[run]
         different = other.differences(base_protocol, ignore=("seeds", "history", *allow))
         if different or not np.array_equal(key, base[0]):
             why = "; ".join(different) or "other users, positions or targets"
             raise DataError(
-                f"{run!r} and {baseline!r} were not asked alike ({why}): their difference means nothing; "
+                f"{run!r} and {baseline!r} were not measured alike ({why}): their difference means nothing; "
                 "measure both on the same log, split and seen-filter"
             )
         weights = np.unique(key[:, 0], return_counts=True)[1]
@@ -158,14 +158,14 @@ def compare(
     return [dataclasses.replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)]
 
 
-def _by_question(ledger: Ledger, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """-> (user, length, item) of every question [Q 3], sorted; the gain of each [Q], averaged over seeds."""
+def _by_target(ledger: Ledger, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """-> (user, length, item) of every target [Q 3], sorted; the gain of each [Q], averaged over seeds."""
     key, row = np.unique(np.stack([ledger.user, ledger.length, ledger.item], axis=1), axis=0, return_inverse=True)
     row = row.reshape(-1)
-    asked = np.bincount(row, minlength=len(key))
-    if len(np.unique(asked)) > 1:
-        raise DataError(f"run {ledger.runs[0]!r} was not asked the same questions with every seed")
-    return key, np.bincount(row, gains(metric, ledger.rank), minlength=len(key)) / asked
+    rows = np.bincount(row, minlength=len(key))
+    if len(np.unique(rows)) > 1:
+        raise DataError(f"run {ledger.runs[0]!r} has not the same targets with every seed")
+    return key, np.bincount(row, gains(metric, ledger.rank), minlength=len(key)) / rows
 
 
 def _checked(differences: np.ndarray, weights: np.ndarray) -> int:

@@ -1,7 +1,7 @@
 """HSTU: attention without softmax, biased by how long ago an event was; the anchor among attention models.
 
 Source: Zhai et al. 2024, "Actions speak louder than words" (sec. 3). The published bias measures time from when the
-next item is asked for, which training then takes from the answer: `request_time` switches that on, and it is printed.
+next item is requested, which training then takes from the answer: `request_time` switches that on, and it is printed.
 The blocks are the published ones; around them stands what all networks here have: a layer norm and plain products with
 the item table, where the published code scales both to length 1 and divides by a temperature of .05.
 """
@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from recollect.config import Settings
-from recollect.contracts import ASKED, Catalog, Events, State, Window, push_recent
+from recollect.contracts import REQUEST_TIME, Catalog, Events, State, Window, push_recent
 from recollect.nn.dropout import Dropout
 from recollect.nn.embed import ItemTable
 from recollect.nn.pointwise_attention import PointwiseBlock, time_buckets
@@ -35,7 +35,7 @@ class HSTU(Window):
         time_buckets: int = Field(64, ge=0)
         """Logarithmic buckets of the time between events, each with a bias of its own; 0 leaves time out."""
         request_time: bool = False
-        """Whether time is measured from when the next item is asked for, instead of from the event before it."""
+        """Whether time is measured from when the next item is requested, instead of from the event before it."""
         dropout: float = Field(0.2, ge=0, lt=1)
         """Dropout on what is read and on every branch."""
 
@@ -77,7 +77,7 @@ class HSTU(Window):
         features = {}
         if at is not None:  # every event but the last was followed by the next one, as in training
             last = torch.arange(width, device=at.device) == window.lengths[:, None] - 1
-            features[ASKED] = torch.where(last, at[:, None], times.roll(-1, dims=1))
+            features[REQUEST_TIME] = torch.where(last, at[:, None], times.roll(-1, dims=1))
         return dataclasses.replace(window, times=times, features=features)
 
     def encode(self, window: Events) -> tuple[Tensor, Mapping[str, Tensor]]:
@@ -92,5 +92,5 @@ class HSTU(Window):
         if self.config.time_buckets == 0:
             return None
         times = torch.zeros_like(window.items) if window.times is None else window.times
-        asked = window.features.get(ASKED, times) if self.request_time else times
-        return time_buckets(asked, times, self.config.time_buckets)
+        requested = window.features.get(REQUEST_TIME, times) if self.request_time else times
+        return time_buckets(requested, times, self.config.time_buckets)

@@ -17,9 +17,9 @@ BUCKET = 0.301
 """Width of a time bucket as a natural logarithm, as published: each is 1.35 times as long as the one before."""
 
 
-def time_buckets(asked: Tensor, times: Tensor, buckets: int) -> Tensor:
-    """asked, times [B T] seconds -> [B T T]: the bucket of the time from event j to when answer i is asked for."""
-    gap = (asked[:, :, None] - times[:, None, :]).clamp(min=1)
+def time_buckets(requested: Tensor, times: Tensor, buckets: int) -> Tensor:
+    """requested, times [B T] seconds -> [B T T]: the bucket of the time from event j to request i."""
+    gap = (requested[:, :, None] - times[:, None, :]).clamp(min=1)
     return (gap.float().log() / BUCKET).long().clamp(max=buckets - 1)
 
 

@@ -36,7 +36,7 @@ LONGEST = 20_000
 
 @dataclasses.dataclass(frozen=True)
 class Order:
-    """What is to be done: the run, where the log lies prepared, and which questions are asked at the end."""
+    """What is to be done: the run, where the log lies prepared, and which targets are ranked at the end."""
 
     settings: RunSettings
     folder: Path

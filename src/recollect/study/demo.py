@@ -1,7 +1,7 @@
 """The demonstration: four models on a simulated log, beside the best that is possible on it.
 
-All five answer the same questions and go through the same ledger, so that they are compared alike. The settings of the
-networks were found on the validation questions only, with as many epochs for each as a newcomer may be asked to wait
+All five are measured on the same targets and in the same ledger, so that they are compared alike. The settings of the
+networks were found on the validation targets only, with as many epochs for each as a newcomer may be asked to wait
 for. Whoever does not wait keeps what there is.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from recollect import artifact
 from recollect.artifact import Artifact
-from recollect.data.histories import Questions, Split
+from recollect.data.histories import Split, Targets
 from recollect.data.log import EventLog
 from recollect.data.simulate.generator import SimulateConfig, Simulation, simulate
 from recollect.data.simulate.world import SMALL as SMALL_WORLD
@@ -37,7 +37,7 @@ from recollect.train.trained import Trained
 BEST = "best possible"
 FLAGSHIP, FLOOR = "xlstm-lsr", "markov"
 PORTION = 256
-"""Questions whose exact probabilities are held at once."""
+"""Targets whose exact probabilities are held at once."""
 
 EPOCHS = 6
 _TRAIN = {
@@ -165,17 +165,17 @@ def _train(name: str, recipe: Mapping[str, Any], split: Split, folder: Path, rep
     return trained
 
 
-def best_ledger(made: Simulation, split: Split, questions: Questions) -> Ledger:
+def best_ledger(made: Simulation, split: Split, targets: Targets) -> Ledger:
     """The ranks of the targets under the exact posterior predictive, ties against the target as everywhere."""
     log = made.log
-    ranks = np.zeros(len(questions), dtype=np.int32)
-    for begin in range(0, len(questions), PORTION):
+    ranks = np.zeros(len(targets), dtype=np.int32)
+    for begin in range(0, len(targets), PORTION):
         part = slice(begin, begin + PORTION)
-        likely = made.best_possible(questions.users[part], questions.positions[part])  # [Q V]
-        targets = log.items[questions.positions[part]].astype(np.int64)
-        own = np.take_along_axis(likely, targets[:, None], axis=1)
+        likely = made.best_possible(targets.users[part], targets.positions[part])  # [Q V]
+        items = log.items[targets.positions[part]].astype(np.int64)
+        own = np.take_along_axis(likely, items[:, None], axis=1)
         ranks[part] = (likely[:, 1:] >= own).sum(axis=1)
-    period = "test" if questions is split.test else "validation"
+    period = "test" if targets is split.test else "validation"
     protocol = Protocol(
         data=log.name,
         digest=log.digest,
@@ -188,10 +188,10 @@ def best_ledger(made: Simulation, split: Split, questions: Questions) -> Ledger:
     return Ledger(
         run=np.full(len(ranks), BEST, dtype=object),
         seed=np.zeros(len(ranks), dtype=np.int64),
-        user=questions.users.astype(np.int64),
-        user_id=log.user_ids.decode(questions.users),
-        item=log.items[questions.positions].astype(np.int64),
-        length=questions.positions - log.offsets[questions.users],
+        user=targets.users.astype(np.int64),
+        user_id=log.user_ids.decode(targets.users),
+        item=log.items[targets.positions].astype(np.int64),
+        length=targets.positions - log.offsets[targets.users],
         rank=ranks,
         protocols={BEST: protocol},
     )

@@ -1,4 +1,4 @@
-"""What a model has learnt from, as its card says, and which questions it can therefore not be asked.
+"""What a model has learnt from, as its card says, and on which targets it can therefore not be measured.
 
 A model that starts from older weights, or is refitted on every event, has seen answers that its own split does not know
 of. Times decide: what lies behind the latest event learnt cannot have been learnt.
@@ -55,22 +55,22 @@ def refit_card(settings: RunSettings, split: Split) -> dict[str, Any]:
 
 
 def refuse_learnt_answers(settings: RunSettings, split: Split) -> Iterator[str]:
-    """Raise ConfigError where the weights to start from have learnt what this split asks -> what else is to be said."""
+    """Raise ConfigError where the older weights have learnt targets of this split -> what else is to be said."""
     older = settings.train.start_from
     if older is None or len(split.test) + len(split.validation) == 0:
         return
     card, theirs = read_card(Path(older)), settings_in(Path(older))
     until = learnt_until(card)
     if theirs.split != settings.split and until is not None and split.log.clock:
-        asked = np.concatenate([split.validation.positions, split.test.positions])
-        known = int((split.log.times[asked] <= until).sum())
+        targets = np.concatenate([split.validation.positions, split.test.positions])
+        known = int((split.log.times[targets] <= until).sum())
         if known:
             how = "refitted on all of its events" if theirs.split.protocol == "none" else "trained under another split"
             source = theirs.split.refit_of
             instead = f"start from {source}, or " if source else ""
             raise ConfigError(
-                f"{older}: {how}, up to {moment(until)}, so it may have learnt {known:,} of the {len(asked):,} answers "
-                f"that this run holds out; {instead}hold out what is later (split.protocol=temporal)"
+                f"{older}: {how}, up to {moment(until)}, so it may have learnt {known:,} of the {len(targets):,} "
+                f"targets that this run holds out; {instead}hold out what is later (split.protocol=temporal)"
             )
     elif card.get(LEARNT, {}).get("events", 0) > len(split.log) - split.held_out:
         yield (

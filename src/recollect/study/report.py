@@ -54,10 +54,10 @@ def accuracy(table: Table) -> Sheet:
     return Sheet(title, heads, tuple(rows), tuple(_remarks(table)))
 
 
-def _accuracy_row(row: Row, asked: int) -> tuple[str, ...]:
+def _accuracy_row(row: Row, wanted: int) -> tuple[str, ...]:
     metrics = row.metrics
     count = len(metrics.seeds)
-    seeds = "any" if not row.seeded else str(count) if count == asked else f"{count} of {asked}"
+    seeds = "any" if not row.seeded else str(count) if count == wanted else f"{count} of {wanted}"
     spread = figure(metrics.seed_spread[DECIDES]) if DECIDES in metrics.seed_spread else ""
     return (row.model, *(metrics.text(name) for name in ("hr@10", "ndcg@10", "mrr@10")), seeds, spread)
 
@@ -73,9 +73,9 @@ def _remarks(table: Table) -> Iterator[str]:
     if not all(row.seeded for row in table.rows):
         yield "Seeds any: the model draws no random numbers, so one run says all."
     if table.on == "validation":
-        yield "Networks chose their best epoch on these very questions, which flatters them; test was not asked."
+        yield "Networks chose their best epoch on these very targets, which flatters them; test was not scored."
     if best.misses:
-        share = best.misses / (best.questions * len(best.seeds))
+        share = best.misses / (best.targets * len(best.seeds))
         yield f"{share:.1%} of the targets were seen before and count as misses; --seen allowed ranks them too."
     assert table.ledger is not None
     for what in ("history", "request_time"):

@@ -163,8 +163,8 @@ def split_data(log: EventLog, settings: SplitSettings) -> Split:
     if settings.protocol == "loo":
         return loo(log)
     split = temporal(log, validation=settings.validation, test=settings.test, target=settings.target)
-    for questions, period in ((split.validation, "validation"), (split.test, "test")):
-        if len(questions) == 0:
+    for targets, period in ((split.validation, "validation"), (split.test, "test")):
+        if len(targets) == 0:
             raise DataError(
                 f"{log.name}: nobody has an event in the {period} period; move split.validation or split.test"
             )
@@ -205,7 +205,7 @@ def _run(settings: RunSettings, split: Split, folder: Path, report: Reporter, *,
 
 
 def _measured(settings: RunSettings, split: Split, folder: Path, trained: Trained, report: Reporter) -> Outcome:
-    """Rank the validation questions, if there are any, and keep the model."""
+    """Rank the validation targets, if there are any, and keep the model."""
     name, ledger, begun = settings.model_name, None, time.monotonic()
     with _full_disk_said(folder):
         if len(split.validation):
@@ -320,16 +320,16 @@ class Recorded:
     def note(self, text: str) -> None:
         self.inner.note(text)
 
-    def resumed(self, place: Any) -> None:
+    def resumed(self, progress: Any) -> None:
         """An epoch that ended after the last checkpoint will end again: keep what the checkpoint knows."""
-        lines = (json.dumps(row) + "\n" for row in place.history)
+        lines = (json.dumps(row) + "\n" for row in progress.history)
         self.path.write_text("".join(lines), encoding="utf-8")
-        self.inner.resumed(place)
+        self.inner.resumed(progress)
 
-    def step(self, place: Any, steps: int) -> None:
-        self.inner.step(place, steps)
+    def step(self, progress: Any, steps: int) -> None:
+        self.inner.step(progress, steps)
 
-    def epoch(self, place: Any, row: Mapping[str, Any]) -> None:
+    def epoch(self, progress: Any, row: Mapping[str, Any]) -> None:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(dict(row)) + "\n")
-        self.inner.epoch(place, row)
+        self.inner.epoch(progress, row)

@@ -17,7 +17,7 @@ import numpy as np
 from recollect.artifact import Artifact, ArtifactError, reason
 from recollect.config import ConfigError, decode
 from recollect.data.blocks import ranges
-from recollect.data.histories import Questions, Ragged, Split
+from recollect.data.histories import Ragged, Split, Targets
 from recollect.data.log import DataError, EventLog
 from recollect.data.seen import Seen
 from recollect.data.splits import SplitName
@@ -45,10 +45,10 @@ def score(
     run: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Ledger:
-    """Rank the asked questions; split and seen-filter are those of the run where None, and `run` is the model's name.
+    """Rank the targets of a part; split and seen-filter are those of the run where None, and `run` is the model's name.
 
     Raises DataError where the log has other items than the model, ConfigError where the model was trained on the
-    answers of the split asked for.
+    answers of the split that is named.
     """
     settings = settings_of(trained)
     refuse_refitted(trained.folder, trained.card)
@@ -62,7 +62,7 @@ def score(
     return rank(
         trained.model,
         log,
-        _asked(split, on),
+        _targets(split, on),
         seen=seen or settings.evaluate.seen,
         request_time=settings.evaluate.request_time == "used",
         run=run or trained.name,
@@ -81,12 +81,12 @@ def shown(
     on: Part = "test",
     k: int = 10,
 ) -> ListMetrics:
-    """What the top k lists show, one list a user: the one given at the user's first question. As `score` otherwise."""
+    """What the top k lists show, one list a user: that before the user's first target. As `score` otherwise."""
     settings = settings_of(trained)
     split, _ = _split(trained, settings, log, protocol, on)
-    asked = _asked(split, on)
-    users, first = np.unique(asked.users, return_index=True)
-    starts, ends = log.offsets[users], asked.positions[first]
+    targets = _targets(split, on)
+    users, first = np.unique(targets.users, return_index=True)
+    starts, ends = log.offsets[users], targets.positions[first]
     index, _ = ranges(starts, ends)
     offsets = np.concatenate([[0], np.cumsum(ends - starts)])
     histories = Ragged(log.items[index].astype(np.int64), log.times[index], offsets)
@@ -156,21 +156,21 @@ def note_scoring(folder: Path, ledger: Ledger, metrics: Metrics) -> int:
 def _split(
     trained: Artifact, settings: RunSettings, log: EventLog, protocol: str | None, on: Part
 ) -> tuple[Split, str]:
-    """The split asked for, and what to add to its name where the run was trained under another."""
+    """The split that is named, and what to add to its name where the run was trained under another."""
     own = split_data(log, settings.split)
     if protocol in (None, settings.split.protocol):
         return own, ""
     other = split_data(log, settings.split.model_copy(update={"protocol": protocol}))
-    questions = _asked(other, on)
-    known = int((questions.positions < own.train_ends[questions.users]).sum())
+    targets = _targets(other, on)
+    known = int((targets.positions < own.train_ends[targets.users]).sum())
     if known:
         raise ConfigError(
             f"{trained.folder}: trained under {settings.split.protocol}, so it has learnt {known:,} of the "
-            f"{len(questions):,} {on} answers of {protocol}; "
+            f"{len(targets):,} {on} answers of {protocol}; "
             f"train a model for it: recollect train {trained.name} --set split.protocol={protocol}"
         )
     return other, f", but trained under {settings.split.protocol}"
 
 
-def _asked(split: Split, on: Part) -> Questions:
+def _targets(split: Split, on: Part) -> Targets:
     return split.validation if on == "validation" else split.test

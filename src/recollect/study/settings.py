@@ -49,7 +49,7 @@ class SplitSettings(Settings):
     test: float = Field(0.9, gt=0, lt=1)
     """temporal: the share of events before the test period."""
     target: Target = "last"
-    """temporal: which of a user's events in a period are asked for: first, last or all."""
+    """temporal: which of a user's events in a period are targets: first, last or all."""
     refit_of: str | None = None
     """none: the run whose settings and number of epochs these are."""
 
@@ -60,7 +60,7 @@ class EvaluateSettings(Settings):
     seen: Seen = "hidden"
     """Whether items of the user's own history can be answers; allowed is for data with repeats."""
     request_time: RequestTime = "unused"
-    """Whether a model that can use the time of the asked event is told it."""
+    """Whether a model that can use the request time (that of the target) is given it."""
 
 
 class RunSettings(Settings):

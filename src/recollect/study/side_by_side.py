@@ -1,4 +1,4 @@
-"""Several trained runs measured again, side by side: on questions or under a seen-filter that need not be their own.
+"""Several trained runs measured again, side by side: on targets or under a seen-filter that need not be their own.
 
 Runs that differ in nothing but their seed are one row; others are told apart by their model or, where that is the
 same, by their folder.
@@ -29,7 +29,7 @@ def side_by_side(
     on: Part = "test",
     note: Callable[[str], None] = lambda text: None,
 ) -> Table:
-    """Rank the questions with each run in turn -> their table; a scoring of test is noted in the run's folder.
+    """Rank the targets with each run in turn -> their table; a scoring of test is noted in the run's folder.
 
     `source`, `protocol` and `seen` as in `data_of` and `score`, which say what is refused. `note` is told what a
     reader of the table should know.
@@ -48,7 +48,7 @@ def side_by_side(
             note(remark)
         ledger = score(trained, log, protocol=protocol, seen=seen, on=on, run=names[folder])
         done.append(Measured(ledger, trained.card, type(trained.model).seeded))
-    # Runs that were not asked alike are refused here: nobody has seen a figure of test then, so none is noted.
+    # Runs that cannot be compared are refused here: nobody has seen a figure of test then, so none is noted.
     table = tabulate(done, on, max(Counter(names.values()).values()), {})
     if on == "test":
         for folder, one in zip(settings, done, strict=True):

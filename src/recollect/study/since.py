@@ -14,10 +14,10 @@ import numpy as np
 from recollect.artifact import Artifact
 from recollect.config import ConfigError
 from recollect.data.filters import FilterConfig, parse_time
-from recollect.data.histories import Questions
+from recollect.data.histories import Targets
 from recollect.data.log import DataError, EventLog, Vocabulary
 from recollect.data.seen import Seen
-from recollect.data.splits import Target, asked_in
+from recollect.data.splits import Target, targets_in
 from recollect.evaluate.ledger import MISS, Ledger
 from recollect.evaluate.ranking import rank
 from recollect.study.lineage import learnt_until, moment
@@ -28,7 +28,7 @@ from recollect.study.settings import RunSettings
 
 @dataclasses.dataclass(frozen=True)
 class Since:
-    """What a model gets of the events since a moment. Questions of `known` are a part of those of `missed`."""
+    """What a model gets of the events since a moment. Targets of `known` are a part of those of `missed`."""
 
     missed: Ledger
     """Every target; those of items that the model does not know are misses."""
@@ -39,7 +39,7 @@ class Since:
     new_items: int
     """How many different ones."""
     new_users: int
-    """Users asked who have no event that the model could be shown before their first question."""
+    """Users with targets who have no event that the model could be shown before their first target."""
     notes: tuple[str, ...]
     """What a reader should know besides."""
 
@@ -47,7 +47,7 @@ class Since:
 def data_since(trained: Artifact, source: str | None = None) -> tuple[EventLog, str | None]:
     """The log to judge on, read as the run reads, but for its filters; and a remark where those would change it.
 
-    A filter decides what is learnt; whoever comes to be asked comes with every event. Repeats are told apart as before.
+    A filter decides what is learnt; whoever is recommended to comes with every event. Repeats are told apart as before.
     """
     settings = settings_of(trained).data
     kept, remark = FilterConfig(duplicates=settings.filters.duplicates), None
@@ -83,17 +83,17 @@ def score_since(
         )
     if not log.clock:
         raise DataError(f"{log.name}: --since needs times, and this log has only an order")
-    questions = asked_in(log, log.times >= start, target)
-    if len(questions) == 0:
+    targets = targets_in(log, log.times >= start, target)
+    if len(targets) == 0:
         raise DataError(f"{log.name}: no event at or after {moment(start)} UTC; is it the newer log?")
-    shown, place, answerable = _in_codes_of(log, trained.items, questions)
+    shown, place, answerable = _in_codes_of(log, trained.items, targets)
     name = run or trained.name
     split = f"events since {moment(start)} UTC, target {target}"
     used = settings.evaluate.request_time == "used"
     ledger = rank(
         trained.model,
         shown,
-        Questions(questions.users[answerable], place[answerable]),
+        Targets(targets.users[answerable], place[answerable]),
         seen=seen or settings.evaluate.seen,
         request_time=used,
         run=name,
@@ -103,18 +103,18 @@ def score_since(
     ledger = dataclasses.replace(
         ledger, protocols={name: dataclasses.replace(ledger.protocols[name], digest=log.digest)}
     )
-    positions = questions.positions
-    ranks = np.full(len(questions), MISS, dtype=np.int32)
+    positions = targets.positions
+    ranks = np.full(len(targets), MISS, dtype=np.int32)
     ranks[answerable] = ledger.rank
-    codes = np.zeros(len(questions), dtype=np.int64)
+    codes = np.zeros(len(targets), dtype=np.int64)
     codes[answerable] = ledger.item
     missed = Ledger(
-        run=np.full(len(questions), name, dtype=object),
-        seed=np.full(len(questions), settings.train.seed, dtype=np.int64),
-        user=questions.users,
-        user_id=log.user_ids.decode(questions.users),
+        run=np.full(len(targets), name, dtype=object),
+        seed=np.full(len(targets), settings.train.seed, dtype=np.int64),
+        user=targets.users,
+        user_id=log.user_ids.decode(targets.users),
         item=codes,
-        length=positions - log.offsets[questions.users],
+        length=positions - log.offsets[targets.users],
         rank=ranks,
         protocols={
             name: dataclasses.replace(ledger.protocols[name], split=f"{split}, new items are misses"),
@@ -125,7 +125,7 @@ def score_since(
         ledger if len(ledger) else None,
         int((~answerable).sum()),
         len(np.unique(log.items[positions[~answerable]])),
-        _newcomers(shown, questions, place),
+        _new_users(shown, targets, place),
         tuple(_notes(trained, settings, until)),
     )
 
@@ -137,8 +137,8 @@ def _start(since: str | int) -> int:
         raise ConfigError(f"--since: {error}") from None
 
 
-def _in_codes_of(log: EventLog, items: Vocabulary, questions: Questions) -> tuple[EventLog, np.ndarray, np.ndarray]:
-    """The log without the events of unknown items, in the model's codes; where each question stands in it; which of
+def _in_codes_of(log: EventLog, items: Vocabulary, targets: Targets) -> tuple[EventLog, np.ndarray, np.ndarray]:
+    """The log without the events of unknown items, in the model's codes; where each target stands in it; which of
     them have a target that the model knows."""
     codes = np.concatenate([[0], items.encode(log.item_ids.ids.tolist(), unknown=0)])[log.items]
     keep = codes != 0
@@ -154,12 +154,12 @@ def _in_codes_of(log: EventLog, items: Vocabulary, questions: Questions) -> tupl
         item_table=None,
     )
     before = np.cumsum(keep) - keep  # events kept before each event
-    return shown, before[questions.positions], keep[questions.positions]
+    return shown, before[targets.positions], keep[targets.positions]
 
 
-def _newcomers(shown: EventLog, questions: Questions, place: np.ndarray) -> int:
-    """Users whose first question finds nothing the model could be shown."""
-    users, first = np.unique(questions.users, return_index=True)
+def _new_users(shown: EventLog, targets: Targets, place: np.ndarray) -> int:
+    """Users whose first target finds nothing the model could be shown."""
+    users, first = np.unique(targets.users, return_index=True)
     return int((place[first] == shown.offsets[users]).sum())
 
 

@@ -94,7 +94,7 @@ def tabulate(done: Sequence[Measured], on: Part, seeds: int, failed: Mapping[str
     order = sorted(whole.runs, key=lambda name: -measured[name][DECIDES])
     tests: dict[str, Comparison] = {}
     if len(order) > 1 and measured[order[0]].users > 1:
-        # A model that knows the time of asking may be compared with one that does not: the line says who is which.
+        # A model that knows the request time may be compared with one that does not: the line says who is which.
         found = paired(whole, order[0], order[1:], metric=DECIDES, allow=("request_time",))
         tests = {one.run: one for one in found}
     rows = []
@@ -162,8 +162,9 @@ def _plain_row(row: Row) -> dict[str, Any]:
         "standard errors over users": {n: None if math.isnan(e) else e for n, e in metrics.errors.items()},
         "standard deviations over seeds": dict(metrics.seed_spread),
         "users": metrics.users,
-        "questions": metrics.questions,
-        "misses": metrics.misses // len(metrics.seeds),  # the same questions with every seed
+        "targets": metrics.targets,
+        "questions": metrics.targets,  # its name before 0.2
+        "misses": metrics.misses // len(metrics.seeds),  # the same targets with every seed
         "minus the best": None if row.comparison is None else dataclasses.asdict(row.comparison),
         "cost": dataclasses.asdict(cost),
     }

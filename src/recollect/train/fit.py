@@ -19,7 +19,7 @@ from recollect.artifact import load
 from recollect.config import ConfigError, Settings, decode, one_of, plain
 from recollect.contracts import Counting, Network, Recommender
 from recollect.data.batches import token_budget
-from recollect.data.histories import Questions, Split
+from recollect.data.histories import Split, Targets
 from recollect.data.log import EventLog, Vocabulary
 from recollect.data.seen import Seen
 from recollect.data.splits import loo
@@ -55,7 +55,7 @@ def fit(
 
     `name`: the model, as its name (`"sasrec"`), its class, or its Config. `model`: the model's own settings, by name.
     `seen`: how validation treats items the user already has; allowed for data with repeats. `request_time`: whether
-    validation tells a model that can use it when it is asked. `folder`: where the checkpoint goes; with `resume` a run
+    validation gives it to a model that can use it. `folder`: where the checkpoint goes; with `resume` a run
     is taken up from there. `report`: who is told how it goes; by default it is printed, `Silent()` prints nothing.
 
     Ctrl-C ends the step under way. With a `folder` that raises `Interrupted`, and the checkpoint is there; without one
@@ -93,7 +93,7 @@ def fit(
         f"batches of {tokens:,} cells"
     )
     if built.request_time and not request_time:
-        report.note(f"{name} learns with the time of asking and is validated without it (evaluate.request_time=unused)")
+        report.note(f"{name} learns with the request time and is validated without it (evaluate.request_time=unused)")
     path = None if folder is None else folder / CHECKPOINT
     if not (resume and path is not None and path.is_file()):  # else the checkpoint says what the weights are
         for line in _start(built, name, split.log.item_ids, settings):
@@ -172,10 +172,10 @@ def _validation(
     """What measures an epoch; None where nothing is held out."""
     if len(split.validation) == 0:
         return None
-    asked = _some(split.validation, settings)
+    targets = _some(split.validation, settings)
 
     def validate(network: Network) -> dict[str, float]:
-        ledger = rank(network, split.log, asked, seen=seen, request_time=request_time, run=name, split=split.protocol)
+        ledger = rank(network, split.log, targets, seen=seen, request_time=request_time, run=name, split=split.protocol)
         metrics = measure(ledger, ["hr@10", "ndcg@10"])
         return {"hr@10": metrics["hr@10"], "ndcg@10": metrics["ndcg@10"]}
 
@@ -204,11 +204,11 @@ def _left_with(name: str, best: int, epochs: int) -> str:
     return f"interrupted before any validation: {name} has the weights of the last step, and nobody knows how good"
 
 
-def _some(questions: Questions, settings: TrainSettings) -> Questions:
-    """All questions, or those of `validation_users` users drawn by seed."""
-    users = np.unique(questions.users)
+def _some(targets: Targets, settings: TrainSettings) -> Targets:
+    """All targets, or those of `validation_users` users drawn by seed."""
+    users = np.unique(targets.users)
     if settings.validation_users is None or settings.validation_users >= len(users):
-        return questions
+        return targets
     chosen = np.random.default_rng(settings.seed).choice(users, settings.validation_users, replace=False)
-    keep = np.isin(questions.users, chosen)
-    return Questions(questions.users[keep], questions.positions[keep])
+    keep = np.isin(targets.users, chosen)
+    return Targets(targets.users[keep], targets.positions[keep])

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from recollect.contracts import ASKED, Carried, Cloze, Events, HasOwnLoss, Network, State, Window, take_last
+from recollect.contracts import REQUEST_TIME, Carried, Cloze, Events, HasOwnLoss, Network, State, Window, take_last
 from recollect.losses.choice import LossSettings, loss_of
 
 
@@ -85,7 +85,7 @@ class Objective(nn.Module):
         if not causal:
             read = dataclasses.replace(read, lengths=events.lengths - 1)
         if self.model.request_time and events.times is not None:
-            read = dataclasses.replace(read, features={**read.features, ASKED: events.times[:, 1:]})
+            read = dataclasses.replace(read, features={**read.features, REQUEST_TIME: events.times[:, 1:]})
         return read
 
 

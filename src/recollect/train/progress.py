@@ -13,25 +13,25 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from recollect.train.checkpoint import Progress as Place
+    from recollect.train.checkpoint import Progress
 
 
 class Reporter(Protocol):
     """Told of everything that happens in a run."""
 
     def note(self, text: str) -> None: ...
-    def resumed(self, place: Place) -> None: ...
-    def step(self, place: Place, steps: int) -> None: ...
-    def epoch(self, place: Place, row: Mapping[str, Any]) -> None: ...
+    def resumed(self, progress: Progress) -> None: ...
+    def step(self, progress: Progress, steps: int) -> None: ...
+    def epoch(self, progress: Progress, row: Mapping[str, Any]) -> None: ...
 
 
 class Silent:
     """Shows nothing."""
 
     def note(self, text: str) -> None: ...
-    def resumed(self, place: Place) -> None: ...
-    def step(self, place: Place, steps: int) -> None: ...
-    def epoch(self, place: Place, row: Mapping[str, Any]) -> None: ...
+    def resumed(self, progress: Progress) -> None: ...
+    def step(self, progress: Progress, steps: int) -> None: ...
+    def epoch(self, progress: Progress, row: Mapping[str, Any]) -> None: ...
 
 
 def default_reporter(epochs: int | None = None) -> Reporter:
@@ -72,12 +72,12 @@ class Console:
     def note(self, text: str) -> None:
         self.console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
-    def resumed(self, place: Place) -> None:
-        self.note(f"going on from epoch {place.epoch + 1}, step {place.step + 1}")
+    def resumed(self, progress: Progress) -> None:
+        self.note(f"going on from epoch {progress.epoch + 1}, step {progress.step + 1}")
 
-    def step(self, place: Place, steps: int) -> None:
+    def step(self, progress: Progress, steps: int) -> None:
         if not self.bar.disable:
-            self.show(place.step, steps, at_step(place, steps, self.epochs))
+            self.show(progress.step, steps, at_step(progress, steps, self.epochs))
 
     def show(self, done: float, total: float, text: str) -> None:
         """Draw the bar, and `text` beside it."""
@@ -86,13 +86,13 @@ class Console:
             self.task = self.bar.add_task("", total=total)
         self.bar.update(self.task, completed=done, total=total, description=text)
 
-    def epoch(self, place: Place, row: Mapping[str, Any]) -> None:
+    def epoch(self, progress: Progress, row: Mapping[str, Any]) -> None:
         if self.task is not None:
             self.bar.stop()
             self.bar.remove_task(self.task)
             self.task = None
         rate = row["targets"] / max(1e-9, row["train_seconds"])
-        best = "  best so far" if place.best_epoch == place.epoch else ""
+        best = "  best so far" if progress.best_epoch == progress.epoch else ""
         checked = (
             f"  validation HR@10 {row['hr@10']:.4f}  NDCG@10 {row['ndcg@10']:.4f}"
             f" ({row['validate_seconds']:.1f} s){best}"
@@ -125,19 +125,19 @@ class Notebook:
         self.notes.append(text)
         self._show()
 
-    def resumed(self, place: Place) -> None:
-        self.rows = [*place.history]
-        self.best = place.best_epoch
-        self.note(f"going on from epoch {place.epoch + 1}, step {place.step + 1}")
+    def resumed(self, progress: Progress) -> None:
+        self.rows = [*progress.history]
+        self.best = progress.best_epoch
+        self.note(f"going on from epoch {progress.epoch + 1}, step {progress.step + 1}")
 
-    def step(self, place: Place, steps: int) -> None:
-        self.bar = (place.step, steps, at_step(place, steps, self.epochs))
+    def step(self, progress: Progress, steps: int) -> None:
+        self.bar = (progress.step, steps, at_step(progress, steps, self.epochs))
         if time.monotonic() - self._shown >= self.SECONDS:
             self._show()
 
-    def epoch(self, place: Place, row: Mapping[str, Any]) -> None:
+    def epoch(self, progress: Progress, row: Mapping[str, Any]) -> None:
         self.rows.append(row)
-        self.best, self.bar = place.best_epoch, None
+        self.best, self.bar = progress.best_epoch, None
         self._show()
 
     def _show(self) -> None:
@@ -178,20 +178,21 @@ class Notebook:
         return cells
 
 
-def at_step(place: Place, steps: int, epochs: int | None) -> str:
-    """In words, after step `place.step` of the `steps` of an epoch: what is going on, how fast, and how long still.
+def at_step(progress: Progress, steps: int, epochs: int | None) -> str:
+    """In words, after step `progress.step` of the `steps` of an epoch: what is going on, how fast, and how long still.
 
     The time left of the run is at most so much, since training may stop early. It is told from the second epoch on, as
     the time that the first ones took, validation included; before that nobody knows it.
     """
-    loss = place.epoch_loss / max(1, place.epoch_targets)
-    rate = place.epoch_targets / max(1e-9, place.epoch_seconds)
-    words = [f"epoch {place.epoch + 1}" + (f"/{epochs}" if epochs else ""), f"loss {loss:.3f}", f"{rate:,.0f} events/s"]
-    if place.step:
-        words.append(f"{clock(place.epoch_seconds / place.step * (steps - place.step))} left of the epoch")
-    if epochs and place.epoch:
-        done = place.epoch * steps + place.step
-        words.append(f"at most {clock(place.seconds / done * (epochs * steps - done))} of the run")
+    loss = progress.epoch_loss / max(1, progress.epoch_targets)
+    rate = progress.epoch_targets / max(1e-9, progress.epoch_seconds)
+    epoch = f"epoch {progress.epoch + 1}" + (f"/{epochs}" if epochs else "")
+    words = [epoch, f"loss {loss:.3f}", f"{rate:,.0f} events/s"]
+    if progress.step:
+        words.append(f"{clock(progress.epoch_seconds / progress.step * (steps - progress.step))} left of the epoch")
+    if epochs and progress.epoch:
+        done = progress.epoch * steps + progress.step
+        words.append(f"at most {clock(progress.seconds / done * (epochs * steps - done))} of the run")
     return "  ".join(words)
 
 

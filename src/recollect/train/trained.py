@@ -35,9 +35,9 @@ class Trained(Answering, Displayed):
     interrupted: bool = False
     """True where Ctrl-C ended training before its time."""
     split: Split = dataclasses.field(repr=False, kw_only=True)
-    """What it was trained on; questions that name no log are answered from the histories of its log."""
+    """What it was trained on; requests that name no log are answered from the histories of its log."""
     seen: Seen = dataclasses.field(default="hidden", kw_only=True)
-    """How validation treated items that a user had, and lists treat them where a question leaves it open."""
+    """How validation treated items that a user had, and lists treat them where a request leaves it open."""
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False, kw_only=True)
     """Plain values of [model], [train] and [evaluate], as run.toml holds them."""
 

@@ -181,7 +181,7 @@ def test_oracle_equals_enumeration_of_everything_hidden(request_time: bool) -> N
         np.testing.assert_allclose(found[1:], [true[c] for c in range(1, 9)], rtol=1e-10, atol=1e-14)
         same_day = depth and (log.times[position] - FIRST_DAY) // DAY == (log.times[position - 1] - FIRST_DAY) // DAY
         checked["stays" if same_day else "opens"] += 1
-    assert min(checked.values()) >= 2, "the tiny log no longer covers both kinds of question; choose another seed"
+    assert min(checked.values()) >= 2, "the tiny log no longer covers both kinds of target; choose another seed"
 
 
 def test_tiny_log_exercises_sequels_repeats_and_deaths() -> None:
@@ -258,7 +258,7 @@ def test_no_other_parameters_predict_better(small: Simulation, answers: np.ndarr
 
 
 def test_long_memory_pays(small: Simulation, answers: np.ndarray) -> None:
-    """Questions answered from the last eight events only lose likelihood: what is older matters."""
+    """Targets answered from the last eight events only lose likelihood: what is older matters."""
     log = small.log
     asked = np.flatnonzero(log.offsets[1:] - log.offsets[:-1] >= 25)
     ends = log.offsets[asked + 1]
@@ -290,7 +290,7 @@ def test_answers_use_the_past_only(small: Simulation) -> None:
     np.testing.assert_array_equal(predict(small.world, log, at), predict(small.world, forged, at))
 
 
-def test_questions_in_any_order_and_company(
+def test_targets_in_any_order_and_company(
     small: Simulation, answers: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recollect.data.simulate.oracle.BLOCK", 7)

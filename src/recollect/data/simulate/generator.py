@@ -34,7 +34,7 @@ class Simulation:
         """The exact probability of every item code as the event at `positions[q]` of the log, given all before it.
 
         Computed from the true parameters and the user's earlier events with their times; nothing can predict better.
-        `users` [Q] and `positions` [Q] are as in `Questions`; `request_time` also gives the time of the asked event,
+        `users` [Q] and `positions` [Q] are as in `Targets`; `request_time` also gives the time of the target,
         for comparison with models that use it. Returns float64 [Q V]; rows sum to one, padding has zero.
         Raises ValueError where a position is not one of the user's. Memory is Q x V x 8 bytes: ask in portions.
         """

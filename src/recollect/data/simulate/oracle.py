@@ -33,15 +33,15 @@ class _Belief:
 def predict(world: World, log: EventLog, positions: np.ndarray, *, request_time: bool = False) -> np.ndarray:
     """[Q V] float64: P(item code | the user's events before the position, with their times).
 
-    With `request_time` also given the time of the asked event. Questions may come in any order.
+    With `request_time` also given the time of the target. Targets may come in any order.
     """
-    asked, rows = np.unique(log.users[positions], return_inverse=True)  # only users who are asked are followed
+    users, rows = np.unique(log.users[positions], return_inverse=True)  # only users with targets are followed
     answers = np.zeros((len(positions), world.config.items + 1))
     reach = _next_epochs(world)
-    for first in range(0, len(asked), BLOCK):
-        questions = np.flatnonzero((rows >= first) & (rows < first + BLOCK))
-        block = asked[first : first + BLOCK]
-        _walk(world, log, block, rows[questions] - first, positions[questions], questions, reach, request_time, answers)
+    for first in range(0, len(users), BLOCK):
+        targets = np.flatnonzero((rows >= first) & (rows < first + BLOCK))
+        block = users[first : first + BLOCK]
+        _walk(world, log, block, rows[targets] - first, positions[targets], targets, reach, request_time, answers)
     return answers
 
 
@@ -58,7 +58,7 @@ def _walk(
 ) -> None:
     """Walk along the histories of some `users`, one event of each at a time, and answer on the way.
 
-    Question q is asked of `users[rows[q]]` and answered in row `places[q]` of `answers`.
+    Target q is of `users[rows[q]]` and answered in row `places[q]` of `answers`.
     """
     lag, slots, starts = world.config.repeat_lag, world.slot_of_code, log.offsets[users]
     steps = positions - starts[rows]
@@ -70,11 +70,11 @@ def _walk(
         place = starts[at] + step
         if step >= lag:
             belief.old.reshape(len(users), -1)[at, slots[log.items[place - lag]]] += 1
-        asking = np.flatnonzero(steps == step)
-        if len(asking):
-            at_day = (log.times[positions[asking]] - FIRST_DAY) // DAY if request_time else None
-            probability = _predictive(world, belief, rows[asking], reach, at_day)
-            answers[np.ix_(places[asking], world.code_of_slot)] = probability
+        due = np.flatnonzero(steps == step)
+        if len(due):
+            at_day = (log.times[positions[due]] - FIRST_DAY) // DAY if request_time else None
+            probability = _predictive(world, belief, rows[due], reach, at_day)
+            answers[np.ix_(places[due], world.code_of_slot)] = probability
         going = last_step[at] > step
         at, place = at[going], place[going]
         _update(world, belief, at, slots[log.items[place]], (log.times[place] - FIRST_DAY) // DAY)
