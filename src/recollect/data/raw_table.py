@@ -65,6 +65,9 @@ class RawTable:
         keep = np.ones(len(frame), bool)
         if reading.where is not None:
             self._leave_out_others(frame, parse(reading.where), keep, dropped, where)
+        for piece in self.pieces:  # before floats of different sizes become one kind
+            for name in dict.fromkeys((*self.roles.user, *self.roles.item)):
+                ids.refuse_rounded(piece.frame[name], where)
         users, items = (
             ids.code(frame, role, where, keep_words=reading.keep_missing_words)
             for role in (self.roles.user, self.roles.item)

@@ -18,7 +18,7 @@ from recollect.data.formats.text.dialect import TAB, TYPED_TAB, Dialect, detect,
 from recollect.data.formats.text.head import Head
 from recollect.data.formats.text.opening import Text, open_text
 from recollect.data.formats.text.packing import ending
-from recollect.data.formats.text.rows import read_rows, sample_rows
+from recollect.data.formats.text.rows import read_rows, refuse_swallowed, sample_rows
 from recollect.data.log import DataError
 from recollect.data.raw_table import Piece, RawTable
 from recollect.data.reading import NO_TIME, Reading
@@ -59,6 +59,7 @@ class Delimited:
             asked = _by_number(text, dialect, head, asked)
         roles = resolve(head.names, asked, str(path), lambda: sample_rows(text, dialect, head))
         piece = read_rows(text, dialect, head, roles.columns, reading.on_bad)
+        refuse_swallowed(piece, dict.fromkeys((*roles.user, *roles.item, *roles.time)), text, dialect, head)
         notes = (*piece.notes, f"{path.name}: {note}") if note else piece.notes
         return dataclasses.replace(piece, notes=notes), roles, head.names
 

@@ -6,7 +6,7 @@ Every field is text, so that ids stay what the file says ('007' is not 7); kinds
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import polars as pl
@@ -16,8 +16,8 @@ from recollect.data.formats.text.dialect import Dialect
 from recollect.data.formats.text.fast import read_fast
 from recollect.data.formats.text.head import Head
 from recollect.data.formats.text.opening import Text
-from recollect.data.log import Dropped
-from recollect.data.raw_table import Piece
+from recollect.data.log import DataError, Dropped
+from recollect.data.raw_table import Piece, shorten
 from recollect.data.reading import OnBad
 
 REPEATED = "the header line again"
@@ -29,6 +29,27 @@ def read_rows(text: Text, dialect: Dialect, head: Head, columns: Sequence[str], 
     if piece is None:
         piece = read_carefully(text, dialect, head, columns, on_bad)
     return _without_repeated_header(piece, head)
+
+
+def refuse_swallowed(piece: Piece, columns: Iterable[str], text: Text, dialect: Dialect, head: Head) -> None:
+    """DataError where a value of these columns holds whole rows: a quote was opened in one row and closed in another.
+
+    What holds rows has all of their separators for each line end. Only a file with more lines than rows is looked at.
+    """
+    gone = sum(entry.events for entry in piece.dropped)
+    if text.data.count(b"\n") <= head.lines + len(piece.frame) + gone:
+        return
+    for name in columns:
+        ends = piece.frame[name].str.count_matches("\n", literal=True)
+        cuts = piece.frame[name].str.count_matches(dialect.separator, literal=True)
+        holds = ((ends > 0) & (cuts >= ends * (len(head.names) - 1))).fill_null(False)
+        if holds.any():
+            row = int(holds.arg_max() or 0)
+            shown = shorten(repr(piece.frame[name][row]))
+            raise DataError(
+                f"{piece.line(row)}: the value in column {name!r} holds rows of the file ({shown}): a quote is opened "
+                "in one row and closed in another; correct it"
+            )
 
 
 def sample_rows(text: Text, dialect: Dialect, head: Head, rows: int = 1000) -> pl.DataFrame:
