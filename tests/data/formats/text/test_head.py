@@ -116,3 +116,23 @@ def test_names_of_known_files_promise_nothing(tmp_path: Path) -> None:
         (tmp_path / name).write_text("user\titem\ttime\n1\ta\t10\n1\tb\t20\n")
         assert len(sources.read(tmp_path / name)) == 2
         (tmp_path / name).unlink()
+
+
+@pytest.mark.parametrize(
+    "again", ["user,item,time", "\ufeffuser,item,time", "User, Item, Time", '"user","item","time"', "USER,ITEM,TIME"]
+)
+def test_a_header_inside_is_no_row_however_it_is_written(again: str, tmp_path: Path) -> None:
+    """As in exports of several months, put together."""
+    (tmp_path / "x.csv").write_text(f"user,item,time\nu,a,{T}\nv,b,{T + 1}\n{again}\nu,c,{T + 2}\n")
+    log = sources.read(tmp_path / "x.csv")
+    assert log.item_ids.ids.tolist() == ["a", "b", "c"]
+    assert [(one.reason, one.events) for one in log.dropped] == [("the header line again", 1)]
+
+
+@pytest.mark.parametrize("row", [1, 9000])
+def test_a_nul_byte_is_named_by_its_line(row: int, tmp_path: Path) -> None:
+    lines = [f"u,a{place},{T + place}" for place in range(10_000)]
+    lines[row] = f"u,a\0b,{T}"
+    (tmp_path / "x.csv").write_text("\n".join(["user,item,time", *lines]))
+    with pytest.raises(DataError, match=rf"line {row + 2}: a NUL byte, which no text has \(1 in the file\)"):
+        sources.read(tmp_path / "x.csv")

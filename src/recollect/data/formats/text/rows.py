@@ -14,7 +14,7 @@ import polars as pl
 from recollect.data.formats.text.careful import read_carefully, records
 from recollect.data.formats.text.dialect import Dialect
 from recollect.data.formats.text.fast import read_fast
-from recollect.data.formats.text.head import Head
+from recollect.data.formats.text.head import TITLE_EDGES, Head, as_title
 from recollect.data.formats.text.opening import Text
 from recollect.data.log import DataError, Dropped
 from recollect.data.raw_table import Piece, shorten
@@ -52,6 +52,16 @@ def refuse_swallowed(piece: Piece, columns: Iterable[str], text: Text, dialect: 
             )
 
 
+def _like(column: pl.Series, title: str) -> np.ndarray:
+    """[rows] bool: whether a cell is a title, by its length first, as that is quick."""
+    size = len(title.encode())
+    near = column.str.len_bytes().is_between(size, size + 8).fill_null(False).to_numpy(writable=True)
+    if near.any():
+        cells = column.filter(pl.Series(near)).str.strip_chars(TITLE_EDGES).str.to_lowercase()
+        near[near] = (cells == title).to_numpy()
+    return near
+
+
 def sample_rows(text: Text, dialect: Dialect, head: Head, rows: int = 1000) -> pl.DataFrame:
     """The first rows with every column, all text; rows that cannot be read are left out."""
     taken: list[list[str | None]] = []
@@ -76,10 +86,10 @@ def _without_repeated_header(piece: Piece, head: Head) -> Piece:
     """Files that were put together keep their headers inside: such lines are left out, and counted."""
     if head.raw is None or not len(piece.frame):
         return piece
-    titles = dict(zip(head.names, head.raw, strict=True))
+    titles = dict(zip(head.names, map(as_title, head.raw), strict=True))
     again = np.ones(len(piece.frame), bool)
     for name in piece.frame.columns:
-        again &= (piece.frame[name] == titles[name]).fill_null(False).to_numpy()
+        again &= _like(piece.frame[name], titles[name])
         if not again.any():
             return piece
     kept, line = np.flatnonzero(~again), piece.line
