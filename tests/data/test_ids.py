@@ -129,3 +129,38 @@ def test_codes_are_places_in_sorted_ids() -> None:
     texts = [f"é{k}" for k in rng.integers(0, 99, 500)]
     one = code(pl.DataFrame({"x": texts}), ("x",))
     assert one.ids.tolist() == sorted(set(texts)) and one.ids[one.codes].tolist() == texts
+
+
+@pytest.mark.parametrize(
+    ("kind", "first_lost"), [(pl.Float32(), 2**24), (pl.Float64(), 2**53)], ids=["float32", "float64"]
+)
+@pytest.mark.parametrize("also", [2.0, 1.5, float("inf")])
+def test_floats_too_large_for_their_kind_are_refused_whatever_is_beside_them(
+    kind: pl.DataType, first_lost: int, also: float
+) -> None:
+    column = pl.Series([float(first_lost + 1), also]).cast(kind)
+    assert column[0] == first_lost, "the id was rounded before it came here"
+    with pytest.raises(DataError, match="rounds integers"):
+        coded(*column.to_list(), dtype=kind)
+    assert len(coded(float(first_lost - 1), 2.0, dtype=kind).ids) == 2
+
+
+@pytest.mark.parametrize("value", ["7.65612E+16", "7.65612E16", "7.65612e16", "8E+16"])
+def test_an_id_in_scientific_notation_is_refused(value: str) -> None:
+    with pytest.raises(DataError, match="rounded to a float"):
+        coded(value, "a")
+
+
+def test_parts_of_hashes_are_no_scientific_notation() -> None:
+    assert read("5e10", "a1b2", "9e07") == ["5e10", "a1b2", "9e07"]
+
+
+@pytest.mark.parametrize("sign", ["\u200e", "\u202c", "\u00ad", "\u2069"])
+def test_signs_that_are_not_seen_are_no_part_of_an_id(sign: str) -> None:
+    assert read("ab", f"{sign}ab", f"a{sign}b", f"ab{sign}") == ["ab"] * 4
+
+
+def test_letters_of_another_alphabet_that_are_drawn_alike_are_said() -> None:
+    one = coded("A1", "\u04101", "B2")
+    assert len(one.ids) == 3
+    assert any("look alike" in note for note in one.notes)

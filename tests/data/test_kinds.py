@@ -110,3 +110,15 @@ def test_a_model_that_counts_all_alike_says_so(capsys: pytest.CaptureFixture[str
 
     recollect.fit("ease", recollect.loo(shop(targets=["b"])), report=Console())
     assert "counts every event alike" in "".join(capsys.readouterr())
+
+
+def test_what_is_asked_for_and_what_is_context_is_said() -> None:
+    """`Buy` beside `buy` is context, which nobody would guess from the figures."""
+    table = SHOP.with_columns(event=pl.Series([*"vbvbvbv", *"Bvvb", *"vvb"]))
+    log = recollect.read(table, kind="event", targets=["b"])
+    assert "kinds of event: asked for b (5); context v (8), B (1)" in log.notes
+
+
+def test_targets_that_the_condition_leaves_out_are_refused() -> None:
+    with pytest.raises(DataError, match=r"no event that is left is of a kind that is asked for; event holds v"):
+        shop(targets=["b"], where="event != b")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recollect.data.log import Vocabulary
-from recollect.data.side_table import as_values, line_up
+from recollect.data.side_table import Side, as_values, describe, line_up
 
 
 @given(st.sets(st.integers(-50, 50), min_size=1), st.lists(st.integers(-50, 50), min_size=1, unique=True))
@@ -46,3 +46,13 @@ def test_kinds_of_columns() -> None:
     assert as_values(pl.Series([None, None], dtype=pl.String)).tolist() == [None, None]
     assert as_values(pl.Series(["a"], dtype=pl.Categorical)).dtype == object
     assert as_values(pl.Series([{"a": 1}])).dtype == object
+
+
+def test_rows_about_what_was_described_before_are_said() -> None:
+    notes: list[str] = []
+    side = Side(pl.DataFrame({"id": [1, 1, 2, None], "title": ["a", "b", "c", "d"]}), "id", place="films.csv")
+    describe(side, Vocabulary(np.array([1, 2])), "item", notes)
+    assert notes == [
+        "films.csv: describes 2 of 2 items (by id); 1 rows more are about items that were described before, and are "
+        "left out"
+    ]

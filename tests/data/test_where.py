@@ -92,3 +92,17 @@ def test_a_condition_that_holds_nowhere_shows_what_there_is() -> None:
         recollect.read(frame, where="evnt == buy", time="none")
     with pytest.raises(DataError, match="neither a number nor a date"):
         recollect.read(frame, where="event > 'b'", time="none")
+
+
+@pytest.mark.parametrize("kind", [pl.String, pl.Categorical])
+def test_cells_that_are_no_numbers_are_said(kind: type[pl.DataType]) -> None:
+    prices = pl.Series(["5", "1,200", None, "2"]).cast(kind)
+    table = pl.DataFrame({"user": [1, 2, 3, 4], "item": [1, 2, 3, 4], "price": prices})
+    log = recollect.read(table, where="price > 3")
+    assert [(one.events, one.detail) for one in log.dropped] == [(3, "price holds no number in 1 rows, as '1,200'")]
+
+
+def test_an_empty_cell_is_the_empty_text() -> None:
+    table = pl.DataFrame({"user": [1, 2, 3], "item": [1, 2, 3], "note": ["x", None, ""]})
+    assert len(recollect.read(table, where="note == ''")) == 2
+    assert len(recollect.read(table, where="note != ''")) == 1

@@ -16,16 +16,20 @@ from recollect.data.log import DataError
 from recollect.data.missing import MISSING_WORDS
 from recollect.data.roles import shown
 
-EXACT = 2.0**53
-"""From here on a float64 no longer holds every integer."""
+EXACT = {"Float64": 2.0**53, "Float32": 2.0**24, "Float16": 2.0**11}
+"""From here on a float of a kind no longer holds every integer."""
 
 SIGNS = (",", "|", "/", ";", ":", "\x1f")
 """What may stand between the parts of a key of several columns: the first that no part holds."""
 
-_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+# Letters of other alphabets that are drawn as Latin ones: "\u0410" looks like "A".
+_DRAWN_ALIKE = dict(
+    zip("АВЕКМНОРСТУХЅІЈаеорсухѕіјΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEKMHOPCTYXSIJaeopcyxsijABEZHIKMNOPTYXo", strict=True)
+)
 _POINT_ZERO = r"^-?(?:0|[1-9]\d*)\.0+$"
 _OTHER_FRACTION = r"^-?\d*\.\d*[1-9]\d*$"
-_SCIENTIFIC = r"^-?\d(?:\.\d+)?[eE]\+\d+$"
+_SCIENTIFIC = r"^-?\d(?:\.\d+[eE]\+?|[eE]\+)\d+$"  # without point and plus it may be a part of a hash: 5e10
 _LIKENESS_SHOWN = 3
 
 
@@ -136,17 +140,25 @@ def _clean(
 
 
 def _from_floats(column: pl.Series, where: str) -> pl.Series:
+    refuse_rounded(column, where)
     column = column.cast(pl.Float64).fill_nan(None)
     given = column.drop_nulls()
     if not ((given == given.floor()) & given.is_finite()).all():
         return column.cast(pl.String)
-    largest = float(given.abs().max() or 0)  # type: ignore[arg-type]
-    if largest >= EXACT:
-        raise DataError(
-            f"{where}: column {column.name!r} is float64, which rounds integers as long as {largest:.0f}: "
-            "different ids may have become one; read the ids as text or as integers"
-        )
     return column.cast(pl.Int64)
+
+
+def refuse_rounded(column: pl.Series, where: str) -> None:
+    """DataError if floats are so large that integers among them were rounded; other kinds of column pass."""
+    if not column.dtype.is_float():
+        return
+    given = column.cast(pl.Float64).drop_nulls()
+    largest = float(given.filter(given.is_finite()).abs().max() or 0)  # type: ignore[arg-type]
+    if largest >= EXACT[str(column.dtype)]:
+        raise DataError(
+            f"{where}: column {column.name!r} is {str(column.dtype).lower()}, which rounds integers as long as "
+            f"{largest:.0f}: different ids may have become one; read the ids as text or as integers"
+        )
 
 
 def _joined(columns: Sequence[pl.Series], role: Sequence[str], notes: list[str]) -> pl.Series:
@@ -187,7 +199,8 @@ def _code_text(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
 def _likeness(ids: np.ndarray, name: str) -> Iterable[str]:
     """A note on ids that differ only in case, in leading zeros or in the form of their letters."""
     text = pl.Series(ids.tolist(), dtype=pl.String)
-    alike = text.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars_start("0")
+    drawn = text.str.replace_many(_DRAWN_ALIKE) if (text.str.len_bytes() != text.str.len_chars()).any() else text
+    alike = drawn.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars_start("0")
     if alike.n_unique() == len(alike):
         return
     grouped = pl.DataFrame({"id": text, "alike": alike}).group_by("alike", maintain_order=True).agg("id")

@@ -51,5 +51,25 @@ def weigh(
     )
 
 
+def describe_kinds(column: pl.Series, targets: np.ndarray, where: str) -> str:
+    """Which kinds are asked for and which are context, with their events. DataError if no event left is asked for.
+
+    `column`, `targets`: those of the rows that count.
+    """
+    counted = pl.DataFrame({"kind": column.cast(pl.String).str.strip_chars().fill_null(""), "asked": targets})
+    counted = counted.group_by("kind", "asked").len().sort("len", "kind", descending=[True, False])
+    shown = {
+        asked: ", ".join(
+            f"{name or '(nothing)'} ({events:,})" for name, one, events in counted.iter_rows() if one == asked
+        )
+        for asked in (True, False)
+    }
+    if not shown[True]:
+        raise DataError(
+            f"{where}: no event that is left is of a kind that is asked for; {column.name} holds {shown[False]}"
+        )
+    return f"kinds of {column.name}: asked for {shown[True]}" + (f"; context {shown[False]}" if shown[False] else "")
+
+
 def _lookup(column: pl.Series, names: list[str], values: Iterable[object], kind: type[pl.DataType]) -> np.ndarray:
     return column.replace_strict(names, list(values), return_dtype=kind).to_numpy().copy()

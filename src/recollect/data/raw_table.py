@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from recollect.data import ids
-from recollect.data.kinds import weigh
+from recollect.data.kinds import describe_kinds, weigh
 from recollect.data.log import DataError, Dropped, EventLog, assemble
 from recollect.data.reading import OnBad, Reading
 from recollect.data.roles import Roles, shown
@@ -65,6 +65,9 @@ class RawTable:
         keep = np.ones(len(frame), bool)
         if reading.where is not None:
             self._leave_out_others(frame, parse(reading.where), keep, dropped, where)
+        for piece in self.pieces:  # before floats of different sizes become one kind
+            for name in dict.fromkeys((*self.roles.user, *self.roles.item)):
+                ids.refuse_rounded(piece.frame[name], where)
         users, items = (
             ids.code(frame, role, where, keep_words=reading.keep_missing_words)
             for role in (self.roles.user, self.roles.item)
@@ -86,6 +89,8 @@ class RawTable:
         notes += [*users.notes, *items.notes]
         rows = slice(None) if keep.all() else keep
         weights, targets = weigh(frame, self.roles.kind, reading, where)
+        if targets is not None and self.roles.kind is not None:
+            notes.append(describe_kinds(frame[self.roles.kind].filter(pl.Series(keep)), targets[rows], where))
         extra = {WEIGHT: weights, TARGET: targets}
         values = {name: as_values(frame[name].filter(pl.Series(keep))) for name in self.roles.values}
         log = assemble(
@@ -160,7 +165,7 @@ class RawTable:
         if not holds.any():
             raise DataError(f"{where}: no row is {condition.text}; {condition.values_of(frame)}")
         if not holds.all():
-            dropped.append(Dropped(f"not {condition.text}", int((~holds).sum())))
+            dropped.append(Dropped(f"not {condition.text}", int((~holds).sum()), condition.no_numbers(frame)))
             keep &= holds
 
     def _answer_bad_times(

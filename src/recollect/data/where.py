@@ -59,6 +59,17 @@ class Where:
         """[rows] bool. DataError, naming `where`, if a column cannot be compared as asked."""
         return self._holds(lambda condition: _compare(frame[condition.column], condition, where))
 
+    def no_numbers(self, frame: pl.DataFrame) -> str:
+        """What cannot be compared with a number as is asked: how many cells of which columns, '' if there are none."""
+        parts = []
+        for name in dict.fromkeys(one.column for one in self.conditions if not one.quoted and _numbers(one.values)):
+            if frame[name].dtype in (pl.String, pl.Categorical, pl.Enum):
+                column = frame[name].cast(pl.String).str.strip_chars()
+                odd = column.filter((column != "") & column.cast(pl.Float64, strict=False).is_null())
+                if len(odd):
+                    parts.append(f"{name} holds no number in {len(odd):,} rows, as {repr(odd[0])[:30]}")
+        return "; ".join(parts)
+
     def values_of(self, frame: pl.DataFrame) -> str:
         """What the columns hold, most frequent first: for the error where no row is left."""
         parts = []
@@ -170,6 +181,8 @@ def _and(first: _Holds, second: _Holds) -> _Holds:
 
 
 def _compare(column: pl.Series, condition: Condition, where: str) -> Mask:
+    if column.dtype in (pl.Categorical, pl.Enum):
+        column = column.cast(pl.String)
     numbers = None if condition.quoted else _numbers(condition.values)
     if numbers is not None:
         return _decide(column.cast(pl.Float64, strict=False).fill_nan(None), condition.op, numbers)
@@ -183,11 +196,11 @@ def _compare(column: pl.Series, condition: Condition, where: str) -> Mask:
         moments = read_moments(column.to_frame())
         seconds = pl.Series(moments.seconds(moments.exact)).set(pl.Series(~moments.usable), None)
         return _decide(seconds, condition.op, [int(limit.seconds(limit.exact)[0])])
-    return _decide(column.cast(pl.String).str.strip_chars(), condition.op, list(condition.values))
+    return _decide(column.cast(pl.String).str.strip_chars().fill_null(""), condition.op, list(condition.values))
 
 
 def _decide(column: pl.Series, op: Op, values: list[str] | list[float] | list[int]) -> Mask:
-    """An empty cell, or one of another kind, holds for no comparison but `!=` and `not in`."""
+    """A cell of another kind than the value, or an empty one, holds only for `!=`, `not in` and `== ''`."""
     if op in ("in", "==", "not in", "!="):
         inside = column.is_in(pl.Series(values, dtype=column.dtype).implode()).fill_null(False).to_numpy()
         return inside if op in ("in", "==") else ~inside

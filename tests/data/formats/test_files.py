@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -144,3 +145,32 @@ def test_ids_of_a_million_characters(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         _log(tmp_path / "bad.csv")
     assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize("how", ["packed", "windows", "quoted"])
+def test_the_same_rows_under_two_names_are_refused(how: str, tmp_path: Path) -> None:
+    _frame().write_csv(tmp_path / "1.csv")
+    data = (tmp_path / "1.csv").read_bytes()
+    if how == "packed":
+        (tmp_path / "2.csv.gz").write_bytes(gzip.compress(data))
+    elif how == "windows":
+        (tmp_path / "2.csv").write_bytes(data.replace(b"\n", b"\r\n"))
+    else:
+        _frame().write_csv(tmp_path / "2.csv", quote_style="always")
+    with pytest.raises(DataError, match=r"1.csv and 2.csv(.gz)? hold the same rows"):
+        _log(*sorted(tmp_path.iterdir()))
+
+
+def test_files_with_other_rows_of_the_same_number_are_no_copies(tmp_path: Path) -> None:
+    _frame().write_csv(tmp_path / "1.csv")
+    _frame().with_columns(pl.col("ts") + 100).write_csv(tmp_path / "2.csv")
+    assert len(_log(tmp_path / "1.csv", tmp_path / "2.csv")) == 8
+
+
+def test_rounded_floats_of_one_file_are_refused_beside_the_integers_of_another(tmp_path: Path) -> None:
+    """Put together, 32-bit floats would become 64-bit ones, of which nobody can tell that they were rounded."""
+    _frame().with_columns(user_id=pl.lit(7)).write_parquet(tmp_path / "1.parquet")
+    lost = pl.Series([16777217.0, 2.0, 3.0, 4.0], dtype=pl.Float32)
+    _frame().with_columns(user_id=lost).write_parquet(tmp_path / "2.parquet")
+    with pytest.raises(DataError, match="float32, which rounds integers as long as 16777216"):
+        _log(tmp_path / "1.parquet", tmp_path / "2.parquet")

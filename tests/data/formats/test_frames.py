@@ -73,3 +73,25 @@ def test_what_is_no_table() -> None:
         sources.read(pd.DataFrame({"user": [1]}))
     with pytest.raises(DataError, match="no events"):
         sources.read(pl.DataFrame({"user": [], "item": [], "time": []}))
+
+
+@pytest.mark.parametrize("index", ["timestamp", "user_id", ["user_id", "timestamp"]])
+def test_an_index_with_a_name_is_a_column(index: str | list[str]) -> None:
+    """`set_index("timestamp")` is a habit; the times must not be gone, and the order of the rows used instead."""
+    table = pd.DataFrame(COLUMNS)
+    assert sources.read(table.set_index(index)).digest == sources.read(table).digest
+
+
+def test_moments_with_a_zone_and_without_in_one_column() -> None:
+    zone = dt.timezone(dt.timedelta(hours=5))
+    times = [dt.datetime(2020, 1, 1, 10), dt.datetime(2020, 1, 1, 10, tzinfo=zone)]
+    table = pd.DataFrame({"user": [1, 1], "item": [1, 2], "time": pd.Series(times, dtype=object)})
+    log = sources.read(table)
+    assert log.item_ids.decode(log.items).tolist() == [2, 1] and np.ptp(log.times) == 5 * 3600
+
+
+@pytest.mark.parametrize("what", ["two names", "a series"])
+def test_what_pandas_allows_and_a_log_cannot_be(what: str) -> None:
+    table = pd.DataFrame([["a", "b", 1]], columns=["user", "user", "time"])
+    with pytest.raises(DataError, match="'user' 2 times|a Series is no table"):
+        sources.read(table if what == "two names" else table["time"])

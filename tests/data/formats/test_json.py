@@ -43,6 +43,9 @@ def test_every_form_is_the_same_log(name: str, tmp_path: Path) -> None:
         ('[{"user": 1, "item": 2},\n{"user": 1, "it', "line 2: a list that is not whole JSON"),
         ('[{"user": 1, "item": 2}, 5]', "entry 2: not a JSON object"),
         ("[1, 2]", "entry 1: not a JSON object"),
+        ('["u", "a", 5]\n["u", "b", 6]\n', "each line is a list without names of columns"),
+        ('{\n "user": 1,\n "item": 2\n}\n{\n "user": 1,\n "item": 3\n}\n', "write one a line, as by jq -c . x.json"),
+        ('{"user": 1, "item": 2}{"user": 1, "item": 3}', "write one a line, as by jq -c . x.json"),
         ("{'user': 1, 'item': 2}\n{'user': 1, 'it\n", "line 2: not JSON, nor a whole dictionary of Python"),
     ],
 )
@@ -69,3 +72,11 @@ def test_every_line_is_an_event_or_is_counted(lines: list[str], tmp_path_factory
     filled = 1 + sum(bool(line) for line in lines)
     assert len(log) == 1 + lines.count("good")
     assert len(log) + sum(one.events for one in log.dropped) == filled
+
+
+def test_a_list_of_pythons_is_the_same_log(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(json.dumps(ROWS))
+    (tmp_path / "y.json").write_text(repr(ROWS))
+    python = sources.read(tmp_path / "y.json")
+    assert python.digest == sources.read(tmp_path / "x.json").digest
+    assert any("Python" in note for note in python.notes)

@@ -101,3 +101,10 @@ def test_one_file_says_that_its_cells_are_items_after_all(tmp_path: Path) -> Non
     path = tmp_path / "x.csv"
     path.write_text("user,item\n1,3 4 5\n2,6 7\n")
     assert sources.read(path, format="delimited").item_ids.ids.tolist() == ["3 4 5", "6 7"]
+
+
+def test_a_text_in_quotes_may_hold_the_sign_between_entries(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text('user,item\nu,"[\'Me, Myself\', \'x\']"\nv,"[""y""]"\nw,"[]"\n')
+    log = sources.read(tmp_path / "x.csv", format="lists")
+    assert log.item_ids.decode(log.items).tolist() == ["Me, Myself", "x", "y"]
+    assert [(one.reason, one.events) for one in log.dropped] == [("no item id", 1)]

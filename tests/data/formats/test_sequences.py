@@ -47,3 +47,22 @@ def test_there_are_no_columns_to_name(tmp_path: Path) -> None:
     path.write_text("1 2 3\n")
     with pytest.raises(DataError, match="have no column 'time'"):
         sources.read(path, format="sequences", time="time")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("u1\ta,b,c\nu2\tb\nu3\tc,a\n", "--format lists --user 1 --item 2"),
+        ("user,item,time\nu1,a,1700000000\nu2,b,1700000001\n", "is a header: one event a line"),
+    ],
+    ids=["a list in one column", "a log of events"],
+)
+def test_other_tables_are_not_taken_for_sequences(text: str, what: str, tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text(text)
+    with pytest.raises(DataError, match=what):
+        sources.read(tmp_path / "x.txt", format="sequences")
+
+
+def test_a_colon_behind_the_user_is_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("u1: a b\nu2: b\n")
+    assert sources.read(tmp_path / "x.txt", format="sequences").user_ids.ids.tolist() == ["u1", "u2"]

@@ -156,3 +156,10 @@ def test_what_is_the_same_in_the_first_thousand_rows_may_be_a_time() -> None:
     frame = pl.DataFrame({"user": range(1000), "item": range(1000), "tag_der_bestellung": ["2024-05-31"] * 1000})
     with pytest.raises(DataError, match="'tag_der_bestellung' holds dates"):
         choose(frame.columns, ("user", "item"), lambda: frame, "x.csv")
+
+
+def test_categories_are_looked_at_without_a_crash() -> None:
+    """Where no column is a time every other one is watched for falling, categories too."""
+    falling = pl.Series([str(9 - place) for place in range(8)], dtype=pl.Categorical)
+    frame = pl.DataFrame({"user": range(8), "item": range(8), "price": falling, "tags": [["a"]] * 8})
+    assert choose(frame.columns, ("user", "item"), lambda: frame, "x").time == ()

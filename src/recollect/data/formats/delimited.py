@@ -18,7 +18,7 @@ from recollect.data.formats.text.dialect import TAB, TYPED_TAB, Dialect, detect,
 from recollect.data.formats.text.head import Head
 from recollect.data.formats.text.opening import Text, open_text
 from recollect.data.formats.text.packing import ending
-from recollect.data.formats.text.rows import read_rows, sample_rows
+from recollect.data.formats.text.rows import read_rows, refuse_swallowed, sample_rows
 from recollect.data.log import DataError
 from recollect.data.raw_table import Piece, RawTable
 from recollect.data.reading import NO_TIME, Reading
@@ -59,7 +59,14 @@ class Delimited:
             asked = _by_number(text, dialect, head, asked)
         roles = resolve(head.names, asked, str(path), lambda: sample_rows(text, dialect, head))
         piece = read_rows(text, dialect, head, roles.columns, reading.on_bad)
+        refuse_swallowed(piece, dict.fromkeys((*roles.user, *roles.item, *roles.time)), text, dialect, head)
         notes = (*piece.notes, f"{path.name}: {note}") if note else piece.notes
+        unused = [name for name in head.names if name not in roles.columns]
+        if unused and not head.titled and not roles.time and reading.time is None:
+            shown = f"{', '.join(unused[:3])}{' ...' if len(unused) > 3 else ''}"
+            notes += (
+                f"{path.name}: {shown} not used; if each line is one user and all of the items: --format sequences",
+            )
         return dataclasses.replace(piece, notes=notes), roles, head.names
 
     def table(self, path: Path, reading: Reading) -> tuple[pl.DataFrame, tuple[str, ...]]:
@@ -84,11 +91,31 @@ def _opened(path: Path, reading: Reading, like: Sequence[str] | None) -> tuple[T
     if excel is not None and len(lines) > 1:
         skip, separator = lines[0][0], separator or excel
         lines = lines[1:]
+    remarks = _remarks([line for _, line in lines])
+    if remarks:
+        skip, lines = lines[remarks - 1][0], lines[remarks:]
     dialect = Dialect(separator or detect([line for _, line in lines], ending(path)))
     head, note = heads.find(text, dialect, reading, skip)
     if like is not None and not head.titled and len(like) == len(head.names) and tuple(like) != head.names:
         head, note = head.named(like), "no header line: its columns are those of the file before"
+    if remarks:
+        shown = f"{remarks} line{'s' if remarks > 1 else ''} of remarks at the top left out"
+        note = f"{shown}; {note}" if note else shown
     return text, dialect, head, note
+
+
+def _remarks(lines: Sequence[str]) -> int:
+    """How many of the first lines are remarks: they begin with # or %, as in KONECT's files, and the rest does not.
+
+    A line that is cut like those below may be a header, or a row, and stays.
+    """
+    count = next((place for place, line in enumerate(lines) if line[:1] not in ("#", "%")), 0)
+    if not count:
+        return 0
+    separator = detect(lines[count:])
+    width = lines[count].count(separator)
+    cut = (place for place, line in enumerate(lines[:count]) if width and line.lstrip("#% ").count(separator) == width)
+    return next(cut, count)
 
 
 def _by_number(text: Text, dialect: Dialect, head: Head, reading: Reading) -> Reading:
@@ -100,6 +127,11 @@ def _by_number(text: Text, dialect: Dialect, head: Head, reading: Reading) -> Re
         raise DataError(
             f"{text.path}: no column {strange[0]!r}: the first line is no header, so columns are called by number "
             f"(1 to {columns}); if it names them after all, add --header"
+        )
+    if columns == 1:
+        raise DataError(
+            f"{text.path}: one column only, and a log has two at least, of users and of items; if something else "
+            "stands between them, say it with --separator"
         )
     if columns == 2 and reading.user is None and reading.item is None:
         reading = reading.but(user="1", item="2")

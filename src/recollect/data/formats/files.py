@@ -37,6 +37,7 @@ def read_files(
         piece, found, columns = kind(path).open(path, asked, names)
         roles, names = roles or found, names or columns
         pieces.append(piece)
+    _refuse_same_rows(paths, pieces)
     assert roles is not None
     return RawTable(
         name,
@@ -47,6 +48,23 @@ def read_files(
         place=str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more",
         notes=() if len(paths) == 1 else (f"{len(paths)} files, in the order of their names",),
     )
+
+
+def _refuse_same_rows(paths: Sequence[Path], pieces: Sequence[Piece]) -> None:
+    """DataError where two files hold the same rows, however each is written: packed, quoted or ended otherwise."""
+    seen: dict[tuple[object, ...], list[int]] = {}
+    for place, piece in enumerate(pieces):
+        frame = piece.frame
+        if len(frame) < 2:  # one event may well happen twice
+            continue
+        alike = seen.setdefault((len(frame), *map(str, frame.row(0) + frame.row(-1))), [])
+        for other in alike:
+            if frame.equals(pieces[other].frame):
+                raise DataError(
+                    f"{paths[other]} and {paths[place].name} hold the same rows: events would count twice; "
+                    "leave one out"
+                )
+        alike.append(place)
 
 
 def side_of(path: Path, reading: Reading, kind: Kind, known: str) -> Side:

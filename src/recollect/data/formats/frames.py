@@ -56,6 +56,8 @@ def _opened(table: Any, where: str) -> nw.DataFrame[Any]:
     table = _with_text_names(table, where)
     try:
         frame = nw.from_native(table)
+    except nw.exceptions.DuplicateError as error:
+        raise DataError(f"{where}: two columns have one name ({str(error).splitlines()[-1]}); rename one") from None
     except TypeError:
         raise DataError(
             f"{where}: a {type(table).__name__} is no table; give pandas, Polars, Arrow or a file"
@@ -64,8 +66,16 @@ def _opened(table: Any, where: str) -> nw.DataFrame[Any]:
 
 
 def _with_text_names(table: Any, where: str) -> Any:
-    """A pandas table whose columns are called 0, 1, 2 (or anything but text), with names of text instead."""
-    if not hasattr(table, "set_axis") or all(isinstance(name, str) for name in table.columns):
+    """A pandas table whose columns are called 0, 1, 2 (or anything but text), with names of text instead.
+
+    An index that has a name is a column like others: `set_index("timestamp")` takes no times away.
+    """
+    if not hasattr(table, "set_axis") or not hasattr(table, "columns"):
+        return table
+    levels = [name for name in table.index.names if name is not None and name not in table.columns]
+    if levels and table.columns.nlevels == 1:
+        table = table.reset_index(level=levels)
+    if all(isinstance(name, str) for name in table.columns):
         return table
     names = [str(name) for name in table.columns]
     if len(set(names)) < len(names):
@@ -93,7 +103,10 @@ def _column(series: nw.Series[Any]) -> pl.Series:
     kinds = {type(value) for value in values if value is not None}
     if len(kinds) > 1 and not kinds <= {int, float}:  # an object column of many kinds is text
         values = [None if value is None else str(value) for value in values]
-    return pl.Series(values, strict=False)
+    try:
+        return pl.Series(values, strict=False)
+    except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError):  # moments with a zone and without, say
+        return pl.Series([None if value is None else str(value) for value in values], dtype=pl.String)
 
 
 def _is_nothing(value: Any) -> bool:

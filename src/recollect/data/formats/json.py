@@ -140,6 +140,11 @@ def _one_by_one(text: Text, on_bad: OnBad) -> Objects:
             objects.rows.append(value)
             objects.places.append(number)
         elif on_bad == "stop":
+            if line in ("{", "}") or "}{" in line.replace(" ", ""):
+                problem = "objects do not stand on lines of their own"
+                raise DataError(
+                    f"{text.path} line {number}: {problem}; write one a line, as by jq -c . {text.path.name}"
+                )
             raise DataError(
                 f"{text.path} line {number}: {problem} ({shorten(repr(line))}); write one object a line, or use "
                 "--on-bad skip"
@@ -173,11 +178,37 @@ def _of_a_list(text: Text, on_bad: OnBad) -> Objects:
     try:
         values = json.loads(text.data)
     except ValueError as error:
+        values = _as_python(text)
+        if values is not None:
+            return _of_values(text, values, on_bad, f"{text.path.name}: a list of Python's (single quotes), not JSON")
+        first = text.data.lstrip().split(b"\n", 1)[0].decode("utf-8", "replace")
+        if isinstance(_parsed(first)[0], list):
+            raise DataError(
+                f"{text.path} line 1: each line is a list without names of columns ({shorten(first, 40)}); write "
+                'objects, as in {"user": ..., "item": ..., "time": ...}, or the same as CSV'
+            ) from None
         where = f"line {error.lineno}: " if isinstance(error, json.JSONDecodeError) else ""
         raise DataError(
-            f"{text.path} {where}a list that is not whole JSON ({shorten(str(error))}); fetch it again"
+            f"{text.path} {where}a list that is not whole JSON ({shorten(str(error))}); it may be cut short, then "
+            "fetch it again, or have a comma too many: write one object a line"
         ) from None
+    return _of_values(text, values, on_bad)
+
+
+def _as_python(text: Text) -> list[object] | None:
+    """The file as one list of Python's; None if it is none."""
+    if not text.data[:4096].lstrip()[1:].lstrip().startswith(_PYTHON):
+        return None
+    try:
+        value = ast.literal_eval(text.data.decode().strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return value if isinstance(value, list) else None
+
+
+def _of_values(text: Text, values: list[object], on_bad: OnBad, note: str = "") -> Objects:
     objects = Objects(text, "entry")
+    objects.notes += [note] if note else []
     for number, value in enumerate(values, 1):
         if isinstance(value, dict):
             objects.rows.append(value)

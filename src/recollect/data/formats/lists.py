@@ -6,6 +6,7 @@ is never taken for the id of one item.
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 from collections.abc import Sequence
 
@@ -128,6 +129,10 @@ def _as_lists(column: pl.Series, signs: Sequence[str]) -> pl.Series:
         return column
     text = column.cast(pl.String).str.strip_chars()
     given = text.drop_nulls()
+    literal = _literal(given)
+    if literal is not None:
+        places = text.replace_strict(literal[0], range(len(literal[0])), default=None, return_dtype=pl.UInt32)
+        return literal[1].gather(places).alias(column.name)
     bare = text.str.strip_chars(_BRACKETS)
     sign = _sign(given, signs)
     if given.is_empty() or sign is None:
@@ -135,6 +140,28 @@ def _as_lists(column: pl.Series, signs: Sequence[str]) -> pl.Series:
     parts = bare.str.split(sign) if sign != " " else bare.str.extract_all(r"\S+")
     stripped = parts.list.eval(pl.element().str.strip_chars(" \n'\""))
     return stripped.list.eval(pl.element().filter(pl.element() != "")).alias(column.name)
+
+
+def _literal(cells: pl.Series) -> tuple[list[str], pl.Series] | None:
+    """Cells that are lists as Python or JSON writes them, with texts in quotes, and what they mean; None if any is not.
+
+    A text in quotes may hold the sign that stands between entries.
+    """
+    distinct = cells.unique().to_list()
+    if not any("'" in cell or '"' in cell for cell in distinct):
+        return None
+    meant = []
+    for cell in distinct:
+        if cell[:1] not in "[(" or cell[-1:] not in "])":
+            return None
+        try:
+            value = ast.literal_eval(cell)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return None
+        if not isinstance(value, list | tuple):
+            return None
+        meant.append([None if one is None else str(one) for one in value])
+    return distinct, pl.Series(meant, dtype=pl.List(pl.String))
 
 
 def _sign(cells: pl.Series, signs: Sequence[str]) -> str | None:

@@ -12,13 +12,13 @@ import polars as pl
 
 from recollect.data.formats.contract import Place
 from recollect.data.formats.files import refuse_copies
-from recollect.data.formats.lists import never_empty
+from recollect.data.formats.lists import looks_like_lists, never_empty
 from recollect.data.formats.text.dialect import SEPARATORS, TAB, TYPED_TAB
 from recollect.data.formats.text.opening import Text, open_text
 from recollect.data.log import DataError
-from recollect.data.raw_table import Piece, RawTable
+from recollect.data.raw_table import Piece, RawTable, shorten
 from recollect.data.reading import NO_TIME, Reading
-from recollect.data.roles import Roles
+from recollect.data.roles import ITEM_NAMES, USER_NAMES, Roles, guess
 
 _ENDINGS = (".txt", ".csv", ".tsv", ".dat", ".data", ".seq", "")
 
@@ -55,13 +55,34 @@ def _read(path: Path, reading: Reading) -> Piece:
         lines = lines.head(-1)
     sign = (reading.separator or "").replace(TYPED_TAB, TAB) or _sign(lines)
     parts = lines.str.extract_all(r"\S+") if sign in (" ", TAB) else lines.str.split(sign)
+    before = 1 + bool(reading.header)
     frame = pl.DataFrame({"row": np.arange(len(lines)), "parts": parts}).select(
         "row", user=pl.col("parts").list.first(), item=pl.col("parts").list.slice(1)
     )
+    _refuse_other_tables(frame, text, before)
     frame = frame.with_columns(never_empty(frame["item"]))
+    if frame["user"].drop_nulls().str.ends_with(":").all():  # as in `u1: a b c`
+        frame = frame.with_columns(pl.col("user").str.strip_chars_end(": "))
     long = frame.explode("item").with_columns(pl.col("item").str.strip_chars())
-    rows, before = long["row"].to_numpy(), 1 + bool(reading.header)
+    rows = long["row"].to_numpy()
     return Piece(long.select("user", "item"), lambda row: f"{path} line {int(rows[row]) + before}", (), text.notes)
+
+
+def _refuse_other_tables(frame: pl.DataFrame, text: Text, before: int) -> None:
+    """DataError for a table of events with a header, and for one whose second column holds lists."""
+    first = frame.head(1).select(pl.concat_list("user", "item").alias("all"))["all"].to_list()
+    names = [str(one).strip() for one in first[0] if one is not None] if first and first[0] else []
+    if guess(names, USER_NAMES) and guess(names, ITEM_NAMES):
+        raise DataError(
+            f"{text.path} line {before}: {shorten(' '.join(names))} is a header: one event a line; leave out --format, "
+            "or say --header if each line is one user all the same"
+        )
+    alone = frame.filter(pl.col("item").list.len() == 1)["item"].list.first()
+    if len(alone) == len(frame) and looks_like_lists(alone):
+        raise DataError(
+            f"{text.path}: a user and a list in one column ({shorten(repr(alone[0]))}), not one column an item; say "
+            "--format lists --user 1 --item 2"
+        )
 
 
 def _utf8(text: Text) -> str:

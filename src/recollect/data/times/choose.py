@@ -216,7 +216,12 @@ def _watched(dated: Sequence[str], free: Sequence[str], frame: pl.DataFrame) -> 
         return (dated[0],)
     for name in free:
         if of_no_time(name):
-            numbers = frame[name].cast(pl.Float64, strict=False)
+            column = frame[name]
+            if column.dtype in (pl.Categorical, pl.Enum):
+                column = column.cast(pl.String)
+            if not (column.dtype.is_numeric() or column.dtype == pl.String):
+                continue
+            numbers = column.cast(pl.Float64, strict=False)
             if not numbers.null_count() and falls(numbers.to_numpy()):
                 return (name,)
     return ()

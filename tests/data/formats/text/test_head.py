@@ -116,3 +116,49 @@ def test_names_of_known_files_promise_nothing(tmp_path: Path) -> None:
         (tmp_path / name).write_text("user\titem\ttime\n1\ta\t10\n1\tb\t20\n")
         assert len(sources.read(tmp_path / name)) == 2
         (tmp_path / name).unlink()
+
+
+@pytest.mark.parametrize(
+    "again", ["user,item,time", "\ufeffuser,item,time", "User, Item, Time", '"user","item","time"', "USER,ITEM,TIME"]
+)
+def test_a_header_inside_is_no_row_however_it_is_written(again: str, tmp_path: Path) -> None:
+    """As in exports of several months, put together."""
+    (tmp_path / "x.csv").write_text(f"user,item,time\nu,a,{T}\nv,b,{T + 1}\n{again}\nu,c,{T + 2}\n")
+    log = sources.read(tmp_path / "x.csv")
+    assert log.item_ids.ids.tolist() == ["a", "b", "c"]
+    assert [(one.reason, one.events) for one in log.dropped] == [("the header line again", 1)]
+
+
+@pytest.mark.parametrize("row", [1, 9000])
+def test_a_nul_byte_is_named_by_its_line(row: int, tmp_path: Path) -> None:
+    lines = [f"u,a{place},{T + place}" for place in range(10_000)]
+    lines[row] = f"u,a\0b,{T}"
+    (tmp_path / "x.csv").write_text("\n".join(["user,item,time", *lines]))
+    with pytest.raises(DataError, match=rf"line {row + 2}: a NUL byte, which no text has \(1 in the file\)"):
+        sources.read(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("remarks", ["% bip weighted\n% 8 3 8\n", "# export of May\n", "#\n# by hand, for you\n"])
+@pytest.mark.parametrize("header", ["", "user\titem\ttime\n", "#user\titem\ttime\n"])
+def test_remarks_above_the_table_are_left_out_and_said(remarks: str, header: str, tmp_path: Path) -> None:
+    (tmp_path / "x.tsv").write_text(remarks + header + "".join("\t".join(row) + "\n" for row in ROWS))
+    log = sources.read(tmp_path / "x.tsv", **({} if header else BY_NUMBER))
+    assert len(log) == len(ROWS)
+    assert any("of remarks at the top left out" in note for note in log.notes)
+
+
+def test_rows_that_begin_as_remarks_do_are_rows(tmp_path: Path) -> None:
+    _write(tmp_path / "x.csv", ("#1", "a", f"{T}"), ("#2", "b", f"{T + 1}"), ("3", "c", f"{T + 2}"))
+    assert len(sources.read(tmp_path / "x.csv", **BY_NUMBER)) == 3
+
+
+def test_items_of_lines_that_are_all_as_long_are_not_lost_without_a_word(tmp_path: Path) -> None:
+    _write(tmp_path / "x.txt", ("1", "5", "6", "7"), ("2", "6", "8", "9"), ("3", "1", "2", "3"), separator=" ")
+    log = sources.read(tmp_path / "x.txt", user="1", item="2")
+    assert any("3, 4 not used" in note and "--format sequences" in note for note in log.notes)
+
+
+def test_one_column_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("1\n2\n3\n")
+    with pytest.raises(DataError, match=r"one column only.*--separator"):
+        sources.read(tmp_path / "x.csv")

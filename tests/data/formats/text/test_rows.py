@@ -20,6 +20,7 @@ from recollect.data.formats.text.rows import read_rows
 from recollect.data.log import DataError
 from recollect.data.raw_table import Piece
 from recollect.data.reading import OnBad, Reading
+from recollect.data.sources import read
 
 FIELD = st.text(alphabet='abc 07",;\n\té\x1f', max_size=6)
 
@@ -132,3 +133,38 @@ def test_a_wrong_separator_is_told_the_right_one(tmp_path: Path, separator: str)
         heads.find(open_text(path), Dialect(wrong), Reading())
     shown = "\\t" if separator == "\t" else separator
     assert f"data.separator='{shown}'" in str(error.value)
+
+
+def _songs(titles: dict[int, str], separator: str) -> str:
+    rows = [
+        separator.join((f"u{place % 5}", f"i{place % 7}", str(1_700_000_000 + place), titles.get(place, "Song")))
+        for place in range(60)
+    ]
+    return "\n".join([separator.join(("user", "item", "time", "title")), *rows, ""])
+
+
+@pytest.mark.parametrize("separator", [",", ";", "|"])
+@pytest.mark.parametrize(
+    "titles",
+    [
+        {20: '"Best of', 21: 'remix"'},
+        {20: '"Best of', 22: '"'},
+        {20: '"A', 22: 'b"', 40: '"A', 41: 'b"'},
+        {**dict.fromkeys(range(0, 50, 5), '"one\ntwo"'), 51: '"A', 53: 'b"'},
+    ],
+    ids=["next row", "a lone quote", "two pairs", "beside titles that do span lines"],
+)
+def test_a_quote_that_closes_in_another_row_takes_no_row_with_it(
+    tmp_path: Path, titles: dict[int, str], separator: str
+) -> None:
+    """Also where the column of the quotes is one that would tell rows apart."""
+    piece = _read(tmp_path / "a.csv", _songs(titles, separator), Dialect(separator), ["user", "time"])
+    assert piece.frame["time"].to_list() == [str(1_700_000_000 + place) for place in range(60)]
+
+
+def test_an_id_that_holds_rows_of_the_file_is_refused(tmp_path: Path) -> None:
+    """Too few rows to tell what rows look like: the quotes would be believed, and two rows be part of an id."""
+    path = tmp_path / "a.csv"
+    path.write_text('user,item,time\nu1,"a,1700000000\nu1,b,1700000100\nu2,c",1700000200\nu2,d,1700000300\n')
+    with pytest.raises(DataError, match=r"a.csv line 2: the value in column 'item' holds rows of the file"):
+        read(path)

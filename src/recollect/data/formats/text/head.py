@@ -21,6 +21,8 @@ BODY = 200
 """Lines below the first that are compared with it."""
 NOTHING = (*MISSING_WORDS, "?")
 """Words for nothing: a first field like these is neither a name nor a value."""
+TITLE_EDGES = " \t\r\ufeff"
+"""What may stand around a name, and is no part of it."""
 _BEGINNING = 1 << 22
 _LONGEST_RECORD = 50  # lines, of a first record whose fields hold line ends
 
@@ -144,7 +146,7 @@ def _decide(text: Text, dialect: Dialect, reading: Reading, records: list[list[s
     """Whether the first of the records is a header."""
     first = records[0]
     body = [fields for fields in records[1:] if len(fields) == len(first)]
-    body = [fields for fields in body if fields != first]  # a header that is repeated is no row
+    body = [fields for fields in body if not _repeats(first, fields)]  # a header that is repeated is no row
     if _numbered_by_pandas(first, body):
         return True, "the first line is the header that pandas writes where columns have no names"
     if all(map(is_number, first)):
@@ -161,6 +163,14 @@ def _decide(text: Text, dialect: Dialect, reading: Reading, records: list[list[s
     if reading.by_number and body:
         return False, "the first line is taken for a row, as columns are given by number (--header if it names them)"
     return not reading.by_number, ""
+
+
+def _repeats(first: list[str], fields: list[str]) -> bool:
+    """Whether fields are the first line's again: all of them, or the names of the user and of the item."""
+    titles, again = [as_title(field) for field in first], [as_title(field) for field in fields]
+    named = {guess(first, USER_NAMES), guess(first, ITEM_NAMES)} - {None}
+    places = [place for place, field in enumerate(first) if field in named] if len(named) > 1 else range(len(first))
+    return all(titles[place] == again[place] for place in places)
 
 
 def _vote(name: str, values: list[str]) -> int:
@@ -225,6 +235,11 @@ def _refuse_one_column(text: Text, dialect: Dialect, first: tuple[int, str]) -> 
             f"{text.path} line {number}: all in one column with separator {name_of(dialect.separator)}; the file seems "
             f"to use {name_of(better)}: give data.separator='{better.replace(TAB, TYPED_TAB)}'"
         )
+
+
+def as_title(field: str) -> str:
+    """A name as it is compared with that of another header: without blanks and byte order mark, in lower case."""
+    return field.strip(TITLE_EDGES).lower()
 
 
 def is_number(text: str) -> bool:

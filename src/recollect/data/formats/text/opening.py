@@ -14,6 +14,8 @@ from recollect.data.formats.text.encoding import Judgement
 from recollect.data.formats.text.packing import refuse_what_is_no_text, unpacked
 from recollect.data.log import DataError
 
+NEWLINE, NUL = b"\n", b"\0"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Text:
@@ -44,9 +46,20 @@ def open_text(path: Path, encoding: str | None = None) -> Text:
     if judged.name != "utf-8":
         data = encodings.to_utf8(data, judged.name)
     data = data.removeprefix(codecs.BOM_UTF8)
-    if b"\0" in data[:65536]:
-        raise DataError(f"{path}: this is no text but a binary file; give CSV, TSV, JSON lines or Parquet")
+    _refuse_nul(path, data)
     return Text(path, _with_line_ends(data), encoding or "", judged.perhaps, (judged.note,) if judged.note else ())
+
+
+def _refuse_nul(path: Path, data: bytes) -> None:
+    place = data.find(b"\0")
+    if place < 0:
+        return
+    if 100 * data[:65536].count(b"\0") > len(data[:65536]):
+        raise DataError(f"{path}: this is no text but a binary file; give CSV, TSV, JSON lines or Parquet")
+    raise DataError(
+        f"{path} line {data.count(NEWLINE, 0, place) + 1}: a NUL byte, which no text has ({data.count(NUL)} in the "
+        f"file); take such bytes out, as by tr -d '\\000' <{path.name} >clean-{path.name}"
+    )
 
 
 def _with_line_ends(data: bytes) -> bytes:

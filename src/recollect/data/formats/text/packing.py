@@ -36,6 +36,8 @@ _MAGIC = {
     b"Obj\x01": "an Avro file; write it as Parquet",
     b"ORC": "an ORC file; write it as Parquet",
     b"7z\xbc\xaf": "a 7z archive; unpack it and name the file in it",
+    b"\x04\x22\x4d\x18": "an lz4 file; unpack it and name the file in it",
+    b"\x1f\x9d": "a file packed by compress; unpack it and name the file in it",
     b"Rar!": "a RAR archive; unpack it and name the file in it",
     b"%PDF": "a PDF; a log is a table of text",
     b"version https://git-lfs": "a pointer of Git LFS, not the file itself; fetch it with git lfs pull",

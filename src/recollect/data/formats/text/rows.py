@@ -6,7 +6,7 @@ Every field is text, so that ids stay what the file says ('007' is not 7); kinds
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import polars as pl
@@ -14,10 +14,10 @@ import polars as pl
 from recollect.data.formats.text.careful import read_carefully, records
 from recollect.data.formats.text.dialect import Dialect
 from recollect.data.formats.text.fast import read_fast
-from recollect.data.formats.text.head import Head
+from recollect.data.formats.text.head import TITLE_EDGES, Head, as_title
 from recollect.data.formats.text.opening import Text
-from recollect.data.log import Dropped
-from recollect.data.raw_table import Piece
+from recollect.data.log import DataError, Dropped
+from recollect.data.raw_table import Piece, shorten
 from recollect.data.reading import OnBad
 
 REPEATED = "the header line again"
@@ -29,6 +29,37 @@ def read_rows(text: Text, dialect: Dialect, head: Head, columns: Sequence[str], 
     if piece is None:
         piece = read_carefully(text, dialect, head, columns, on_bad)
     return _without_repeated_header(piece, head)
+
+
+def refuse_swallowed(piece: Piece, columns: Iterable[str], text: Text, dialect: Dialect, head: Head) -> None:
+    """DataError where a value of these columns holds whole rows: a quote was opened in one row and closed in another.
+
+    What holds rows has all of their separators for each line end. Only a file with more lines than rows is looked at.
+    """
+    gone = sum(entry.events for entry in piece.dropped)
+    if text.data.count(b"\n") <= head.lines + len(piece.frame) + gone:
+        return
+    for name in columns:
+        ends = piece.frame[name].str.count_matches("\n", literal=True)
+        cuts = piece.frame[name].str.count_matches(dialect.separator, literal=True)
+        holds = ((ends > 0) & (cuts >= ends * (len(head.names) - 1))).fill_null(False)
+        if holds.any():
+            row = int(holds.arg_max() or 0)
+            shown = shorten(repr(piece.frame[name][row]))
+            raise DataError(
+                f"{piece.line(row)}: the value in column {name!r} holds rows of the file ({shown}): a quote is opened "
+                "in one row and closed in another; correct it"
+            )
+
+
+def _like(column: pl.Series, title: str) -> np.ndarray:
+    """[rows] bool: whether a cell is a title, by its length first, as that is quick."""
+    size = len(title.encode())
+    near = column.str.len_bytes().is_between(size, size + 8).fill_null(False).to_numpy(writable=True)
+    if near.any():
+        cells = column.filter(pl.Series(near)).str.strip_chars(TITLE_EDGES).str.to_lowercase()
+        near[near] = (cells == title).to_numpy()
+    return near
 
 
 def sample_rows(text: Text, dialect: Dialect, head: Head, rows: int = 1000) -> pl.DataFrame:
@@ -55,10 +86,10 @@ def _without_repeated_header(piece: Piece, head: Head) -> Piece:
     """Files that were put together keep their headers inside: such lines are left out, and counted."""
     if head.raw is None or not len(piece.frame):
         return piece
-    titles = dict(zip(head.names, head.raw, strict=True))
+    titles = dict(zip(head.names, map(as_title, head.raw), strict=True))
     again = np.ones(len(piece.frame), bool)
     for name in piece.frame.columns:
-        again &= (piece.frame[name] == titles[name]).fill_null(False).to_numpy()
+        again &= _like(piece.frame[name], titles[name])
         if not again.any():
             return piece
     kept, line = np.flatnonzero(~again), piece.line

@@ -43,10 +43,14 @@ class Shapes:
     telling: tuple[int, ...]
 
     def fit(self, fields: Sequence[str]) -> bool:
-        """Whether this looks like one more row; False if no column could tell."""
+        """Whether this looks like one more row; False if no column could tell. A field with an open quote is not asked:
+        whether that quote means anything is the question."""
         if not self.telling or len(fields) != len(self.looks):
             return False
-        return all(fields[place] and self.looks[place].fits(fields[place]) for place in self.telling)
+        asked = [place for place in self.telling if fields[place].count('"') % 2 == 0]
+        if len(asked) < len(self.telling) and not _enough([self.looks[place] for place in asked]):
+            return False
+        return all(fields[place] and self.looks[place].fits(fields[place]) for place in asked)
 
 
 def learn(rows: Iterable[Sequence[str]], width: int) -> Shapes:
@@ -55,9 +59,8 @@ def learn(rows: Iterable[Sequence[str]], width: int) -> Shapes:
     if len(whole) < ENOUGH:
         return Shapes((), ())
     looks = tuple(_look([row[place] for row in whole]) for place in range(width))
-    numbers = [look for look in looks if look.bare and "9" in look.kinds]
-    enough = len(numbers) > 1 or any(look.shortest >= LONG for look in numbers)
-    return Shapes(looks, tuple(place for place, look in enumerate(looks) if look.bare) if enough else ())
+    telling = tuple(place for place, look in enumerate(looks) if look.bare)
+    return Shapes(looks, telling if _enough([looks[place] for place in telling]) else ())
 
 
 def kinds_of(field: str) -> set[str]:
@@ -73,6 +76,12 @@ def outline(field: str) -> str:
         if not runs or runs[-1] != kind:
             runs.append(kind)
     return "".join(runs)
+
+
+def _enough(looks: Sequence[Look]) -> bool:
+    """Whether these columns can tell a row: two with digits, or a long one."""
+    numbers = [look for look in looks if "9" in look.kinds]
+    return len(numbers) > 1 or any(look.shortest >= LONG for look in numbers)
 
 
 def _look(values: Sequence[str]) -> Look:
