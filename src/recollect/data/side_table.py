@@ -39,7 +39,8 @@ def describe(
     `events` [n] item codes: with it the note also counts the ids of the vocabulary that have no events.
     """
     place = side.place or f"the {what} table"
-    described = ids.same_kind(vocabulary.ids, ids.canonical(side.frame[side.key], place)).drop_nulls().unique()
+    given = ids.same_kind(vocabulary.ids, ids.canonical(side.frame[side.key], place)).drop_nulls()
+    described = given.unique(maintain_order=True)
     known = pl.Series(vocabulary.ids.tolist(), dtype=described.dtype)
     found = int(known.is_in(described.implode()).sum())
     without = len(described) - found
