@@ -43,6 +43,14 @@ def test_an_item_is_named_by_id_or_title():
         recollect.similar(model, "i03", k=0)
 
 
+def test_a_session_shows_what_is_like_what():
+    found = trained("markov").similar("i03", k=2)
+    lines = repr(found).splitlines()
+    assert "Title i03 (id i03)" in lines[1] and found.measure in lines[2]
+    assert [line.split()[:2] for line in lines[-2:]] == [["1", found[0].item], ["2", found[1].item]]
+    assert "<table>" in found._repr_html_()
+
+
 def test_itemknn_says_whom_the_same_users_met():
     found = trained("itemknn").similar("i03", k=30)
     offsets, items, train = log().offsets, log().items, trained("itemknn").split.train_ends

@@ -98,6 +98,27 @@ def test_events_are_exported_in_the_form_that_the_ending_says(
         assert {user: kept.history(user).events for user in kept.users()} == wanted
 
 
+def test_an_export_like_a_run_is_read_by_that_run(recollect: Command, tmp_path: Path) -> None:
+    shop, run, store, out = (tmp_path / name for name in ("shop.csv", "run", "store", "newer.csv"))
+    lines = [f"{user},A{(user + n) % 5},{n + 1:02}/05/2024 1{user}:30" for user in range(4) for n in range(20)]
+    shop.write_text("\n".join(["Kunde,Artikel,Datum", *lines]) + "\n")
+    columns = ("--user", "Kunde", "--item", "Artikel", "--time", "Datum")
+    assert recollect("train", "markov", "--data", shop, *columns, "--out", run).code == 0
+    assert recollect("replay", run, "--store", store).code == 0
+    with EmbeddedStore(store) as kept:
+        kept.append([IncomingEvent("2", "A3", 1_717_236_000, None)], 0)  # on 1 June 2024
+    assert recollect("journal", "export", store, "--out", out, "--like", run).code == 0
+    assert out.read_text().splitlines()[:2] == ["Kunde,Artikel,Datum", "0,A0,1714559400"]
+    assert "0 new events of 81" in recollect("replay", run, "--store", store, "--data", out).out
+    said = recollect("evaluate", run, "--data", out, "--since", "2024-06-01")
+    assert said.code == 0 and "over 1 users" in said.out
+    assert recollect("refit", run, "--data", out, "--out", tmp_path / "refit").code == 0
+    where = ("--where", "Artikel != 'A4'")
+    assert recollect("train", "markov", "--data", shop, *columns, *where, "--out", tmp_path / "other").code == 0
+    said = recollect("journal", "export", store, "--out", tmp_path / "x.csv", "--like", tmp_path / "other")
+    assert said.code == 2 and "data.where" in said.error and not (tmp_path / "x.csv").exists()
+
+
 @pytest.mark.parametrize("name", ["events.xlsx", "events", "events.csv.gz"])
 def test_another_ending_is_refused_before_anything_is_read(recollect: Command, tmp_path: Path, name: str) -> None:
     said = recollect("journal", "export", tmp_path / "nothing", "--out", tmp_path / name)

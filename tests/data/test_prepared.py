@@ -29,6 +29,7 @@ def _log(items: list[str], clock: bool = True) -> EventLog:
     )  # fmt: skip
     object.__setattr__(log, "item_table", Table({"title": log.item_ids.ids.copy()}))
     object.__setattr__(log, "notes", ("a note",))
+    object.__setattr__(log, "date_order", "day-first" if clock else None)
     return log
 
 
@@ -45,7 +46,7 @@ def _same(a: EventLog, b: EventLog) -> None:
             assert {k: v.tolist() for k, v in left_table.columns.items()} == {
                 k: v.tolist() for k, v in right_table.columns.items()
             }
-    fields = ("clock", "ties", "name", "dropped", "notes", "digest")
+    fields = ("clock", "ties", "name", "dropped", "notes", "date_order", "digest")
     assert [getattr(a, f) for f in fields] == [getattr(b, f) for f in fields]
     assert a.item_ids.first == b.item_ids.first == 1
 

@@ -79,3 +79,16 @@ def test_items_without_events_are_candidates_if_asked(shop: Path) -> None:
 def test_options_of_reading_are_refused_where_nothing_is_read(shop: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the simulated log is read as it was kept; leave out where"):
         recollect.read("simulated", where="x > 1")
+
+
+def test_a_table_without_a_known_title_says_that_ids_are_shown(shop: Path) -> None:
+    (shop / "waren.csv").write_bytes("StockCode;Bezeichnung\nA1;Löffel\nB2;Körbchen\n".encode("cp1252"))
+    log = recollect.read(shop / "log.csv", items=shop / "waren.csv")
+    assert log.titles().tolist() == ["", "A1", "B2"]
+    (note,) = (note for note in log.notes if "--item-title" in note)
+    assert note.startswith("no column of ") and "waren.csv" in note and note.endswith("--item-title: 'Bezeichnung'")
+    (read_as,) = (note for note in log.notes if "cp1252" in note)  # of which file: the log itself is UTF-8
+    assert read_as.startswith(f"{shop / 'waren.csv'}: ")
+    named = recollect.read(shop / "log.csv", items=shop / "waren.csv", item_title="Bezeichnung")
+    assert named.titles().tolist() == ["", "Löffel", "Körbchen"]
+    assert not any("--item-title" in note for note in named.notes)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import recollect
 from recollect.artifact import Artifact, load
 from recollect.config import ConfigError
 from recollect.contracts import Events
 from recollect.data.log import DataError, EventLog, build_log
 from recollect.evaluate.ledger import MISS, Ledger
 from recollect.evaluate.metrics import measure
+from recollect.study.lineage import moment
 from recollect.study.refit import refit
-from recollect.study.run import run
+from recollect.study.run import read_data, run
+from recollect.study.scoring import data_of
+from recollect.study.settings import compose
 from recollect.study.since import data_since, score_since
 
 from .material import small_settings, write_csv
@@ -157,3 +162,35 @@ def test_filters_of_training_cut_no_history(tmp_path: Path) -> None:
     log, remark = data_since(trained)
     assert len(log) == len(NEWER) and remark is not None and "time_to" in remark and "min_user_events=3" in remark
     assert as_dict(score_since(trained, log, MONDAY).missed) == by_hand(trained, "allowed")
+
+
+def test_a_log_of_the_new_week_alone_is_said_to_have_no_histories(trained: Artifact) -> None:
+    (note,) = score_since(trained, log_of(AFTER, "week"), MONDAY).notes
+    assert "no event before that moment" in note
+    assert score_since(trained, NEWER, MONDAY).notes == ()
+
+
+def dates_of(rows: list[tuple[str, str, int]], form: str) -> str:
+    when = [datetime.datetime.fromtimestamp(time, datetime.UTC) for _, _, time in rows]
+    lines = [f"{user},{item},{at:{form}}" for (user, item, _), at in zip(rows, when, strict=True)]
+    return "\n".join(["user,item,time", *lines]) + "\n"
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y %H:%M", "%d%m%Y%H%M%S"])
+def test_a_week_whose_dates_do_not_say_day_or_month_is_read_as_the_log_of_the_run(form: str, tmp_path: Path) -> None:
+    late = int(datetime.datetime(2024, 9, 30, tzinfo=datetime.UTC).timestamp())  # 30 can be no month
+    rows = [(user, item, time - MONDAY + late) for user, item, time in before()]
+    week = [(user, item, time + 60) for user, item, time in AFTER]  # of 04/10/2024
+    (tmp_path / "old.csv").write_text(dates_of(rows, form))
+    (tmp_path / "week.csv").write_text(dates_of(week, form))
+    with pytest.raises(DataError, match="no row of the column decides it"):
+        recollect.read(tmp_path / "week.csv")
+    settings = small_settings("markov")
+    data = settings.data.model_copy(update={"source": str(tmp_path / "old.csv")})
+    trained = load(run(settings.model_copy(update={"data": data}), tmp_path / "run").folder)
+    assert trained.settings["data"].get("time_format") is None  # it is what the log showed, not what was asked
+    newer = str(tmp_path / "week.csv")
+    refitted = load(refit(tmp_path / "run", source=newer).folder)
+    started = compose(None, {"data": {"source": newer}}, start_from=tmp_path / "run")
+    for log in (data_since(trained, newer)[0], data_of(trained, newer), data_of(refitted), read_data(started.data)):
+        assert {moment(time)[:10] for time in log.times.tolist()} == {"2024-10-04"}

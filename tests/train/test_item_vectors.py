@@ -47,8 +47,10 @@ def test_the_rows_are_the_given_vectors_and_the_others_as_they_were(name: str, f
 
 
 def test_another_width_is_refused_with_what_to_set(file: str) -> None:
-    with pytest.raises(ConfigError, match=r"have 8 dimensions, the item table 16; set model\.width=8, or reduce"):
+    with pytest.raises(ConfigError, match=r"have 8 dimensions, the item table 16; set model\.width=8$"):
         list(init_items(fresh("gru4rec", LOG.item_ids, {"width": 16}), LOG.item_ids, file))
+    with pytest.raises(ConfigError, match=r"the item table 4; set model\.width=8, or reduce the vectors to 4 \(by PCA"):
+        list(init_items(fresh("gru4rec", LOG.item_ids, {"width": 4}), LOG.item_ids, file))
 
 
 def test_vectors_of_other_items_are_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from recollect.config import ConfigError
 from recollect.contracts import PAD
 from recollect.data.candidates import Within, allowed_mask
 from recollect.data.frame import Frame
+from recollect.display import Display, Displayed
 from recollect.recommend import top
 
 
@@ -51,8 +52,8 @@ class SimilarItem:
     similarity: float
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class SimilarItems:
+@dataclasses.dataclass(frozen=True, repr=False, slots=True)
+class SimilarItems(Displayed):
     """Items like one item, the most similar first, never the item itself."""
 
     item: Any
@@ -69,6 +70,11 @@ class SimilarItems:
 
     def __getitem__(self, place: int) -> SimilarItem:
         return self.items[place]
+
+    def _display(self) -> Display:
+        rows = [[str(one.rank), str(one.item), one.title, f"{one.similarity:.4f}"] for one in self.items]
+        facts = [("like", f"{self.title} (id {self.item})"), ("similarity", self.measure)]
+        return Display(f"SimilarItems, {len(self)} items", facts, [">rank", "item", "title", ">similarity"], rows)
 
     def table(self) -> Frame:
         """One row an item: item (the one asked for), rank, similar, title, similarity."""

@@ -50,8 +50,9 @@ def evaluate(
     Several runs are put side by side: a table of all, and the difference of each to the best with its interval. Runs
     that differ only in their seed are one row.
 
-    `--since` judges an older model on a newer log: each event since is a target, given all its user did before. Items
-    that the model does not know are counted as misses, and left out; both are printed.
+    `--since` judges an older model on a newer log, which holds the older events too: each event since is a target,
+    given all its user did before. Items that the model does not know are counted as misses, and left out; both are
+    printed.
 
     Test answers honestly only once per choice made, so every scoring of test is noted in the run's folder
     (test-scorings.jsonl); choose between models with `--on validation`.
@@ -63,7 +64,7 @@ def evaluate(
     - `recollect evaluate runs/first --on validation --lists`
     - `recollect evaluate runs/first runs/second --on validation`
     - `recollect evaluate runs/ml-1m/*/seed-? --seen allowed`
-    - `recollect evaluate runs/last-week --data this-week.csv --since 2024-06-03`
+    - `recollect evaluate runs/last-week --data newer.csv --since 2024-06-03`
     """
     from recollect.artifact import load
     from recollect.config import ConfigError

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from recollect.cli.output import print_json
+
+if TYPE_CHECKING:
+    import numpy as np
 
 app = typer.Typer(no_args_is_help=True, help="Check or export the events of a service; it may be running meanwhile.")
 
@@ -59,25 +63,60 @@ def export(
     out: Annotated[
         Path, typer.Option(help="A .csv, .jsonl or .parquet file: user, item, time; of a folder also number and id.")
     ],
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Name the columns as the log of this run did, so that refit and evaluate --data read the file.",
+        ),
+    ] = None,
 ) -> None:
     """Write the events to a file that reads as a log again, in the form that its ending says. Events of forgotten users
     are left out.
 
-    Example: `recollect journal export store --out events.parquet`
+    Examples:
+
+    - `recollect journal export store --out events.parquet`
+    - `recollect journal export store --out newer.csv --like runs/first`
     """
     from recollect.data.writing import checked_ending, write_blocks
 
     checked_ending(out)
+    names = None if like is None else _names_in(like)
     from recollect.serve.stores.embedded import JOURNAL
     from recollect.serve.stores.opening import is_url, open_store
     from recollect.serve.stores.replay import export_journal, export_store
 
+    def named(blocks: Iterable[Mapping[str, np.ndarray]]) -> Iterator[Mapping[str, np.ndarray]]:
+        for block in blocks:
+            yield block if names is None else {theirs: block[ours] for ours, theirs in names.items()}
+
     if is_url(store):
         with open_store(store) as kept:
-            rows = write_blocks(out, export_store(kept))
+            rows = write_blocks(out, named(export_store(kept)))
     else:
-        rows = write_blocks(out, export_journal(Path(store) / JOURNAL))
+        rows = write_blocks(out, named(export_journal(Path(store) / JOURNAL)))
     typer.echo(f"{rows:,} events are in {out}")
+
+
+def _names_in(run: Path) -> dict[str, str]:
+    """What the log of a run called user, item and time. ConfigError where it reads what no export has."""
+    from recollect.config import ConfigError
+    from recollect.data.reading import NO_TIME
+    from recollect.study.settings import settings_in
+
+    data = settings_in(run).data
+    names = {role: getattr(data, role) or role for role in ("user", "item", "time")}
+    if names["time"] == NO_TIME:
+        names["time"] = "time"
+    needed = [name for name in ("where", "kind", "format", "separator", "time_format") if getattr(data, name)]
+    needed += [role for role, name in names.items() if "," in name or name.isdigit()]
+    if needed:
+        raise ConfigError(
+            f"{run}: its log is read by data.{needed[0]}, and an export has only a user, an item and a unix time in "
+            "columns with names; export without --like, and train on that file"
+        )
+    return names
 
 
 @app.command()

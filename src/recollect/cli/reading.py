@@ -52,8 +52,10 @@ OPTIONS: Mapping[str, Any] = {
         str | None,
         _option("--targets", help="The kinds that are targets, as `buy,cart`; others are context.", default="all"),
     ],
-    "items": Annotated[str | None, _option("--items", help="A file that describes the items: titles, genres.")],
-    "users": Annotated[str | None, _option("--users", help="A file that describes the users.")],
+    "items": Annotated[
+        str | None, _option("--items", help="A file that describes the items, one a row: titles, genres, stock.")
+    ],
+    "users": Annotated[str | None, _option("--users", help="A file that describes the users, one a row.")],
     "item_key": Annotated[
         str | None, _option("--item-key", help="The column of the ids in the item file.", default="guessed")
     ],

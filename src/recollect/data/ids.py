@@ -121,13 +121,12 @@ def _clean(
         )
     point_zero = plain.str.contains(_POINT_ZERO)
     if point_zero.any() and not kept.str.contains(_OTHER_FRACTION).any():
-        first = plain.filter(point_zero)[0]
+        first = min(plain.filter(point_zero))
         plain = pl.select(
             pl.when(pl.lit(point_zero)).then(pl.lit(plain.str.replace(r"\.0+$", ""))).otherwise(pl.lit(plain))
         ).to_series()
-        notes.append(
-            f"{name}: ids such as {first} are read as {plain.filter(point_zero)[0]}, integers that became floats"
-        )
+        whole_one = first.partition(".")[0]
+        notes.append(f"{name}: ids such as {first} are read as {whole_one}, integers that became floats")
     blank = int(((distinct.str.strip_chars() != distinct) & ~gone).sum())
     if blank:
         notes.append(f"{name}: blanks around {blank:,} id{'s' if blank > 1 else ''} are left out")

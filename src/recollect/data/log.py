@@ -133,6 +133,8 @@ class EventLog(Displayed):
     dropped: tuple[Dropped, ...] = ()
     notes: tuple[str, ...] = ()
     """How the source was understood (which columns were taken, which unit the times had), one sentence each."""
+    date_order: str | None = None
+    """Of day and month (`day-first`), where the dates of the source left a choice: a later file may not show it."""
 
     def __len__(self) -> int:
         return len(self.items)

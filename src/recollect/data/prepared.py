@@ -84,6 +84,7 @@ def load(folder: str | Path, *, verify: bool = False) -> EventLog:
         name=index["name"],
         dropped=tuple(Dropped(*entry) for entry in index["dropped"]),
         notes=tuple(index["notes"]),
+        date_order=index.get("date_order"),
         weights=columns.numbers("weights") if "weights" in index["files"] else None,
         targets=columns.numbers("targets") if "targets" in index["files"] else None,
     )
@@ -130,6 +131,7 @@ def _write(log: EventLog, folder: Path) -> None:
         "item_columns": None if log.item_table is None else list(log.item_table.columns),
         "dropped": [[entry.reason, entry.events, entry.detail] for entry in log.dropped],
         "notes": list(log.notes),
+        "date_order": log.date_order,
         "files": files,
     }
     with (folder / INDEX).open("w", encoding="utf-8") as file:

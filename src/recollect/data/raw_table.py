@@ -146,7 +146,13 @@ class RawTable:
         users = None if self.users is None else describe(self.users, log.user_ids, "user", notes)
         items = None if self.items is None else describe(self.items, log.item_ids, "item", notes, log.items)
         return dataclasses.replace(
-            log, times=times, clock=clock, notes=(*notes, *warnings), user_table=users, item_table=items
+            log,
+            times=times,
+            clock=clock,
+            notes=(*notes, *warnings),
+            date_order=moments.order if moments is not None else None,
+            user_table=users,
+            item_table=items,
         )
 
     def _leave_out(

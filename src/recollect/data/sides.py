@@ -45,7 +45,8 @@ def _side(given: Any, what: str, reading: Reading, names: tuple[str, ...], key: 
         path = Path(given).expanduser()
         if not path.is_file():
             raise DataError(f"{path}: no such file, so there is nothing to describe the {what} with")
-        side = dataclasses.replace(registry.side(path, reading, known), place=str(path))
+        side = registry.side(path, reading, known)
+        side = dataclasses.replace(side, place=str(path), notes=tuple(f"{path}: {note}" for note in side.notes))
     else:
         side = side_of_frame(given, known, f"the table of {what}")
     side = dataclasses.replace(side, named=True)
@@ -71,6 +72,9 @@ def _titled(side: Side | None, reading: Reading) -> Side | None:
     if wanted is not None and wanted not in columns:
         raise DataError(f"{side.place or 'the item table'}: no column {wanted!r}; there are {listed(columns)}")
     found = wanted or guess(columns, TITLE_NAMES)
+    if found is None and side.named and columns:
+        note = f"no column of {side.place or 'the item table'} is known as the title, so ids are shown instead"
+        return dataclasses.replace(side, notes=(*side.notes, f"{note}; name one with --item-title: {listed(columns)}"))
     if found is None or found == "title":
         return side
     frame = side.frame.drop("title") if "title" in columns else side.frame

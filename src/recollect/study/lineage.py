@@ -16,10 +16,17 @@ import numpy as np
 from recollect.artifact import is_artifact, read_card
 from recollect.config import ConfigError
 from recollect.data.histories import Split
-from recollect.study.settings import RunSettings, settings_in
+from recollect.data.log import EventLog
+from recollect.study.settings import DATE_ORDER, RunSettings, settings_in
 
 LEARNT, REFIT = "learnt", "refit"
 """Entries of a card: what was learnt from, and what a refitted run was refitted from."""
+
+
+def described(log: EventLog) -> dict[str, Any]:
+    """For the card: which log it was."""
+    order = {} if log.date_order is None else {DATE_ORDER: log.date_order}
+    return {"name": log.name, "digest": log.digest, "clock": log.clock, **order}
 
 
 def learnt(settings: RunSettings, split: Split) -> dict[str, Any]:

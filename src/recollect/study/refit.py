@@ -14,7 +14,7 @@ from recollect.artifact import read_card
 from recollect.config import ConfigError
 from recollect.data.log import EventLog
 from recollect.study.run import Outcome, run
-from recollect.study.settings import RunSettings, SplitSettings, settings_in
+from recollect.study.settings import RunSettings, SplitSettings, settings_in, times_as_read
 from recollect.train.progress import Reporter, Silent
 
 SUFFIX = "-refit"
@@ -48,7 +48,8 @@ def refitted(folder: Path, source: str | None = None) -> RunSettings:
         raise ConfigError(f"{folder}: no epoch of it was validated, so nothing says how many a refit should have")
     # A limit of time would end it elsewhere than validation found; the schedule is still that of all epochs.
     train = settings.train.model_copy(update={"stop_after": epochs, "minutes": None})
-    data = settings.data if source is None else settings.data.model_copy(update={"source": source})
+    times = times_as_read(settings.data.time_format, card)
+    data = settings.data.model_copy(update={"time_format": times, "source": source or settings.data.source})
     split = SplitSettings(protocol="none", refit_of=str(folder))
     return settings.model_copy(update={"split": split, "train": train, "data": data})
 

@@ -31,7 +31,7 @@ from recollect.data.splits import everything, loo, temporal
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import Metrics, measure
 from recollect.evaluate.ranking import rank
-from recollect.study.lineage import LEARNT, learnt, refit_card, refuse_learnt_answers
+from recollect.study.lineage import LEARNT, described, learnt, refit_card, refuse_learnt_answers
 from recollect.study.settings import DataSettings, RunSettings, SplitSettings, settings_in, to_plain
 from recollect.train.device import check_device, refuse_several_processes
 from recollect.train.fit import CHECKPOINT, best_so_far, fit
@@ -224,7 +224,7 @@ def _measured(settings: RunSettings, split: Split, folder: Path, trained: Traine
     metrics, learns = None, learnt(settings, split)
     about: dict[str, Any] = {
         "model": name,
-        "data": {"name": split.log.name, "digest": split.log.digest, "clock": split.log.clock},
+        "data": described(split.log),
         LEARNT: learns,
         **refit_card(settings, split),
     }

@@ -28,7 +28,7 @@ from recollect.evaluate.ranking import rank
 from recollect.recommend import top_lists
 from recollect.study.lineage import refuse_refitted
 from recollect.study.run import read_data, split_data
-from recollect.study.settings import DataSettings, RunSettings, settings_from
+from recollect.study.settings import DataSettings, RunSettings, settings_from, times_as_read
 
 SCORINGS, TEST = "test-scorings.jsonl", "test.parquet"
 
@@ -125,7 +125,8 @@ def _reading(trained: Artifact, source: str | None) -> DataSettings:
     kept = trained.settings.get("data", {})
     if source is None and "source" not in kept:
         raise ConfigError(f"{trained.folder}: this model was kept without a log; give one with --data")
-    return decode(DataSettings, {**kept, **({} if source is None else {"source": source})}, where="data")
+    changes = {"time_format": times_as_read(kept.get("time_format"), trained.card), "source": source}
+    return decode(DataSettings, {**kept, **{name: to for name, to in changes.items() if to is not None}}, where="data")
 
 
 def remark_on_data(trained: Artifact, log: EventLog) -> list[str]:

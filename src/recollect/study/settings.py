@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
+from recollect.artifact import is_artifact, read_card
 from recollect.config import ConfigError, Settings, apply_sets, decode, did_you_mean, plain, read_toml
 from recollect.data.filters import FilterConfig
 from recollect.data.reading import Reading
@@ -22,6 +23,9 @@ from recollect.registry import model_class
 from recollect.train.settings import TrainSettings
 
 Checked = TypeVar("Checked")
+
+DATE_ORDER = "date order"
+"""Of [data] in a card: whether day or month comes first in the dates of the run's log, where they left a choice."""
 
 INIT_ITEMS = "init_items"
 """Vectors to start an item table from are no part of a model, but said of it as often as of its training."""
@@ -130,6 +134,14 @@ def compose(
     return layered(settings_from, file, {**given, "model": {"name": name}}, sets, alone=alone, base=base)
 
 
+def times_as_read(said: str | None, card: Mapping[str, Any]) -> str | None:
+    """How times are written in a log that is read as a run's was: as `said`, else in the order of that log's dates.
+
+    One row past the 12th of a month decides for a whole log; the file of one week may have none.
+    """
+    return said or card.get("data", {}).get(DATE_ORDER)
+
+
 def restarted(folder: Path, name: str | None) -> dict[str, Any]:
     """The settings of a run as those of one that starts from it. Raises ConfigError where another model is named.
 
@@ -138,6 +150,8 @@ def restarted(folder: Path, name: str | None) -> dict[str, Any]:
     values = to_plain(settings_in(folder))
     if name not in (None, values["model"]["name"]):
         raise ConfigError(f"{folder}: a {values['model']['name']}, whose weights are no start for {name}")
+    if is_artifact(folder):
+        values["data"]["time_format"] = times_as_read(values["data"].get("time_format"), read_card(folder))
     if values["split"]["protocol"] == "none":
         del values["split"]
         values["train"].pop("stop_after", None)

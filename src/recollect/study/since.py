@@ -23,7 +23,7 @@ from recollect.evaluate.ranking import rank
 from recollect.study.lineage import learnt_until, moment
 from recollect.study.run import read_data
 from recollect.study.scoring import settings_of
-from recollect.study.settings import RunSettings
+from recollect.study.settings import RunSettings, times_as_read
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +55,8 @@ def data_since(trained: Artifact, source: str | None = None) -> tuple[EventLog, 
         given = settings.filters.model_dump(exclude={"duplicates"}, exclude_defaults=True)
         said = ", ".join(f"{name}={value}" for name, value in given.items())
         remark = f"the filters the run was trained with ({said}) are not applied: every event is history or target"
-    changes: dict[str, object] = {"filters": kept, **({} if source is None else {"source": source})}
+    times = times_as_read(settings.time_format, trained.card)
+    changes: dict[str, object] = {"filters": kept, "time_format": times, "source": source or settings.source}
     return read_data(settings.model_copy(update=changes)), remark
 
 
@@ -126,7 +127,7 @@ def score_since(
         int((~answerable).sum()),
         len(np.unique(log.items[positions[~answerable]])),
         _new_users(shown, targets, place),
-        tuple(_notes(trained, settings, until)),
+        tuple(_notes(trained, settings, until, alone=bool((log.times >= start).all()))),
     )
 
 
@@ -163,9 +164,14 @@ def _new_users(shown: EventLog, targets: Targets, place: np.ndarray) -> int:
     return int((place[first] == shown.offsets[users]).sum())
 
 
-def _notes(trained: Artifact, settings: RunSettings, until: int | None) -> list[str]:
+def _notes(trained: Artifact, settings: RunSettings, until: int | None, *, alone: bool) -> list[str]:
+    """`alone`: the log holds nothing from before the moment."""
+    without = "the log has no event before that moment, so nobody has a history there; give one that holds the older"
+    notes = [f'{without} events too (both files in one folder: --data "logs/*.csv")'] if alone else []
     if until is None and trained.card.get("data", {}).get("clock", True):
-        return [f"the card of {trained.folder} does not say until when it has learnt; make sure that --since is later"]
-    if settings.train.init_items is not None:
-        return ["the item table started from given vectors; nothing says until when those have learnt"]
-    return []
+        notes += [
+            f"the card of {trained.folder} does not say until when it has learnt; make sure that --since is later"
+        ]
+    elif settings.train.init_items is not None:
+        notes += ["the item table started from given vectors; nothing says until when those have learnt"]
+    return notes

@@ -31,8 +31,8 @@ def init_items(model: Network, items: Vocabulary, path: str) -> Iterator[str]:
         settable = "width" in type(model.config).model_fields
         raise ConfigError(
             f"train.init_items: the vectors of {path} have {given.width} dimensions, the item table {width}; "
-            + (f"set model.width={given.width}, " if settable else "give it that width, ")
-            + f"or reduce the vectors to {width} (by PCA, say)"
+            + (f"set model.width={given.width}" if settable else "give it that width")
+            + (f", or reduce the vectors to {width} (by PCA, say)" if given.width > width else "")
         )
     place = {str(one): items.first + row for row, one in enumerate(items.ids.tolist())}
     rows = [row for row, one in enumerate(given.ids.tolist()) if one in place]

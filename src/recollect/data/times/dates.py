@@ -6,6 +6,7 @@ no harm. A date and a time without a zone are UTC.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import warnings
 from collections import Counter
@@ -50,7 +51,8 @@ def read_dates(text: pl.Series, missing: np.ndarray, order: str | None = None, *
     found = read[chosen] if read else pl.Series(text.name, [None] * len(text), dtype=pl.Datetime("us"))
     bad = found.is_null().to_numpy() & ~missing
     note = (Remark(f"dates are read {chosen}: {_example(text, found)}"),) if chosen else ()
-    return from_datetimes(found, missing, bad, note, problem, as_it_is=as_it_is)
+    made = from_datetimes(found, missing, bad, note, problem, as_it_is=as_it_is)
+    return dataclasses.replace(made, order=chosen or None)
 
 
 def from_datetimes(

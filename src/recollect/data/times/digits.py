@@ -5,6 +5,7 @@ Such numbers are rare among all numbers of their length, so a column in which mo
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 
 import numpy as np
@@ -63,7 +64,8 @@ def read_digits(
     if not read or 2 * max(column.count() for column in read.values()) <= len(good):
         return None
     chosen, problem = decide(read, text)
-    return _placed(read[chosen], behind[chosen], usable, missing, bad, problem)
+    made = _placed(read[chosen], behind[chosen], usable, missing, bad, problem)
+    return dataclasses.replace(made, order=chosen)
 
 
 def parse(text: pl.Series, form: str) -> pl.Series:

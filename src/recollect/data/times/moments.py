@@ -64,6 +64,8 @@ class Moments:
     """The `--time-format` that takes every row as it is."""
     elapsed: bool = False
     """The numbers are no dates: they count from some start."""
+    order: str | None = None
+    """Of day and month, where dates could be read in several: what the column decided, or what was said."""
 
     @property
     def usable(self) -> np.ndarray:
