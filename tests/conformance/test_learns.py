@@ -28,14 +28,16 @@ from ..device import DEVICE
 from .subjects import built
 
 SHARE = 0.7
-"""Of the best possible NDCG@10 (seen items allowed), after `EPOCHS` over about 40,000 events (Markov: .71; networks so
-far: .77 to .84)."""
+"""Of the best possible NDCG@10 (seen items allowed), after a few epochs of about 40,000 events (Markov: .71; networks
+so far: .75 to .82)."""
 SHARE_BY_RECOVERING = 0.65
 """The same for networks that recover hidden events, `HIDING` times as many epochs (BERT4Rec: .71)."""
 SHARE_BY_ENDS = 0.55
 """The same for networks that are asked at the ends of prefixes only: an eighth of the targets (.61 and .67)."""
-EPOCHS = 12
-BATCH = 32
+EVERY_TARGET = 6, 16, 6e-3
+"""For networks with a target at every event: passes over the events, users a step, and the highest learning rate."""
+FEWER_TARGETS = 12, 32, 4e-3
+"""The same for the others."""
 LONGEST = 100
 PREFIXES = 6
 HIDING = 5
@@ -96,13 +98,15 @@ def teach(model: Network) -> None:
         cuts = np.random.default_rng(0)
         histories = [row[: cuts.integers(2, len(row) + 1)] for row in histories for _ in range(PREFIXES)]
     objective, draw = Objective(model, LossSettings()), torch.Generator().manual_seed(0)
-    epochs = EPOCHS * HIDING if isinstance(model, Cloze) else EPOCHS
-    steps = epochs * -(-len(histories) // BATCH)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=4e-3, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps)
+    hides = isinstance(model, Cloze)
+    epochs, batch_size, peak = FEWER_TARGETS if ends_only or hides else EVERY_TARGET
+    epochs *= HIDING if hides else 1
+    steps = epochs * -(-len(histories) // batch_size)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=peak, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, peak, total_steps=steps)
     model.train()
     for _ in range(epochs):
-        for chosen in torch.randperm(len(histories), generator=draw).split(BATCH):
+        for chosen in torch.randperm(len(histories), generator=draw).split(batch_size):
             events = Events.of([histories[row] for row in chosen.tolist()]).to(DEVICE)
             ends = torch.arange(events.items.shape[1], device=DEVICE) == events.lengths[:, None] - 1
             targets = ends if ends_only else events.mask
