@@ -68,5 +68,5 @@ def test_what_cannot_mix_events_is_refused_by_name(architecture: str) -> None:
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(ConfigError, match=r"recollect\[hf\]"):
+    with pytest.raises(ConfigError, match=r"pip install transformers"):
         made("gpt2")

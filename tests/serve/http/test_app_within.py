@@ -150,7 +150,12 @@ def test_one_bad_request_in_a_batch_fails_no_other(engine: Engine, run: Path) ->
         expected = client.get("/recommendations?user=ann&within=genres=Drama")
         places = [f"/recommendations?user=ann&within=genres={'Drama' if n % 3 else 'None'}" for n in range(60)]
         for n, (status, answer, _) in enumerate(pool.map(lambda place: client.request("GET", place), places)):
-            assert (status, answer) == (200, expected) if n % 3 else status == 422
+            assert status == (200 if n % 3 else 422)
+            if status == 200:  # who shares the batch may change the last bits of a logit, and nothing else
+                for one, other in zip(answer["recommendations"], expected["recommendations"], strict=True):
+                    assert one.pop("logit") == pytest.approx(other["logit"], abs=1e-5)
+                    assert one.pop("probability") == pytest.approx(other["probability"], rel=1e-4)
+                    assert one.items() <= other.items()
 
 
 def test_a_model_without_a_table_says_so(engine: Engine) -> None:
