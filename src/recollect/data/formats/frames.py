@@ -10,7 +10,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from recollect.data.formats import lists
+from recollect.data.formats import list_cells
 from recollect.data.log import DataError
 from recollect.data.raw_table import Piece, RawTable
 from recollect.data.reading import Reading
@@ -23,7 +23,7 @@ SAMPLE = 1000
 
 def read_frame(table: Any, reading: Reading, *, name: str = "table") -> RawTable:
     """An events table of any kind narwhals knows."""
-    if reading.format not in (None, lists.Lists.name):
+    if reading.format not in (None, list_cells.FORMAT):
         raise DataError(f"{name}: a table in memory has no format but lists; leave format={reading.format!r} out")
     frame = _opened(table, name)
     if frame.columns and all(column.isdigit() for column in frame.columns) and not (reading.user and reading.item):
@@ -38,9 +38,9 @@ def read_frame(table: Any, reading: Reading, *, name: str = "table") -> RawTable
         [Piece(taken, lambda row: f"{name} row {row + 1}")],
         roles,
     )
-    if reading.format == lists.Lists.name:
-        return lists.explode(raw)
-    lists.refuse_lists(raw)
+    if reading.format == list_cells.FORMAT:
+        return list_cells.explode(raw)
+    list_cells.refuse_lists(raw)
     return raw
 
 

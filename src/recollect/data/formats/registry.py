@@ -14,7 +14,7 @@ from pathlib import Path
 
 from recollect.config import ConfigError, did_you_mean
 from recollect.data import formats as here
-from recollect.data.formats import files, lists
+from recollect.data.formats import files, list_cells
 from recollect.data.formats.contract import Format, Place, TableFormat
 from recollect.data.log import DataError
 from recollect.data.raw_table import RawTable
@@ -51,7 +51,7 @@ def read(place: Place, reading: Reading, *, name: str) -> RawTable:
         return get(reading.format).read(place, reading, name=name)
     special = _special(place, reading)
     table = special.read(place, reading, name=name) if special else in_general(place, reading, name)
-    lists.refuse_lists(table)
+    list_cells.refuse_lists(table)
     return table
 
 

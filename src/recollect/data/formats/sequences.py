@@ -12,7 +12,7 @@ import polars as pl
 
 from recollect.data.formats.contract import Place
 from recollect.data.formats.files import refuse_copies
-from recollect.data.formats.lists import looks_like_lists, never_empty
+from recollect.data.formats.list_cells import looks_like_lists, never_empty
 from recollect.data.formats.text.dialect import SEPARATORS, TAB, TYPED_TAB
 from recollect.data.formats.text.opening import Text, open_text
 from recollect.data.log import DataError
