@@ -1,4 +1,4 @@
-"""One row a user or a basket, with a list of items in one cell: each entry becomes an event, in the order of the list."""
+"""One row a user or a basket, with a list of items in one cell: an event for each entry, in the order of the list."""
 
 from __future__ import annotations
 
