@@ -62,12 +62,15 @@ def code(frame: pl.DataFrame, role: Sequence[str], where: str = "table", *, keep
         words += found
         columns.append(column)
     column = columns[0] if len(columns) == 1 else _joined(columns, role, notes)
-    if column.dtype == pl.Int64:
-        codes, ids = _code_integers(column)
-    else:
-        codes, ids = _code_text(column)
+    codes, ids = places(column)
+    if ids.dtype == object:
         notes += _likeness(ids, shown(role))
     return Coded(codes, ids, tuple(notes), tuple(words))
+
+
+def places(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Canonical ids -> the place of each in their sorted values [n], -1 where there is none; and these values."""
+    return _code_integers(column) if column.dtype == pl.Int64 else _code_text(column)
 
 
 def canonical(column: pl.Series, where: str) -> pl.Series:

@@ -245,6 +245,8 @@ def assemble(
     times: np.ndarray | None,
     values: Mapping[str, np.ndarray] | None = None,
     *,
+    weights: np.ndarray | None = None,
+    targets: np.ndarray | None = None,
     ties: Ties = "file",
     seed: int = 0,
 ) -> EventLog:
@@ -276,6 +278,8 @@ def assemble(
         Vocabulary(user_ids),
         Vocabulary(item_ids, first=1),
         {key: column[order] for key, column in (values or {}).items()},
+        weights=None if weights is None else weights[order],
+        targets=None if targets is None else targets[order],
         clock=clock,
         ties=ties,
     )

@@ -22,9 +22,6 @@ from recollect.data.times.direction import neighbours_alike, rows_backwards, tie
 from recollect.data.times.moments import Moments
 from recollect.data.where import Where, parse
 
-WEIGHT, TARGET = "\0weight", "\0target"
-"""Names under which these columns are sorted with the values; no file has such a name."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Piece:
@@ -91,24 +88,17 @@ class RawTable:
         weights, targets = weigh(frame, self.roles.kind, reading, where)
         if targets is not None and self.roles.kind is not None:
             notes.append(describe_kinds(frame[self.roles.kind].filter(pl.Series(keep)), targets[rows], where))
-        extra = {WEIGHT: weights, TARGET: targets}
         values = {name: as_values(frame[name].filter(pl.Series(keep))) for name in self.roles.values}
         log = assemble(
             *compact(users.codes[rows], users.ids),
             *compact(items.codes[rows], items.ids),
             None if moments is None else moments.exact[rows],
-            values | {name: column[rows] for name, column in extra.items() if column is not None},
+            values,
+            weights=None if weights is None else weights[rows],
+            targets=None if targets is None else targets[rows],
             ties=reading.ties,
         )
-        values = dict(log.values)
-        log = dataclasses.replace(
-            log,
-            name=self.name,
-            dropped=tuple(dropped),
-            weights=values.pop(WEIGHT, None),
-            targets=values.pop(TARGET, None),
-            values=values,
-        )
+        log = dataclasses.replace(log, name=self.name, dropped=tuple(dropped))
         same_user = neighbours_alike(users.codes, keep)
         if moments is not None:
             notes_of_order = [tied_backwards(log, moments.exact[rows], same_user)]

@@ -75,13 +75,7 @@ def with_candidates(log: EventLog, side: Side) -> EventLog:
     kind = pl.Int64 if whole else pl.String
     mine = pl.Series(log.item_ids.ids.tolist(), dtype=pl.Int64 if log.item_ids.ids.dtype != object else pl.String)
     mine = mine.cast(kind)
-    every = pl.concat([mine, keys.cast(kind)]).unique().sort()
-    codes = mine.replace_strict(every, pl.int_range(len(every), eager=True), return_dtype=pl.Int64).to_numpy()
-    if whole:
-        known = every.to_numpy()
-    else:
-        known = np.empty(len(every), dtype=object)
-        known[:] = every.to_list()
+    codes, known = ids.places(pl.concat([mine, keys.cast(kind)]))  # the log's own first
     return dataclasses.replace(
         log, items=(codes[log.items - 1] + 1).astype(np.int32), item_ids=Vocabulary(known, first=1)
     )

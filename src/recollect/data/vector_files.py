@@ -59,7 +59,7 @@ def read_vectors(path: str | Path) -> Vectors:
         if ending == ".npz":
             ids, vectors = _npz(path)
         elif ending == ".npy":
-            ids, vectors = _ids_beside(path), np.load(path, allow_pickle=False)
+            ids, vectors = _read_ids(path), np.load(path, allow_pickle=False)
         elif ending in (".txt", ".vec"):
             ids, vectors = _text(path)
         else:
@@ -112,7 +112,7 @@ def _one_of(path: Path, what: str, found: list[str], usual: tuple[str, ...]) -> 
     raise DataError(f"{path}: which are the {what}? It has {there}; call them {what!r}")
 
 
-def _ids_beside(path: Path) -> np.ndarray:
+def _read_ids(path: Path) -> np.ndarray:
     candidates = [path.with_suffix(ending) for ending in (".ids.npy", ".ids.txt", ".txt", ".ids.json")]
     for beside in candidates:
         if not beside.is_file():
