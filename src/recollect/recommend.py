@@ -15,7 +15,7 @@ from torch import Tensor
 
 from recollect.config import one_of
 from recollect.contracts import PAD, Recommender, State
-from recollect.data.blocks import by_length, pieces
+from recollect.data.blocks import by_length, pieces, tokens_on
 from recollect.data.candidates import Within, allowed_mask
 from recollect.data.histories import Ragged
 from recollect.data.log import DataError, Table, Vocabulary
@@ -32,8 +32,8 @@ CHUNK = 16384
 SCORE_CELLS = 1 << 24
 """Scores held at once (64 MiB in fp32)."""
 
-TOKENS, ACCELERATOR_TOKENS, SEGMENT = 16384, 131_072, 1024
-"""Cells of a batch in which histories are read, on a CPU and elsewhere, and events of a user at once."""
+TOKENS, SEGMENT = 16384, 1024
+"""Cells of a batch in which histories are read, on a CPU, and events of a user at once."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ def memories(
     some = some or slice(0, len(histories))
     starts, ends = histories.offsets[:-1][some], histories.offsets[1:][some]
     times = histories.times if clock else None
-    tokens = token_budget or (TOKENS if place.type == "cpu" else ACCELERATOR_TOKENS)
+    tokens = token_budget or tokens_on(place, TOKENS)
     for block in by_length(ends - starts, tokens, segment):
         state = model.fresh(len(block))
         for events in pieces(histories.items, times, starts[block], ends[block], segment):

@@ -16,6 +16,15 @@ LEAST_COST = 32
 """Tokens that a row costs however short it is: a memory has a size of its own, so blocks of newcomers stay bounded."""
 
 
+ACCELERATOR_TOKENS = 131_072
+"""Cells of a block elsewhere than on a CPU: a GPU ranks two to a hundred times as many users a second in large ones."""
+
+
+def tokens_on(device: torch.device, on_cpu: int) -> int:
+    """Cells of a block on a device."""
+    return on_cpu if device.type == "cpu" else ACCELERATOR_TOKENS
+
+
 def ranges(starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The numbers `starts[r]` to `ends[r]` (not included) of every row, end to end, and the row of each: both [N]."""
     lengths = ends - starts

@@ -39,7 +39,8 @@ def describe(
     `events` [n] item codes: with it the note also counts the ids of the vocabulary that have no events.
     """
     place = side.place or f"the {what} table"
-    given = ids.same_kind(vocabulary.ids, ids.canonical(side.frame[side.key], place)).drop_nulls()
+    keys = ids.same_kind(vocabulary.ids, ids.canonical(side.frame[side.key], place))
+    given = keys.drop_nulls()
     described = given.unique(maintain_order=True)
     known = pl.Series(vocabulary.ids.tolist(), dtype=described.dtype)
     found = int(known.is_in(described.implode()).sum())
@@ -55,7 +56,7 @@ def describe(
     if again := len(given) - len(described):
         text += f"; {again:,} rows more are about {what}s that were described before, and are left out"
     notes.append(text)
-    return line_up(side.frame, side.key, vocabulary)
+    return _lined_up(side.frame.drop(side.key), keys, vocabulary)
 
 
 def raise_if_foreign(side: Side, place: str, what: str, known: pl.Series, described: pl.Series) -> None:
@@ -84,8 +85,12 @@ def with_candidates(log: EventLog, side: Side) -> EventLog:
 def line_up(frame: pl.DataFrame, key: str, vocabulary: Vocabulary) -> Table | None:
     """Rows of `frame` in the order of the vocabulary's ids; None if no id is described. The first of doubles counts."""
     keys = ids.same_kind(vocabulary.ids, ids.canonical(frame[key], "the side table"))
+    return _lined_up(frame.drop(key), keys, vocabulary)
+
+
+def _lined_up(rest: pl.DataFrame, keys: pl.Series, vocabulary: Vocabulary) -> Table | None:
+    """`line_up` of columns whose ids `keys` are of the vocabulary's kind already."""
     known = pl.Series("key", vocabulary.ids.tolist(), dtype=keys.dtype)
-    rest = frame.drop(key)
     if rest.width == 0:
         return None
     renamed = rest.rename({name: f"c{k}" for k, name in enumerate(rest.columns)})

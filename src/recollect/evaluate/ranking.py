@@ -15,7 +15,7 @@ from torch import Tensor
 
 from recollect.config import one_of
 from recollect.contracts import PAD, Recommender, State, Window
-from recollect.data.blocks import by_length, pieces
+from recollect.data.blocks import by_length, pieces, tokens_on
 from recollect.data.histories import Targets
 from recollect.data.log import DataError, EventLog
 from recollect.data.seen import Seen, hide_seen
@@ -23,8 +23,8 @@ from recollect.evaluate.ledger import MISS, Ledger
 from recollect.evaluate.protocol import Protocol
 from recollect.nn.evaluating import evaluating
 
-TOKENS, ACCELERATOR_TOKENS = 8192, 131_072
-"""Cells of a block, on a CPU and elsewhere: a GPU ranks two to a hundred times as many users a second in large ones."""
+TOKENS = 8192
+"""Cells of a block on a CPU."""
 SCORE_CELLS = 1 << 24
 """Scores held at once (64 MiB in fp32): a block larger than this is scored in parts."""
 
@@ -78,7 +78,7 @@ def rank(
     ranks = np.zeros(len(targets), dtype=np.int32)
     done = 0
     with torch.inference_mode(), evaluating(model):
-        tokens = token_budget or (TOKENS if on_device.type == "cpu" else ACCELERATOR_TOKENS)
+        tokens = token_budget or tokens_on(on_device, TOKENS)
         for rows in _blocks(walks, targets, tokens, segment):
             for state, due in _walk(model, log, targets, walks, rows, on_device, segment):
                 for part in _parts(len(due), log.item_ids.size):
