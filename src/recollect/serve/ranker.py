@@ -20,12 +20,9 @@ from recollect.data.blocks import by_length, pieces
 from recollect.data.candidates import allowed_mask
 from recollect.data.log import DataError
 from recollect.data.seen import Seen
-from recollect.recommend import SCORE_CELLS, Recommendation, top
+from recollect.recommend import SCORE_CELLS, SEGMENT, TOKENS, Recommendation, top
 from recollect.serve.requests import ListRequest, RequestError, Response, SourceName
 from recollect.serve.title_search import TitleSearch
-
-TOKENS, SEGMENT = 16384, 1024
-"""Cells of a batch in which histories are read, and events of one user at a time."""
 
 MARGIN = 16
 """How many items beyond `k` are looked up where seen ones are hidden. More are looked up where that is too few."""
