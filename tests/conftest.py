@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A shared machine stalls now and then: a slow example is no failure, and a failing one can be replayed.
-settings.register_profile("recollect", deadline=None, print_blob=True)
+# A shared machine stalls now and then: a slow example is no failure, and a failing one can be replayed. Where CI is set
+# the examples are always the same, so that a change is judged by what it changed; everyone else draws new ones.
+settings.register_profile("recollect", deadline=None, print_blob=True, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("recollect")
 
 # A shell starts what it sends to the background with Ctrl-C ignored: the tests that press it would wait for ever.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 import numpy as np
 import polars as pl
 import pytest
@@ -99,6 +97,7 @@ def test_a_key_of_two_columns_keeps_different_pairs_apart() -> None:
 @given(st.lists(st.one_of(st.integers(-(2**63), 2**63 - 1).map(str), st.text(max_size=6), st.none()), max_size=30))
 def test_codes_agree_with_a_dictionary(values: list[str | None]) -> None:
     """The oracle cleans each value by itself, with Python's own string methods."""
+    blanks = " \t\n\r\v\f"  # Unicode's, as far as ASCII goes; Python strips its information separators too
     try:
         got = read(*values) if values else []
     except DataError:
@@ -108,7 +107,7 @@ def test_codes_agree_with_a_dictionary(values: list[str | None]) -> None:
     def clean(value: str | None) -> str | None:
         if value is None:
             return None
-        plain = unicodedata.normalize("NFC", value.strip().strip("\u200b\u200c\u200d\u2060\ufeff")).strip()
+        plain = value.strip(blanks)
         return None if plain.lower() in MISSING_WORDS else plain
 
     if any(ord(c) > 127 for v in values if v for c in v):  # what is invisible is the subject of another test

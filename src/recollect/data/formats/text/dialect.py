@@ -74,11 +74,23 @@ def detect(lines: Sequence[str], ending: str = "") -> str:
 
 def _even(lines: Sequence[str], usual: str | None) -> str | None:
     """The separator that cuts all lines alike: the usual one if it does, else the one with most fields, no space."""
-    even = [one for one in SEPARATORS if lines and one in lines[0] and len({line.count(one) for line in lines}) == 1]
-    if usual in even:
-        return usual
+    if not lines:
+        return None
+    even = [one for one in SEPARATORS if one in lines[0] and len({line.count(one) for line in lines}) == 1]
     solid = [one for one in even if one != " "] or even
-    return max(solid, key=lines[0].count) if solid and len(lines) > 1 else None
+    most = max(solid, key=lines[0].count, default=None)
+    if usual in even and most is not None and not _within(usual, most, lines):
+        return usual
+    return most if len(lines) > 1 else None
+
+
+def _within(usual: str, other: str, lines: Sequence[str]) -> bool:
+    """Whether the usual separator is a sign of the fields that the other one cuts: the comma of `17;3,5;2` in a .csv.
+
+    The other cuts more fields, and the first one already: a list (`17,a|b|c`) stands further back, as users come first.
+    """
+    fewer = lines[0].count(usual) < lines[0].count(other)
+    return fewer and all(line.index(other) < line.index(usual) for line in lines)
 
 
 def sniff(line: str) -> str | None:
