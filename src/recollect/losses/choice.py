@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from recollect.config import Settings
+from recollect.losses.excluded import Excluded
 from recollect.losses.full import full_cross_entropy
 from recollect.losses.sampled import (
     bayesian_personalised_ranking,
@@ -28,6 +29,15 @@ class LossSettings(Settings):
     """One draw for all targets of a batch; False draws for each its own, as SASRec (bce, 1) and gBCE are published."""
     calibration: float = Field(0.75, ge=0, le=1)
     """t of gBCE."""
+    seen: Literal["auto", "hidden", "allowed"] = "auto"
+    """hidden: items that the user has met already are no candidates, the target apart; auto: as validation asks.
+
+    A loss that is taken by itself cannot know what validation asks: there, auto is allowed.
+    """
+
+    def asked(self, seen: Literal["hidden", "allowed"]) -> LossSettings:
+        """The same, with `auto` decided."""
+        return self.model_copy(update={"seen": seen}) if self.seen == "auto" else self
 
 
 def loss_of(
@@ -37,15 +47,19 @@ def loss_of(
     targets: Tensor,
     bias: Tensor | None,
     weights: Tensor | None = None,
+    excluded: Excluded | None = None,
 ) -> Tensor:
-    """hidden [N D], table [V D], targets [N] -> the mean loss of the chosen kind, by `weights` [N] where there are."""
+    """hidden [N D], table [V D], targets [N] -> the mean loss of the chosen kind, by `weights` [N] where there are.
+
+    `excluded`: items that are no candidates of a target.
+    """
     if settings.kind == "full":
-        return full_cross_entropy(hidden, table, targets, bias, weights)
+        return full_cross_entropy(hidden, table, targets, bias, weights, excluded)
     shape = (settings.negatives,) if settings.shared_negatives else (len(targets), settings.negatives)
     negatives = draw_negatives(shape, len(table), hidden.device)
     if settings.kind == "sampled":
-        return sampled_softmax(hidden, table, targets, negatives, bias, weights)
+        return sampled_softmax(hidden, table, targets, negatives, bias, weights, excluded)
     if settings.kind == "bpr":
-        return bayesian_personalised_ranking(hidden, table, targets, negatives, bias, weights)
+        return bayesian_personalised_ranking(hidden, table, targets, negatives, bias, weights, excluded)
     calibration = settings.calibration if settings.kind == "gbce" else 0.0
-    return binary_cross_entropy(hidden, table, targets, negatives, bias, calibration, weights)
+    return binary_cross_entropy(hidden, table, targets, negatives, bias, calibration, weights, excluded)

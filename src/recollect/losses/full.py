@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from recollect.losses.excluded import Excluded
+
 CHUNK_CELLS = 2_000_000
 """Logits alive at once on a CPU (8 MB in fp32): small enough for its cache, large enough to keep its cores busy."""
 GRAIN = 64
@@ -25,16 +27,22 @@ def chunk_cells(device_type: str) -> int:
 
 
 def full_cross_entropy(
-    hidden: Tensor, table: Tensor, targets: Tensor, bias: Tensor | None = None, weights: Tensor | None = None
+    hidden: Tensor,
+    table: Tensor,
+    targets: Tensor,
+    bias: Tensor | None = None,
+    weights: Tensor | None = None,
+    excluded: Excluded | None = None,
 ) -> Tensor:
     """hidden [N D], table [V D] (row 0 is padding and never a candidate), targets [N] codes -> mean loss.
 
     `weights` [N]: what each target counts in the mean (the sum of weighted losses over the sum of weights).
+    `excluded`: items that are no candidates of a target.
     Products are taken in hidden's dtype (bf16 under mixed precision), the softmax in fp32 (fp64 for an fp64 table).
     """
     if torch.is_autocast_enabled(hidden.device.type):
         hidden = hidden.to(torch.get_autocast_dtype(hidden.device.type))
-    loss: Tensor = _ChunkedCrossEntropy.apply(hidden, table, targets, bias, weights)  # type: ignore[no-untyped-call]
+    loss: Tensor = _ChunkedCrossEntropy.apply(hidden, table, targets, bias, weights, excluded)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -43,7 +51,13 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, bias: Tensor | None, weights: Tensor | None
+        ctx: Any,
+        hidden: Tensor,
+        table: Tensor,
+        targets: Tensor,
+        bias: Tensor | None,
+        weights: Tensor | None,
+        excluded: Excluded | None,
     ) -> Tensor:
         tokens, items = len(hidden), len(table)
         dtype, wide = hidden.dtype, torch.promote_types(table.dtype, torch.float32)
@@ -64,9 +78,13 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             logits = (hidden[part] @ candidates.T).to(wide)
             if bias is not None:
                 logits += bias[1:].to(wide)
+            hit = logits.gather(1, wanted[part])
+            if excluded is not None:
+                row, item = excluded.part(start, start + chunk)
+                logits.view(-1).index_fill_(0, row * (items - 1) + (item - 1), -torch.inf)
+                logits.scatter_(1, wanted[part], hit)
             probabilities = torch.softmax(logits, dim=-1)
             at_target = probabilities.gather(1, wanted[part])
-            hit = logits.gather(1, wanted[part])
             # log p = logit - logsumexp; from p itself where p is not lost to rounding, which is nearly always
             exact = at_target > 1e-30
             # An accelerator is not asked which it is: it would have to catch up first, and the sum costs it little.
@@ -100,5 +118,6 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             (table * scale).to(ctx.table_dtype),
             None,
             None if bias is None else (bias * scale).to(ctx.bias_dtype),
+            None,
             None,
         )

@@ -102,7 +102,7 @@ def fit(
         progress = train(
             built,
             split.train,
-            settings,
+            settings.model_copy(update={"loss": settings.loss.asked(seen)}),
             _validation(name, split, settings, seen, request_time),
             report,
             clock=split.log.clock,

@@ -26,6 +26,7 @@ from recollect.config import ConfigError
 from recollect.contracts import Carried, Cloze, Histories, Network, State, Window
 from recollect.data.batches import Step, build, plan_carried, plan_prefixes, plan_windows, token_budget
 from recollect.data.log import DataError
+from recollect.data.met import Met
 from recollect.train import checkpoint
 from recollect.train.checkpoint import Progress
 from recollect.train.device import check_device, cuda_devices, on_cuda
@@ -92,6 +93,7 @@ def train(
     if lengths.max(initial=0) < 2:
         raise DataError("no user has two training events, so there is nothing to learn from; use more data")
     budget = token_budget(lengths, settings.batches)
+    met = Met.of(histories) if settings.loss.seen == "hidden" else None
     forecast = Forecast(settings, model.catalog.size - 1, budget, int(lengths.max()))
 
     def save() -> None:
@@ -114,7 +116,7 @@ def train(
             for step in steps[progress.step :]:
                 begun = time.monotonic()
                 _set_rate(optimizer, settings, progress.steps_done, total)
-                batch = _batch(histories, step, clock)
+                batch = _batch(histories, step, clock, met)
                 loss, targets = _one_step(fabric, wrapped, optimizer_, batch, step, carried, settings.clip, full)
                 progress.step += 1
                 progress.steps_done += 1
@@ -177,7 +179,7 @@ def rate_at(settings: TrainSettings, step: int, total: int) -> float:
     return settings.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def _batch(histories: Histories, step: Step, clock: bool) -> dict[str, Tensor | None]:
+def _batch(histories: Histories, step: Step, clock: bool, met: Met | None) -> dict[str, Tensor | None]:
     """What the objective reads, as a plain mapping."""
     events, targets, weights = build(histories, step)
     times = events.times if clock else None
@@ -187,6 +189,7 @@ def _batch(histories: Histories, step: Step, clock: bool) -> dict[str, Tensor | 
         "times": times,
         "targets": targets,
         "weights": weights,
+        **({} if met is None else met.of_step(step)),
     }
 
 

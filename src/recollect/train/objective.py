@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from recollect.contracts import REQUEST_TIME, Carried, Cloze, Events, HasOwnLoss, Network, State, Window, take_last
 from recollect.losses.choice import LossSettings, loss_of
+from recollect.losses.excluded import Excluded
 
 
 class Sealed:
@@ -38,8 +39,8 @@ class Objective(nn.Module):
     def forward(
         self, batch: Mapping[str, Any], carried: Sealed | None
     ) -> tuple[Tensor, dict[str, Tensor], Sealed | None]:
-        """batch: `items` and `times` [B T] (None without a clock), `lengths` [B], `targets` [B T] bool, and `weights`
-        [B T] of the targets (None: all alike; a batch without a key of this name is such)."""
+        """batch: `items` and `times` [B T] (None without a clock), `lengths` [B], `targets` [B T] bool, `weights` [B T]
+        of the targets (None or no such key: all alike), and what `data.met` says where items met are no candidates."""
         events, targets = Events(batch["items"], batch["lengths"], batch["times"]), batch["targets"]
         weights = batch.get("weights")
         concealed: Tensor | None = None
@@ -48,6 +49,7 @@ class Objective(nn.Module):
             targets = concealed = self.model.conceal(askable)
         # Looked up before the network is under way: an accelerator must finish all it was given before it can answer.
         places = targets.nonzero(as_tuple=True)
+        excluded = _excluded(batch, places, both_ways=concealed is not None)
         after: Sealed | None = None
         if isinstance(self.model, Carried):
             state = self.model.fresh(events.users) if carried is None else carried.state
@@ -72,7 +74,9 @@ class Objective(nn.Module):
                 predicting = take_last(hidden, read.lengths, first.to(hidden.dtype))[places[0]]
         wanted = events.codes[places]
         worth = None if weights is None else weights[places]
-        loss = loss_of(self.loss, predicting, self.model.item_vectors(), wanted, self.model.item_bias(), worth)
+        loss = loss_of(
+            self.loss, predicting, self.model.item_vectors(), wanted, self.model.item_bias(), worth, excluded
+        )
         figures = {"loss": loss.detach()}
         if isinstance(self.model, HasOwnLoss):
             own, more = self.model.own_loss(hidden, aux, read.mask)
@@ -87,6 +91,15 @@ class Objective(nn.Module):
         if self.model.request_time and events.times is not None:
             read = dataclasses.replace(read, features={**read.features, REQUEST_TIME: events.times[:, 1:]})
         return read
+
+
+def _excluded(batch: Mapping[str, Any], places: tuple[Tensor, ...], *, both_ways: bool) -> Excluded | None:
+    """The items that the user of each target has met; with `both_ways` all that the row holds, as its end is asked."""
+    if "met_items" not in batch:
+        return None
+    row, begins = places[0], batch["met_begins"]
+    counts = (begins[1:] - begins[:-1])[row] if both_ways else batch["met_counts"][places]
+    return Excluded.of(batch["met_items"], begins[row], counts)
 
 
 def _shifted(first: Tensor, hidden: Tensor) -> Tensor:
