@@ -131,12 +131,12 @@ def test_keys_come_from_the_environment_or_a_file(trained: Path, tmp_path: Path)
 
 
 def test_what_cannot_be_served_is_said(recollect: Command, trained: Path, tmp_path: Path) -> None:
-    said = recollect("serve", tmp_path / "nothing", "--store", tmp_path / "store")
+    said = recollect("serve", tmp_path / "nothing", "--store", tmp_path / "store", "--port", "0")
     assert said.code == 1 and "no such folder" in said.error and not (tmp_path / "store").exists()
     (tmp_path / "file").write_text("")
-    said = recollect("serve", trained, "--store", tmp_path / "file")
+    said = recollect("serve", trained, "--store", tmp_path / "file", "--port", "0")
     assert said.code == 1 and "cannot be opened for writing" in said.error
-    said = recollect("serve", trained, "--store", "http://127.0.0.1")
+    said = recollect("serve", trained, "--store", "http://127.0.0.1", "--port", "0")
     assert said.code == 1 and "a folder or redis://HOST:PORT" in said.error
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
