@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from recollect import registry
-from recollect.contracts import Events, Network
+from recollect.contracts import Events, Network, Request
 from recollect.data.histories import Split, Targets
 from recollect.data.sources import read
 from recollect.data.splits import loo
@@ -315,14 +315,14 @@ def answers(model: Network, split: Split, users: int, seconds: float) -> float:
     each: list[float] = []
     with torch.inference_mode():
         state = model.advance(model.fresh(users), Events.of(rows, clock).to(place))
-        moment = torch.full((users,), 1_600_000_000, device=place)
+        request = Request(torch.full((users,), 1_600_000_000, device=place))
         begun = time.perf_counter()
         while len(each) < 10 or (time.perf_counter() - begun < seconds and len(each) < 200):
             start = time.perf_counter()
             items = torch.randint(1, model.catalog.size, (users, 1))
             one = Events(items, torch.ones(users, dtype=torch.int64), torch.full_like(items, 1_600_000_000))
             state = model.advance(state, one.to(place))
-            model.score(state, moment).amax(dim=1).cpu()
+            model.score(state, request).amax(dim=1).cpu()
             each.append(1000 * (time.perf_counter() - start))
             if time.perf_counter() - begun > 4 * seconds:
                 break

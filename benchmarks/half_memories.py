@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from recollect.artifact import load
-from recollect.contracts import Events, Recommender, State
+from recollect.contracts import Events, Recommender, Request, State
 from recollect.evaluate.ledger import concat
 from recollect.evaluate.metrics import measure
 from recollect.evaluate.ranking import rank
@@ -36,15 +36,15 @@ class Through(Recommender):
         self.config, self.catalog = model.config, model.catalog
         self.lists: list[np.ndarray] = []
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
-        return self._model.fresh(users, features)
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
+        return self._model.fresh(users, profile)
 
     def advance(self, state: State, events: Events) -> State:
         after = self._model.advance(state, events)
         return self._through(after) if self._often else after
 
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
-        scores = self._model.score(state if self._often else self._through(state), at, items)
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
+        scores = self._model.score(state if self._often else self._through(state), request, items)
         self.lists.append(scores.topk(10, dim=1).indices.numpy())
         return scores
 

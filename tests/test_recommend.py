@@ -36,7 +36,7 @@ class Bigram(Recommender):
         self.table[:, PAD] = -torch.inf
         self.clocks: list[bool] = []
 
-    def fresh(self, users, features=None):
+    def fresh(self, users, profile=None):
         return State({"last": torch.zeros(users, dtype=torch.int64)})
 
     def advance(self, state, events):
@@ -44,8 +44,8 @@ class Bigram(Recommender):
         last = take_last(events.codes[:, :, None], events.lengths, state["last"][:, None])
         return State({"last": last.squeeze(1)})
 
-    def score(self, state, at=None, items=None):
-        return self.table[state["last"]] if at is None else self.table[at % SIZE]
+    def score(self, state, request=None, items=None):
+        return self.table[state["last"]] if request is None else self.table[request.at % SIZE]
 
     def tensors(self):
         return {}
@@ -59,7 +59,7 @@ class Share(Bigram):
 
     probabilistic = False
 
-    def score(self, state, at=None, items=None):
+    def score(self, state, request=None, items=None):
         return self.table[1].expand(state.users, -1)
 
 

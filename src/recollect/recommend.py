@@ -19,6 +19,7 @@ from recollect.data.blocks import by_length, pieces, tokens_on
 from recollect.data.candidates import Within, allowed_mask
 from recollect.data.histories import Ragged
 from recollect.data.log import DataError, Table, Vocabulary
+from recollect.data.requests import Requests
 from recollect.data.seen import Seen, hide_seen
 from recollect.display import Display, Displayed, some_of
 from recollect.nn.evaluating import evaluating
@@ -200,13 +201,14 @@ def top_lists(
     size = model.catalog.size
     if allowed is not None and allowed.shape != (size,):
         raise ValueError(f"allowed is of shape {list(allowed.shape)}, expected {[size]}: one for each item code")
+    requests = requests_of(model, histories, clock, device)
     for first in range(0, len(histories), CHUNK):
         some = slice(first, min(first + CHUNK, len(histories)))
         lists = _empty(first, some.stop - first, min(k, size - 1), model.probabilistic)
         # Inference mode is entered anew for each chunk: it must not stay on in the caller between two of them.
         with torch.inference_mode(), evaluating(model):
             blocks = memories(model, histories, some, clock, device, token_budget, segment)
-            for rows, scores in scored(model, blocks, at):
+            for rows, scores in scored(model, blocks, requests, at):
                 _fill(lists, rows, scores, histories, seen, allowed)
         yield lists
 
@@ -239,10 +241,23 @@ def memories(
         yield some.start + block, state
 
 
+def requests_of(
+    model: Recommender, histories: Ragged, clock: bool = True, device: torch.device | str | None = None
+) -> Requests:
+    """What `scored` asks the model after the histories; `clock` and `device` as in `top_lists`."""
+    place = torch.device(device) if device is not None else getattr(model, "device", torch.device("cpu"))
+    return Requests(model, histories.items, histories.times if clock else None, histories.offsets, place)
+
+
 def scored(
-    model: Recommender, blocks: Iterable[tuple[np.ndarray, State]], at: np.ndarray | None = None
+    model: Recommender,
+    blocks: Iterable[tuple[np.ndarray, State]],
+    requests: Requests,
+    at: np.ndarray | None = None,
 ) -> Iterator[tuple[np.ndarray, Tensor]]:
     """Memories in, the scores of all items out: row numbers and [B V] fp32, so many at a time as memory allows.
+
+    `at` [users]: the time of asking.
 
     Raises DataError where a score is NaN or infinite: neither can be ranked beside the others.
     """
@@ -250,10 +265,7 @@ def scored(
     for block, state in blocks:
         for begin in range(0, len(block), step):
             rows, part = block[begin : begin + step], state.rows(slice(begin, begin + step))
-            moment = None
-            if at is not None:
-                moment = torch.from_numpy(at[rows].astype(np.int64)).to(next(iter(part.values())).device)
-            scores = model.score(part, moment).float()
+            scores = model.score(part, requests.of_rows(rows, None if at is None else at[rows])).float()
             best = scores.amax(dim=1)  # a maximum of NaN is NaN
             if best.isnan().any() or (best == torch.inf).any():
                 raise DataError(

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load, save
 
 from recollect.config import ConfigError, decode, plain, to_toml
-from recollect.contracts import PAD, Carried, Catalog, Events, Network, Recommender, State, Window
+from recollect.contracts import PAD, Carried, Catalog, Events, Network, Recommender, Request, State, Window
 
 from ..device import ACCELERATED, DEVICE, again
 from .material import (
@@ -276,11 +276,12 @@ def strangers(model: Recommender) -> None:
 def asking(model: Recommender) -> None:
     """`request_time` says truly whether the request time is looked at."""
     state = remember(model, events([5, 0, 12]))
-    late = torch.full((3,), START + 12_345_678, device=DEVICE)
-    same = torch.equal(model.score(state, at=late), model.score(state, at=late + 7_654_321))
+    at = torch.full((3,), START + 12_345_678, device=DEVICE)
+    late, later = Request(at), Request(at + 7_654_321)
+    same = torch.equal(model.score(state, late), model.score(state, later))
     assert same or model.request_time, "scores depend on `at`, and request_time is False"
     if not model.request_time:
-        assert torch.equal(model.score(state), model.score(state, at=late)), "scores depend on whether `at` is given"
+        assert torch.equal(model.score(state), model.score(state, late)), "scores depend on whether `at` is given"
 
 
 def candidates(model: Recommender) -> None:

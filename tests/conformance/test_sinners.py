@@ -12,16 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from recollect.config import Settings
-from recollect.contracts import (
-    Carried,
-    Catalog,
-    Counting,
-    Events,
-    Histories,
-    Recommender,
-    State,
-    Window,
-)
+from recollect.contracts import Carried, Catalog, Counting, Events, Histories, Recommender, Request, State, Window
 
 from ..device import on_the_cpu
 from .laws import LAWS
@@ -47,7 +38,7 @@ class Honest(Carried):
     def item_vectors(self) -> Tensor:
         return self.table.weight
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         return State({"hidden": self.begin.expand(users, -1).clone()})
 
     def forward(self, events: Events, state: State) -> tuple[Tensor, State, Mapping[str, Tensor]]:
@@ -108,13 +99,13 @@ class HonestCounter(Counting):
     def fit(self, histories: Histories) -> None:
         self.counts = torch.from_numpy(histories.items).bincount(minlength=self.catalog.size).float()
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         return State({"nothing": torch.zeros(users, 0)})
 
     def advance(self, state: State, events: Events) -> State:
         return state
 
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
         full = self.counts.repeat(state.users, 1)
         full[:, 0] = -torch.inf
         return full if items is None else full.gather(1, items.expand(state.users, -1))
@@ -184,8 +175,8 @@ class RemembersBehindTheState(Honest):
         self.kept = after["hidden"]
         return after
 
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
-        return super().score(State({"hidden": getattr(self, "kept", state["hidden"])}), at, items)
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
+        return super().score(State({"hidden": getattr(self, "kept", state["hidden"])}), request, items)
 
 
 class WritesIntoState(Honest):
@@ -196,7 +187,7 @@ class WritesIntoState(Honest):
 class KeepsEverything(Honest):
     """A memory that grows with the history."""
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         return State({**super().fresh(users), "all": torch.zeros(users, 0, dtype=torch.int64)})
 
     def forward(self, events: Events, state: State) -> tuple[Tensor, State, Mapping[str, Tensor]]:
@@ -205,7 +196,7 @@ class KeepsEverything(Honest):
 
 
 class PutsUsersSecond(Honest):
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         return State({**super().fresh(users), "layers": torch.zeros(2, users)})
 
     def forward(self, events: Events, state: State) -> tuple[Tensor, State, Mapping[str, Tensor]]:
@@ -235,8 +226,8 @@ class LearnsBesideItsTensors(HonestCounter):
         super().fit(histories)
         self.bonus = 1.0
 
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
-        return super().score(state, at, items) + getattr(self, "bonus", 0.0)
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
+        return super().score(state, request, items) + getattr(self, "bonus", 0.0)
 
 
 class TakesAnyTensors(HonestCounter):
@@ -258,30 +249,30 @@ class HasRawGates(Honest):
 
 
 class KnowsNobody(Honest):
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         return State({"hidden": torch.zeros(users, self.config.width)})
 
 
 class BreaksOnUnseenItems(HonestCounter):
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
-        return super().score(state, at, items).log()
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
+        return super().score(state, request, items).log()
 
 
 class AsksTheTime(Honest):
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
-        scores = super().score(state, at, items)
-        return scores if at is None else scores * (1 + at[:, None] % 1000)
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
+        scores = super().score(state, request, items)
+        return scores if request is None or request.at is None else scores * (1 + request.at[:, None] % 1000)
 
 
 class ScoresCandidatesOtherwise(Honest):
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
-        scores = super().score(state, at, items)
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
+        scores = super().score(state, request, items)
         return scores if items is None else scores + 1
 
 
 class RecommendsPadding(Honest):
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
-        scores = super().score(state, at, items)
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
+        scores = super().score(state, request, items)
         return scores.clamp(min=-100.0)
 
 

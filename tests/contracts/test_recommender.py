@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from recollect.contracts import PAD, Catalog, Events, Network, State, take_last
+from recollect.contracts import PAD, Catalog, Events, Network, Request, State, take_last
 
 ITEMS, WIDTH = 7, 4
 
@@ -26,13 +26,13 @@ class Table(Network):
     def item_bias(self) -> Tensor | None:
         return self.bias
 
-    def fresh(self, users: int, features: object = None) -> State:
+    def fresh(self, users: int, profile: object = None) -> State:
         return State({"hidden": torch.zeros(users, WIDTH)})
 
     def advance(self, state: State, events: Events) -> State:
         return state
 
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
         return self.logits(state["hidden"], items)
 
 

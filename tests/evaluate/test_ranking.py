@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from recollect.config import Settings
-from recollect.contracts import PAD, Catalog, Events, Recommender, State, take_last
+from recollect.contracts import PAD, Catalog, Events, Recommender, Request, State, take_last
 from recollect.data.histories import Targets
 from recollect.data.log import DataError, EventLog, build_log
 from recollect.data.splits import loo, temporal
@@ -45,7 +45,7 @@ class Toy(Recommender):
 class Bigram(Toy):
     """Remembers the last code; scores a row of the table. A newcomer's last code is padding."""
 
-    def fresh(self, users, features=None):
+    def fresh(self, users, profile=None):
         return State({"last": torch.zeros(users, dtype=torch.int64)})
 
     def advance(self, state, events):
@@ -53,7 +53,7 @@ class Bigram(Toy):
         last = take_last(events.codes[:, :, None], events.lengths, state["last"][:, None])
         return State({"last": last.squeeze(1)})
 
-    def score(self, state, at=None, items=None):
+    def score(self, state, request=None, items=None):
         return self.table[state["last"]]
 
 
@@ -62,7 +62,7 @@ class Tally(Toy):
 
     request_time = True
 
-    def fresh(self, users, features=None):
+    def fresh(self, users, profile=None):
         return State({"sum": torch.zeros(users, dtype=torch.int64)})
 
     def advance(self, state, events):
@@ -74,21 +74,21 @@ class Tally(Toy):
             total = torch.where(t < events.lengths, after, total)
         return State({"sum": total})
 
-    def score(self, state, at=None, items=None):
-        key = state["sum"] if at is None else state["sum"] + at
+    def score(self, state, request=None, items=None):
+        key = state["sum"] if request is None else state["sum"] + request.at
         return self.table[key % self.catalog.size]
 
 
 class Shelf(Toy):
     """The same scores for everybody, handed out as one expanded row, as a popularity model would."""
 
-    def fresh(self, users, features=None):
+    def fresh(self, users, profile=None):
         return State({"none": torch.zeros(users, 0)})
 
     def advance(self, state, events):
         return state
 
-    def score(self, state, at=None, items=None):
+    def score(self, state, request=None, items=None):
         return self.table[1].expand(state.users, -1)
 
 
@@ -109,8 +109,8 @@ def slow_ranks(model, log, targets, seen, request_time=False, last=None) -> list
         state = model.fresh(1)
         for item, time in zip(history[shown], times[shown], strict=True):
             state = model.advance(state, Events.of([[item]], [[time]] if log.clock else None))
-        at = torch.tensor([int(log.times[position])]) if request_time else None
-        scores = model.score(state, at)[0].tolist()
+        request = Request(torch.tensor([int(log.times[position])])) if request_time else None
+        scores = model.score(state, request)[0].tolist()
         target = int(log.items[position])
         if seen == "hidden" and target in history:
             found.append(MISS)
@@ -265,9 +265,9 @@ class Net(nn.Module, Bigram):
         Bigram.__init__(self, size)
         self.drop, self.frozen = nn.Dropout(0.9), nn.Dropout(0.9)
 
-    def score(self, state, at=None, items=None):
+    def score(self, state, request=None, items=None):
         assert torch.is_inference_mode_enabled()
-        return self.frozen(self.drop(super().score(state, at, items)))
+        return self.frozen(self.drop(super().score(state, request, items)))
 
 
 def test_a_network_is_ranked_without_dropout_and_gets_every_mode_back():

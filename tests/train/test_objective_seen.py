@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from recollect.contracts import Carried, Events, Network
 from recollect.data.batches import Step
+from recollect.data.first_meetings import FirstMeetings
 from recollect.data.histories import Ragged
-from recollect.data.met import Met
 from recollect.losses.choice import LossSettings
 from recollect.models.bert4rec import BERT4Rec
 from recollect.train.objective import Objective
@@ -26,7 +26,7 @@ def met(first: int = 0, last: int = 9) -> dict[str, torch.Tensor]:
     histories = Ragged(flat, np.zeros_like(flat), np.cumsum([0, *LENGTHS]))
     firsts = np.full(3, first)
     step = Step(0, np.arange(3), firsts, np.clip(LENGTHS, firsts, last), last - first, True, True, np.ones(3, bool))
-    return Met.of(histories).of_step(step)
+    return FirstMeetings.of(histories).of_step(step)
 
 
 def asked(model: Network, before: list[int], target: int, seen: list[int]) -> torch.Tensor:

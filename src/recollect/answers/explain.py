@@ -16,6 +16,7 @@ from recollect.answers.known import Known, code_of
 from recollect.contracts import Events
 from recollect.data.blocks import pieces
 from recollect.data.candidates import Within
+from recollect.data.requests import Requests
 from recollect.data.seen import Seen
 from recollect.nn.evaluating import evaluating
 from recollect.recommend import SEGMENT, recommend
@@ -149,8 +150,11 @@ def _logits(
         state = before.rows([0] * len(kept))
         if len(codes):
             state = model.advance(state, Events.of(endings, moments).to(place))
-        moment = None
-        if at is not None and model.request_time and trained.clock:
-            moment = torch.full((len(kept),), at, dtype=torch.int64, device=place)
-        scores = model.score(state, moment).double()
+        # Whoever has not met an event has not met its item there either: each ending is a history of its own.
+        whole = [np.concatenate([codes[:cut], codes[ending]]) for ending in kept]
+        when = None if times is None else np.concatenate([np.concatenate([times[:cut], times[one]]) for one in kept])
+        offsets = np.cumsum([0, *map(len, whole)])
+        requests = Requests(model, np.concatenate(whole), when, offsets, place)
+        moment = np.full(len(kept), at) if at is not None and model.request_time and trained.clock else None
+        scores = model.score(state, requests.of_rows(np.arange(len(kept)), moment)).double()
     return scores[:, torch.from_numpy(wanted).to(scores.device)].cpu().numpy()

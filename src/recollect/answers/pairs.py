@@ -15,7 +15,7 @@ from recollect.data.blocks import ranges
 from recollect.data.frame import Frame, read_columns_of
 from recollect.data.log import DataError, EventLog
 from recollect.nn.evaluating import evaluating
-from recollect.recommend import memories, scored
+from recollect.recommend import memories, requests_of, scored
 
 
 class PairScores(Frame):
@@ -77,7 +77,7 @@ def _figures(trained: Known, log: EventLog, users: np.ndarray, items: np.ndarray
     model = trained.model
     with torch.inference_mode(), evaluating(model):
         blocks = memories(model, who.histories, clock=who.clock)
-        for rows, scores in scored(model, blocks):
+        for rows, scores in scored(model, blocks, requests_of(model, who.histories, who.clock)):
             index, row = ranges(starts[rows], ends[rows])
             pair = order[index]
             at, code = (torch.from_numpy(one).to(scores.device) for one in (row, items[pair]))

@@ -10,6 +10,7 @@ Read the files in this order; each imports only from those before it:
     events        Events, PAD            what happened, a padded batch of it
     state         State                  the memory of users, as a value
     catalog       Catalog, Histories     the items, and whole histories to count
+    request       Request, Met           what is known at the moment of asking
     recommender   Recommender, Counting, Network, Carried, HasOwnLoss
     window        Window, Cloze          models that look at the last events only
 """
@@ -17,6 +18,7 @@ Read the files in this order; each imports only from those before it:
 from recollect.contracts.catalog import Catalog, Histories
 from recollect.contracts.events import ASKED, PAD, REQUEST_TIME, Events
 from recollect.contracts.recommender import Carried, Counting, HasOwnLoss, Network, Recommender, take_last
+from recollect.contracts.request import Met, Request
 from recollect.contracts.state import State
 from recollect.contracts.window import Cloze, Window, push_recent
 
@@ -31,8 +33,10 @@ __all__ = [
     "Events",
     "HasOwnLoss",
     "Histories",
+    "Met",
     "Network",
     "Recommender",
+    "Request",
     "State",
     "Window",
     "push_recent",

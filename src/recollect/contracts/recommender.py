@@ -1,4 +1,4 @@
-"""The three verbs, and the kinds of model that answer them with what they carry along. Fourth file of the contract.
+"""The three verbs, and the kinds of model that answer them with what they carry along. Fifth file of the contract.
 
 `Counting` models are fitted in one pass over the log. `Network`s are trained; a `Carried` one reads a history of any
 length into a state of constant size. The third kind, `Window`, stands in the next file.
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from recollect.config import Settings
 from recollect.contracts.catalog import Catalog, Histories
 from recollect.contracts.events import PAD, Events
+from recollect.contracts.request import Request
 from recollect.contracts.state import State
 
 
@@ -24,7 +25,9 @@ class Recommender(ABC):
 
     Config: ClassVar[type[Settings]]
     request_time: bool = False
-    """True if `score` looks at `at`, the request time; in training, the next event's time (`REQUEST_TIME`)."""
+    """True if `score` looks at the request's `at`; in training that is the next event's time (`REQUEST_TIME`)."""
+    met_events: int = 0
+    """Over how many of a user's last events `score` looks at what the request says was met; 0: not at all."""
     probabilistic: ClassVar[bool] = True
     """True if softmax of the scores is a likelihood of the next item."""
     weighs: ClassVar[bool] = False
@@ -39,7 +42,7 @@ class Recommender(ABC):
         return f"{type(self).__name__}({self.catalog.size - 1:,} items, {self.config!r})"
 
     @abstractmethod
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         """A memory of nothing, one row a user; scoring it is meaningful (popularity, say)."""
 
     @abstractmethod
@@ -47,8 +50,11 @@ class Recommender(ABC):
         """Append `lengths[b]` events to row b. A row of length zero comes back bit for bit."""
 
     @abstractmethod
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
-        """A logit an item code: [B V], or [B K] for candidate codes `items` [K] or [B K]. Padding scores -inf."""
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
+        """A logit an item code: [B V], or [B K] for candidate codes `items` [K] or [B K]. Padding scores -inf.
+
+        The state is not changed, and what the request does not say, or the model does not look at, changes nothing.
+        """
 
     @abstractmethod
     def tensors(self) -> Mapping[str, Tensor]:
@@ -124,7 +130,7 @@ class Carried(Network):
     def advance(self, state: State, events: Events) -> State:
         return self.forward(events, state)[1]
 
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
         return self.logits(state["hidden"], items)
 
 

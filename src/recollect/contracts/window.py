@@ -1,4 +1,4 @@
-"""Models that look at the last events only: attention and bidirectional networks. Fifth and last file of the contract.
+"""Models that look at the last events only: attention and bidirectional networks. Sixth and last file of the contract.
 
 Their state is those events, which are encoded again whenever a score is asked for.
 """
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from recollect.contracts.events import PAD, Events
 from recollect.contracts.recommender import Network, take_last
+from recollect.contracts.request import Request
 from recollect.contracts.state import State
 
 
@@ -36,7 +37,7 @@ class Window(Network):
     def encode(self, window: Events) -> tuple[Tensor, Mapping[str, Tensor]]:
         """-> hidden [B T D] after each event (only the last one means something where not causal); aux."""
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         recent = torch.zeros(users, self.window, dtype=torch.int64, device=self.device)
         return State({"recent": recent, "held": torch.zeros(users, dtype=torch.int64, device=self.device)})
 
@@ -44,13 +45,13 @@ class Window(Network):
         recent, held = push_recent(state["recent"], state["held"], events)
         return State({"recent": recent, "held": held})
 
-    def recall(self, state: State, at: Tensor | None) -> Events:
-        """What `encode` reads to answer at time `at`: each row's events, and no more cells than the longest needs."""
+    def recall(self, state: State, request: Request | None) -> Events:
+        """What `encode` reads to answer a request: each row's events, and no more cells than the longest needs."""
         held = state["held"]
         return Events(state["recent"][:, : max(1, int(held.max())) if held.numel() else 1], held)
 
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
-        hidden, _ = self.encode(self.recall(state, at))
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
+        hidden, _ = self.encode(self.recall(state, request))
         return self.logits(take_last(hidden, state["held"], self.start().to(hidden.dtype)), items)
 
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from recollect.config import Settings
-from recollect.contracts import PAD, Catalog, Counting, Events, Histories, State
+from recollect.contracts import PAD, Catalog, Counting, Events, Histories, Request, State
 from recollect.counting.distinct import fresh_distinct, profiles, push_distinct
 from recollect.counting.matrices import expect_names, met
 from recollect.counting.scoring import log_popularity, score_in_blocks
@@ -71,13 +71,13 @@ class FoldIn(Counting):
         learned = self.learn(met(histories, self.catalog.size))
         self._tables = {name: np.asarray(learned[name], np.float32, order="C") for name in self.shapes()}
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         return State({"distinct": fresh_distinct(users, self.config.history)})
 
     def advance(self, state: State, events: Events) -> State:
         return State({"distinct": push_distinct(state["distinct"], events)})
 
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
         size, prior = self.catalog.size, log_popularity(self._counts)
         remembered = state["distinct"].cpu().numpy()
         known = np.where(self._counts[remembered] > 0, remembered, PAD)

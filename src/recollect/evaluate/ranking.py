@@ -18,6 +18,7 @@ from recollect.contracts import PAD, Recommender, State, Window
 from recollect.data.blocks import by_length, pieces, tokens_on
 from recollect.data.histories import Targets
 from recollect.data.log import DataError, EventLog
+from recollect.data.requests import Requests
 from recollect.data.seen import Seen, hide_seen
 from recollect.evaluate.ledger import MISS, Ledger
 from recollect.evaluate.protocol import Protocol
@@ -78,15 +79,18 @@ def rank(
     ranks = np.zeros(len(targets), dtype=np.int32)
     done = 0
     with torch.inference_mode(), evaluating(model):
+        requests = Requests(model, log.items, log.times if log.clock else None, offsets, on_device)
         tokens = token_budget or tokens_on(on_device, TOKENS)
         for rows in _blocks(walks, targets, tokens, segment):
             for state, due in _walk(model, log, targets, walks, rows, on_device, segment):
                 for part in _parts(len(due), log.item_ids.size):
                     which = due[part]
-                    at = None
-                    if request_time:
-                        at = torch.from_numpy(log.times[targets.positions[which]].astype(np.int64)).to(on_device)
-                    scores = model.score(state if len(which) == state.users else state.rows(part), at)
+                    request = requests.of(
+                        offsets[targets.users[which]],
+                        targets.positions[which],
+                        log.times[targets.positions[which]] if request_time else None,
+                    )
+                    scores = model.score(state if len(which) == state.users else state.rows(part), request)
                     ranks[which] = _ranks(model, scores, log, targets, offsets, which, seen)
                     done += len(which)
                     if progress is not None:

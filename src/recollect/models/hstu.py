@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from recollect.config import Settings
-from recollect.contracts import REQUEST_TIME, Catalog, Events, State, Window, push_recent
+from recollect.contracts import REQUEST_TIME, Catalog, Events, Request, State, Window, push_recent
 from recollect.nn.dropout import Dropout
 from recollect.nn.embed import ItemTable
 from recollect.nn.pointwise_attention import PointwiseBlock, time_buckets
@@ -61,8 +61,8 @@ class HSTU(Window):
     def start(self) -> Tensor:
         return self.empty
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
-        state = super().fresh(users, features)
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
+        state = super().fresh(users, profile)
         return State({**state, "times": torch.zeros_like(state["recent"])})
 
     def advance(self, state: State, events: Events) -> State:
@@ -70,14 +70,15 @@ class HSTU(Window):
         clock = dataclasses.replace(events, items=times)  # the newest times move along as the newest codes do
         return State({**super().advance(state, events), "times": push_recent(state["times"], state["held"], clock)[0]})
 
-    def recall(self, state: State, at: Tensor | None) -> Events:
-        window = super().recall(state, at)
+    def recall(self, state: State, request: Request | None) -> Events:
+        window = super().recall(state, request)
         width = window.items.shape[1]
         times = state["times"][:, :width]
         features = {}
-        if at is not None:  # every event but the last was followed by the next one, as in training
-            last = torch.arange(width, device=at.device) == window.lengths[:, None] - 1
-            features[REQUEST_TIME] = torch.where(last, at[:, None], times.roll(-1, dims=1))
+        if request is not None and request.at is not None:
+            # Every event but the last was followed by the next one, as in training.
+            last = torch.arange(width, device=times.device) == window.lengths[:, None] - 1
+            features[REQUEST_TIME] = torch.where(last, request.at[:, None], times.roll(-1, dims=1))
         return dataclasses.replace(window, times=times, features=features)
 
     def encode(self, window: Events) -> tuple[Tensor, Mapping[str, Tensor]]:

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from recollect.config import ConfigError, Settings
-from recollect.contracts import PAD, Catalog, Counting, Events, Histories, State
+from recollect.contracts import PAD, Catalog, Counting, Events, Histories, Request, State
 from recollect.counting.distinct import fresh_distinct, profiles, push_distinct
 from recollect.counting.matrices import counted, expect_tables, from_tensors, to_tensors
 from recollect.counting.neighbours import Comparable, Similarity, nearest
@@ -88,13 +88,13 @@ class ItemKNN(Counting):
         met_by = counted(histories, size).T.tocsr()  # [V U]
         return Profiles(met_by, settings.similarity, users, settings.shrink, settings.smoothing)
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         return State({"distinct": fresh_distinct(users, self.config.history)})
 
     def advance(self, state: State, events: Events) -> State:
         return State({"distinct": push_distinct(state["distinct"], events)})
 
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
         known = state["distinct"].cpu().numpy()
         prior = log_popularity(self._counts)
         befriended = np.diff(self._similar.indptr) > 0  # [V] whether the item has a neighbour

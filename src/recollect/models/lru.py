@@ -61,7 +61,7 @@ class LRURec(Carried):
     def item_bias(self) -> Tensor | None:
         return self.bias
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         return State.join({"hidden": self.start.expand(users, -1), "blocks": self.blocks.fresh(users)})
 
     def forward(self, events: Events, state: State) -> tuple[Tensor, State, Mapping[str, Tensor]]:

@@ -51,7 +51,7 @@ class MambaRec(Carried):
     def item_vectors(self) -> Tensor:
         return self.table.weight
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         blocks = {f"blocks.{depth}": mixer.fresh(users) for depth, mixer in enumerate(self.mixers)}  # type: ignore[operator]
         return State.join({"hidden": self.start.expand(users, -1), **blocks})
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from recollect.config import Settings
-from recollect.contracts import Catalog, Counting, Events, Histories, State, push_recent
+from recollect.contracts import Catalog, Counting, Events, Histories, Request, State, push_recent
 from recollect.counting.matrices import expect_tables, from_tensors, to_tensors
 from recollect.counting.scoring import log_popularity, score_in_blocks
 
@@ -69,7 +69,7 @@ class Markov(Counting):
         self._steps = damped.tocsr().astype(np.float32)
         self._steps.sort_indices()
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         recent = torch.zeros(users, self.config.recent, dtype=torch.int64)
         return State({"recent": recent, "held": torch.zeros(users, dtype=torch.int64)})
 
@@ -77,7 +77,7 @@ class Markov(Counting):
         recent, held = push_recent(state["recent"], state["held"], events)
         return State({"recent": recent, "held": held})
 
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
         recent, held = state["recent"].cpu().numpy(), state["held"].cpu().numpy()
         prior = log_popularity(self._counts)
 

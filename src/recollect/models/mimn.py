@@ -52,7 +52,7 @@ class MIMN(Carried):
     def item_vectors(self) -> Tensor:
         return self.table.weight
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         return State.join({"hidden": self.start.expand(users, -1), "memory": self.memory.fresh(users)})
 
     def forward(self, events: Events, state: State) -> tuple[Tensor, State, Mapping[str, Tensor]]:

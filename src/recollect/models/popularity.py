@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from recollect.config import ConfigError, Settings
-from recollect.contracts import PAD, Catalog, Counting, Events, Histories, State
+from recollect.contracts import PAD, Catalog, Counting, Events, Histories, Request, State
 
 _DAY = 86_400
 
@@ -49,14 +49,14 @@ class Popularity(Counting):
                 weights = 0.5 ** (age / self.config.half_life) * (1.0 if weights is None else weights)
         self._counts = torch.from_numpy(np.bincount(items, weights, minlength=self.catalog.size))
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         # Nothing about a user changes the answer: rows of no cells, which still say how many users there are.
         return State({"nothing": torch.zeros(users, 0)})
 
     def advance(self, state: State, events: Events) -> State:
         return state
 
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
         smoothed = self._counts + self.config.smoothing
         smoothed[PAD] = 0
         scores = (smoothed / smoothed.sum()).log().float().to(state["nothing"].device)  # [V], padding -inf

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from recollect.config import Settings
-from recollect.contracts import Catalog, Counting, Events, Histories, State
+from recollect.contracts import Catalog, Counting, Events, Histories, Request, State
 from recollect.counting.draws import draw_generator
 from recollect.counting.matrices import expect_names
 from recollect.counting.scoring import score_in_blocks
@@ -41,7 +41,7 @@ class Random(Counting):
     def fit(self, histories: Histories) -> None:
         self._salt = draw_generator().integers(0, 2**63 - 1, 1)
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         return State({"key": torch.zeros(users, dtype=torch.int64)})
 
     def advance(self, state: State, events: Events) -> State:
@@ -53,7 +53,7 @@ class Random(Counting):
         key = _bits(state) * powers[lengths] + (codes * powers[later]).sum(axis=1, dtype=np.uint64)
         return State({"key": torch.from_numpy(key.view(np.int64)).to(state["key"].device)})
 
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
         size = self.catalog.size
         users = mixed(_bits(state) ^ self._salt.view(np.uint64))  # [B]
         steps = np.arange(size, dtype=np.uint64) * _STEP  # [V]

@@ -53,7 +53,7 @@ class RecMamba(Carried):
     def item_vectors(self) -> Tensor:
         return self.table.weight
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         return State.join({"hidden": self.start.expand(users, -1), "blocks": self.blocks.fresh(users)})
 
     def forward(self, events: Events, state: State) -> tuple[Tensor, State, Mapping[str, Tensor]]:

@@ -27,7 +27,7 @@ class RNN4Rec(Carried):
     def item_vectors(self) -> Tensor:
         return self.net.table.weight
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         return self.net.fresh(users)
 
     def forward(self, events: Events, state: State) -> tuple[Tensor, State, Mapping[str, Tensor]]:

@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from recollect.config import ConfigError, Settings
-from recollect.contracts import Catalog, Counting, Events, Histories, State, push_recent
+from recollect.contracts import Catalog, Counting, Events, Histories, Request, State, push_recent
 from recollect.counting.matrices import counted, counts_of, expect_tables, from_tensors, to_tensors
 from recollect.counting.neighbours import Comparable, Similarity, nearest
 from recollect.counting.scoring import log_popularity, score_in_blocks
@@ -98,7 +98,7 @@ class UserKNN(Counting):
             return Sequences(last, size, settings.sequence.measure, settings.shrink)
         return Profiles(counts, settings.similarity, size - 1, settings.shrink, settings.smoothing)
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         keep = self.config.sequence.last if self.config.similarity == "sequence" else self.config.history
         recent = torch.zeros(users, keep, dtype=torch.int64)
         return State({"recent": recent, "held": torch.zeros(users, dtype=torch.int64)})
@@ -107,7 +107,7 @@ class UserKNN(Counting):
         recent, held = push_recent(state["recent"], state["held"], events)
         return State({"recent": recent, "held": held})
 
-    def score(self, state: State, at: Tensor | None = None, items: Tensor | None = None) -> Tensor:
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
         recent = state["recent"].cpu().numpy()
         prior = log_popularity(self._counts)
 

@@ -80,7 +80,7 @@ class XLSTMLSR(Carried):
     def item_vectors(self) -> Tensor:
         return self.table.weight
 
-    def fresh(self, users: int, features: Mapping[str, Tensor] | None = None) -> State:
+    def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         recent = torch.zeros(users, self.config.recent - 1, dtype=torch.int64, device=self.device)
         return State.join(
             {

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from recollect.artifact import Artifact
-from recollect.contracts import PAD, State
+from recollect.contracts import PAD, Request, State
 from recollect.data.blocks import by_length, pieces
 from recollect.data.candidates import allowed_mask
 from recollect.data.log import DataError
@@ -135,10 +135,10 @@ class Ranker:
         self, requests: Sequence[ListRequest], state: State, sources: Sequence[Source], at: int | None
     ) -> Iterator[tuple[tuple[Recommendation, ...], int]]:
         """For each request its list, and how many items were candidates."""
-        times = None
+        asked = None
         if self._model.request_time and self._timed and at is not None:
-            times = torch.full((len(requests),), at, dtype=torch.int64, device=self._device)
-        scores = self._model.score(state, times).float()
+            asked = Request(torch.full((len(requests),), at, dtype=torch.int64, device=self._device))
+        scores = self._model.score(state, asked).float()
         fresh = [source.name == "popularity" for source in sources]
         if any(fresh):
             scores = torch.where(torch.tensor(fresh, device=scores.device)[:, None], self._popularity(scores), scores)

@@ -25,8 +25,8 @@ from torch import Tensor
 from recollect.config import ConfigError
 from recollect.contracts import Carried, Cloze, Histories, Network, State, Window
 from recollect.data.batches import Step, build, plan_carried, plan_prefixes, plan_windows, token_budget
+from recollect.data.first_meetings import FirstMeetings
 from recollect.data.log import DataError
-from recollect.data.met import Met
 from recollect.train import checkpoint
 from recollect.train.checkpoint import Progress
 from recollect.train.device import check_device, cuda_devices, on_cuda
@@ -93,7 +93,7 @@ def train(
     if lengths.max(initial=0) < 2:
         raise DataError("no user has two training events, so there is nothing to learn from; use more data")
     budget = token_budget(lengths, settings.batches)
-    met = Met.of(histories) if settings.loss.seen == "hidden" else None
+    met = FirstMeetings.of(histories) if settings.loss.seen == "hidden" else None
     forecast = Forecast(settings, model.catalog.size - 1, budget, int(lengths.max()))
 
     def save() -> None:
@@ -179,7 +179,7 @@ def rate_at(settings: TrainSettings, step: int, total: int) -> float:
     return settings.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def _batch(histories: Histories, step: Step, clock: bool, met: Met | None) -> dict[str, Tensor | None]:
+def _batch(histories: Histories, step: Step, clock: bool, met: FirstMeetings | None) -> dict[str, Tensor | None]:
     """What the objective reads, as a plain mapping."""
     events, targets, weights = build(histories, step)
     times = events.times if clock else None

@@ -40,7 +40,8 @@ class Objective(nn.Module):
         self, batch: Mapping[str, Any], carried: Sealed | None
     ) -> tuple[Tensor, dict[str, Tensor], Sealed | None]:
         """batch: `items` and `times` [B T] (None without a clock), `lengths` [B], `targets` [B T] bool, `weights` [B T]
-        of the targets (None or no such key: all alike), and what `data.met` says where items met are no candidates."""
+        of the targets (None or no such key: all alike), and where items met are no candidates, what
+        `FirstMeetings.of_step` says of them."""
         events, targets = Events(batch["items"], batch["lengths"], batch["times"]), batch["targets"]
         weights = batch.get("weights")
         concealed: Tensor | None = None

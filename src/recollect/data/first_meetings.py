@@ -18,7 +18,7 @@ from recollect.data.blocks import ranges
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Met:
+class FirstMeetings:
     """The first meetings of every user and item, in the order of the histories."""
 
     items: np.ndarray
@@ -29,7 +29,7 @@ class Met:
     """[users + 1]: where each history begins."""
 
     @classmethod
-    def of(cls, histories: Histories) -> Met:
+    def of(cls, histories: Histories) -> FirstMeetings:
         lengths = np.diff(histories.offsets)
         users = np.repeat(np.arange(len(lengths)), lengths)
         order = np.lexsort((histories.items, users))  # stable: the first meeting stands first among its like

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recollect.data.batches import BatchSettings, plan_carried, plan_prefixes, plan_windows
+from recollect.data.first_meetings import FirstMeetings
 from recollect.data.histories import Ragged
-from recollect.data.met import Met
 
 histories = st.lists(st.lists(st.integers(1, 6), max_size=30), min_size=1, max_size=6)
 
@@ -21,7 +21,7 @@ def ragged(rows: list[list[int]]) -> Ragged:
 @given(rows=histories, seed=st.integers(0, 100))
 def test_every_cell_of_every_batch_knows_the_items_before_it(rows: list[list[int]], seed: int) -> None:
     made = ragged(rows)
-    met, lengths = Met.of(made), made.lengths
+    met, lengths = FirstMeetings.of(made), made.lengths
     settings = BatchSettings(tokens=24, segment=8, prefixes=3)
     steps = [
         *plan_carried(lengths, settings, seed, 0),

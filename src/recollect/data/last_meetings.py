@@ -1,0 +1,59 @@
+"""What a user has met lately, at any place of a history: which items, how often, how long ago.
+
+An event is the last meeting of its item until the user meets that again. So each event knows the place up to which it
+is the last one, and what was met before a place is the events near it that still are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from recollect.contracts import PAD, Met
+from recollect.data.blocks import ranges
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LastMeetings:
+    """Histories end to end, with what each event is to the others of its user and item."""
+
+    items: np.ndarray
+    times: np.ndarray | None
+    until: np.ndarray
+    """[events]: the place of the user's next event of the same item; the number of events where there is none."""
+    nth: np.ndarray
+    """[events]: which meeting of its item it is for its user, from 1."""
+
+    @classmethod
+    def of(cls, items: np.ndarray, times: np.ndarray | None, offsets: np.ndarray) -> LastMeetings:
+        """items, times [events] of the histories `offsets[u]:offsets[u + 1]`; times None: they mean nothing."""
+        events = len(items)
+        users = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        order = np.lexsort((items, users))  # stable: meetings of one item stand in the order of the history
+        again = np.zeros(events, bool)
+        again[1:] = (users[order][1:] == users[order][:-1]) & (items[order][1:] == items[order][:-1])
+        until, nth = np.full(events, events, dtype=np.int64), np.zeros(events, dtype=np.int64)
+        until[order[:-1][again[1:]]] = order[1:][again[1:]]
+        place = np.arange(events)
+        nth[order] = place - np.maximum.accumulate(np.where(again, 0, place)) + 1
+        return cls(items, times, until, nth)
+
+    def before(self, starts: np.ndarray, ends: np.ndarray, last: int) -> Met:
+        """What was met in the last `last` events of each history `starts[q]:ends[q]`, in the order of the meetings."""
+        events, row = ranges(np.maximum(starts, ends - last), ends)
+        kept = self.until[events] >= ends[row]
+        events, row = events[kept], row[kept]
+        count = np.bincount(row, minlength=len(ends))
+        column = np.arange(len(row)) - (np.cumsum(count) - count)[row]
+
+        def packed(values: np.ndarray, filler: int) -> torch.Tensor:
+            table = np.full((len(ends), int(count.max(initial=0))), filler, dtype=np.int64)
+            table[row, column] = values
+            return torch.from_numpy(table)
+
+        times = None if self.times is None else packed(self.times[events], 0)
+        return Met(
+            packed(self.items[events], PAD), packed(self.nth[events], 0), packed(ends[row] - 1 - events, 0), times
+        )
