@@ -323,7 +323,7 @@ def _read_items(data: bytes) -> tuple[Vocabulary, np.ndarray]:
 def _check_shapes(kind: type[Network], config: Any, catalog: Catalog, weights: Mapping[str, Tensor]) -> None:
     """Compare before anything large is made: settings and weights that disagree could ask for any amount of memory."""
     with torch.device("meta"):
-        wanted = kind(config, catalog).state_dict()
+        wanted = kind(config, catalog).state_dict()  # type: ignore[call-arg]
     for name in sorted({*wanted, *weights}):
         if name not in wanted or name not in weights:
             raise ValueError(f"weights: {name} is {'missing' if name in wanted else 'no part of this model'}")

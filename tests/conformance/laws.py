@@ -29,6 +29,7 @@ from .material import (
     close,
     events,
     hidden_of,
+    met_in,
     precision,
     rebuilt,
     remember,
@@ -284,14 +285,34 @@ def asking(model: Recommender) -> None:
         assert torch.equal(model.score(state), model.score(state, late)), "scores depend on whether `at` is given"
 
 
+def request(model: Recommender) -> None:
+    """Scoring changes no state; a state and a request give the same scores, whoever asked before; `met_events` says
+    truly whether what was met is looked at."""
+    batch = events([5, 0, 12])
+    state = remember(model, batch)
+    kept, asked = state.map(torch.clone), Request(None, met_in(batch, model.met_events or 8))
+    plainly, with_met = model.score(state), model.score(state, asked)
+    same_bits(state, kept, "a state after scoring")
+    assert torch.equal(model.score(state), plainly), "scores change when something else was asked before"
+    assert torch.equal(model.score(state, asked), with_met), "one request, two answers"
+    assert with_met[:, 1:].isfinite().all() and (with_met[:, PAD] == -torch.inf).all(), "scores with what was met"
+    if model.met_events == 0:
+        assert torch.equal(plainly, with_met), "scores depend on what was met, and met_events is 0"
+    for row in range(3):
+        alone = model.score(state.rows([row]), asked.rows([row]))
+        close(alone, with_met[row : row + 1], f"request {row} alone and in company")
+
+
 def candidates(model: Recommender) -> None:
     """Scores of some items, [K] or [B K], are those of the full list; padding scores -inf there too."""
-    state = remember(model, events([0, 6, 25]))
-    full = model.score(state)
+    batch = events([0, 6, 25])
+    state = remember(model, batch)
     few = torch.tensor([7, 2, PAD, STRANGER, 2], device=DEVICE)
-    close(model.score(state, items=few), full[:, few], "candidates [K]")
     own = torch.randint(0, SIZE, (3, 4), generator=torch.Generator().manual_seed(0)).to(DEVICE)
-    close(model.score(state, items=own), full.gather(1, own), "candidates [B K]")
+    for asked in (None, Request(None, met_in(batch, 30))):
+        full = model.score(state, asked)
+        close(model.score(state, asked, items=few), full[:, few], "candidates [K]")
+        close(model.score(state, asked, items=own), full.gather(1, own), "candidates [B K]")
 
 
 def same_seed(model: Recommender) -> None:
@@ -361,6 +382,7 @@ LAWS: Mapping[str, Law] = {
     "finite": Law(finite),
     "strangers": Law(strangers),
     "asking": Law(asking),
+    "request": Law(request),
     "candidates": Law(candidates),
     "same-seed": Law(same_seed),
     "construction": Law(construction),

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recollect.contracts import Carried, Catalog, Counting, Events, Network, Recommender, State, Window
+from recollect.contracts import Carried, Catalog, Counting, Events, Met, Network, Recommender, Request, State, Window
 from recollect.data.histories import Ragged
+from recollect.data.last_meetings import LastMeetings
 
 from ..device import DEVICE
 
@@ -55,6 +56,15 @@ def events(lengths: list[int], seed: int = 1, width: int | None = None) -> Event
     times = START + torch.randint(0, 90_000, (len(lengths), span), generator=draw).cumsum(1)
     batch = Events(items, torch.tensor(lengths), times)
     return dataclasses.replace(batch, items=batch.codes).to(DEVICE)
+
+
+def met_in(batch: Events, last: int) -> Met:
+    """What each row has met in its last events."""
+    lengths, mask = batch.lengths.cpu().numpy(), batch.mask.cpu()
+    assert batch.times is not None
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    meetings = LastMeetings.of(batch.items.cpu()[mask].numpy(), batch.times.cpu()[mask].numpy(), offsets)
+    return Request(None, meetings.before(offsets[:-1], offsets[1:], last)).to(DEVICE).met  # type: ignore[return-value]
 
 
 def close(one: Tensor, two: Tensor, what: str, kind: torch.dtype = torch.float32) -> None:

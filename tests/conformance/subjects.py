@@ -24,6 +24,10 @@ from .material import catalog, training_log
 SMALL = {"width": 16, "heads": 2, "window": 12, "recent": 5, "history": 6, "neighbours": 9, "blocks": 2, "hidden": 16}
 
 
+ON = {"repeat": 6}
+"""Numbers that are switches: 0 is off, and this is on."""
+
+
 def small(kind: type[Recommender]) -> Settings:
     """The default settings of a model, with the sizes of `SMALL` where it has them and allows them."""
     chosen: dict[str, object] = {}
@@ -75,7 +79,8 @@ def registered(name: str) -> Recommender:
 
 
 def variants(kind: type[Recommender]) -> Iterator[tuple[str, Settings]]:
-    """The small settings with one switch turned, for each choice or yes-or-no setting a model has, nested or not."""
+    """The small settings with one switch turned, for each choice, yes-or-no setting or number of `ON`
+    that a model has, nested or not."""
     plainly = plain(small(kind))
     for path, value in _switches(kind.Config):
         changed = apply_sets(plainly, [f"{path}={json.dumps(value)}"])
@@ -89,6 +94,8 @@ def _switches(settings: type[BaseModel]) -> Iterator[tuple[str, object]]:
         annotation = field.annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             yield from ((f"{name}.{path}", value) for path, value in _switches(annotation))
+        elif name in ON:
+            yield name, ON[name]
         elif annotation is bool:
             yield from ((name, value) for value in (False, True))
         elif typing.get_origin(annotation) is typing.Literal:

@@ -258,6 +258,24 @@ class BreaksOnUnseenItems(HonestCounter):
         return super().score(state, request, items).log()
 
 
+class LooksAtMet(Honest):
+    """Looks at what was met, and says it does not."""
+
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
+        scores = super().score(state, request, items)
+        return scores if request is None or request.met is None else scores + request.met.counts.sum(1, keepdim=True)
+
+
+class RemembersTheRequest(Honest):
+    """Writes into the memory when it is asked."""
+
+    def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
+        scores = super().score(state, request, items)
+        if request is not None:
+            state["hidden"].add_(1)
+        return scores
+
+
 class AsksTheTime(Honest):
     def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
         scores = super().score(state, request, items)
@@ -336,6 +354,8 @@ SINS: list[tuple[type[Recommender], str, str]] = [
     (BreaksOnUnseenItems, "strangers", "not all finite"),
     (RecommendsPadding, "strangers", "padding must"),
     (AsksTheTime, "asking", "depend on `at`"),
+    (LooksAtMet, "request", "met_events is 0"),
+    (RemembersTheRequest, "request", "after scoring"),
     (ScoresCandidatesOtherwise, "candidates", "candidates"),
     (DiffersEachTime, "same-seed", "one seed"),
     (DeniesItsSeed, "same-seed", "two seeds"),

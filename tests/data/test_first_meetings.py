@@ -30,7 +30,7 @@ def test_every_cell_of_every_batch_knows_the_items_before_it(rows: list[list[int
     ]
     for step in steps:
         found = met.of_step(step)
-        items, begins, counts = (found[name].numpy() for name in ("met_items", "met_begins", "met_counts"))
+        items, begins, counts = (found[name].numpy() for name in ("seen_items", "seen_begins", "seen_counts"))
         for b, row in enumerate(step.rows):
             whole = items[begins[b] : begins[b + 1]]
             assert set(whole.tolist()) == set(rows[row][: step.last[b]]) and len(set(whole.tolist())) == len(whole)

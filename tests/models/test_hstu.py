@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from recollect.contracts import REQUEST_TIME, Catalog, Events
+from recollect.contracts import REQUEST_TIME, Catalog, Events, Request
 from recollect.models.hstu import HSTU
 from recollect.nn.pointwise_attention import time_buckets
 
@@ -34,7 +34,9 @@ def test_it_is_a_stack_of_blocks_between_the_tied_table() -> None:
 
 def scores(model: HSTU, times: list[int], at: int | None) -> torch.Tensor:
     asked = None if at is None else torch.tensor([at])
-    return model.score(model.advance(model.fresh(1), Events.of([CODES], [times])), asked)
+    return model.score(
+        model.advance(model.fresh(1), Events.of([CODES], [times])), None if asked is None else Request(asked)
+    )
 
 
 def test_the_time_between_events_is_felt_if_it_may_be() -> None:
@@ -61,7 +63,7 @@ def test_training_with_request_time_sees_what_asking_sees() -> None:
     for t in range(5):
         state = model.advance(model.fresh(1), Events.of([CODES[: t + 1]], [TIMES[: t + 1]]))
         torch.testing.assert_close(
-            model.score(state, torch.tensor([asked[t]])), model.logits(hidden[:, t]), rtol=1e-4, atol=1e-5
+            model.score(state, Request(torch.tensor([asked[t]]))), model.logits(hidden[:, t]), rtol=1e-4, atol=1e-5
         )
 
 

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from recollect import registry
 from recollect.config import decode
-from recollect.contracts import Carried, Catalog, Events, Network, Window
+from recollect.contracts import Carried, Catalog, Events, Network, Request, Window
 from recollect.losses.choice import LossSettings
 from recollect.models.bert4rec import BERT4Rec
 from recollect.models.hstu import HSTU
@@ -146,7 +146,7 @@ def test_with_request_time_each_event_is_asked_for_at_its_own_time() -> None:
     for codes, clock in zip(HISTORIES, times, strict=True):
         for t, target in enumerate(codes):
             state = model.advance(model.fresh(1), Events.of([codes[:t]], [clock[:t]]))
-            asked.append(F.cross_entropy(model.score(state, torch.tensor([clock[t]])), torch.tensor([target])))
+            asked.append(F.cross_entropy(model.score(state, Request(torch.tensor([clock[t]]))), torch.tensor([target])))
     torch.testing.assert_close(loss, torch.stack(asked).mean(), rtol=1e-4, atol=1e-5)
 
 

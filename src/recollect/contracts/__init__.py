@@ -11,13 +11,21 @@ Read the files in this order; each imports only from those before it:
     state         State                  the memory of users, as a value
     catalog       Catalog, Histories     the items, and whole histories to count
     request       Request, Met           what is known at the moment of asking
-    recommender   Recommender, Counting, Network, Carried, HasOwnLoss
+    recommender   Recommender, Counting, Network, Carried, HasOwnLoss, Repeats
     window        Window, Cloze          models that look at the last events only
 """
 
 from recollect.contracts.catalog import Catalog, Histories
 from recollect.contracts.events import ASKED, PAD, REQUEST_TIME, Events
-from recollect.contracts.recommender import Carried, Counting, HasOwnLoss, Network, Recommender, take_last
+from recollect.contracts.recommender import (
+    Carried,
+    Counting,
+    HasOwnLoss,
+    Network,
+    Recommender,
+    Repeats,
+    take_last,
+)
 from recollect.contracts.request import Met, Request
 from recollect.contracts.state import State
 from recollect.contracts.window import Cloze, Window, push_recent
@@ -36,6 +44,7 @@ __all__ = [
     "Met",
     "Network",
     "Recommender",
+    "Repeats",
     "Request",
     "State",
     "Window",

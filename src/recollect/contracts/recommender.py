@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from recollect.config import Settings
 from recollect.contracts.catalog import Catalog, Histories
 from recollect.contracts.events import PAD, Events
-from recollect.contracts.request import Request
+from recollect.contracts.request import Met, Request
 from recollect.contracts.state import State
 
 
@@ -26,8 +26,6 @@ class Recommender(ABC):
     Config: ClassVar[type[Settings]]
     request_time: bool = False
     """True if `score` looks at the request's `at`; in training that is the next event's time (`REQUEST_TIME`)."""
-    met_events: int = 0
-    """Over how many of a user's last events `score` looks at what the request says was met; 0: not at all."""
     probabilistic: ClassVar[bool] = True
     """True if softmax of the scores is a likelihood of the next item."""
     weighs: ClassVar[bool] = False
@@ -37,6 +35,11 @@ class Recommender(ABC):
 
     config: Settings
     catalog: Catalog
+
+    @property
+    def met_events(self) -> int:
+        """Over how many of a user's last events `score` looks at what the request says was met; 0: not at all."""
+        return 0
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.catalog.size - 1:,} items, {self.config!r})"
@@ -77,6 +80,15 @@ class Network(nn.Module, Recommender):
 
     weighs = True
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.repeat: Repeats | None = None
+        """What adds to the logits of items that were met, in a network that has such a head."""
+
+    @property
+    def met_events(self) -> int:
+        return 0 if self.repeat is None else self.repeat.events
+
     @abstractmethod
     def item_vectors(self) -> Tensor:
         """[V D]: what a hidden vector is multiplied with."""
@@ -85,10 +97,18 @@ class Network(nn.Module, Recommender):
         """[V], or None."""
         return None
 
-    def logits(self, hidden: Tensor, items: Tensor | None = None) -> Tensor:
+    def logits(self, hidden: Tensor, items: Tensor | None = None, request: Request | None = None) -> Tensor:
         """hidden [B D] -> [B V], or [B K] for candidates; computed in fp32, also under mixed precision."""
         with torch.autocast(hidden.device.type, enabled=False):
-            return self._logits(hidden.float(), items)
+            scores = self._logits(hidden.float(), items)
+            if self.repeat is None or request is None or request.met is None:
+                return scores
+            met = request.met
+            added = self.repeat.of_request(hidden, met, request.at if self.request_time else None)
+            if items is None:
+                return scores.scatter_add(1, met.items, added)
+            same = items.expand(len(hidden), -1)[:, :, None] == met.items[:, None]  # [B K M]
+            return scores + (same * added[:, None]).sum(-1)
 
     def _logits(self, hidden: Tensor, items: Tensor | None) -> Tensor:
         table, bias = self.item_vectors().float(), self.item_bias()
@@ -131,7 +151,25 @@ class Carried(Network):
         return self.forward(events, state)[1]
 
     def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
-        return self.logits(state["hidden"], items)
+        return self.logits(state["hidden"], items, request)
+
+
+class Repeats(Protocol):
+    """A head that adds to the logits of what a user has met. `events`: over how many of the last it looks."""
+
+    events: int
+
+    def coefficients(self, hidden: Tensor) -> Tensor:
+        """[N K] of hidden [N D]: what decides how much is added."""
+        ...
+
+    def __call__(self, coefficients: Tensor, counts: Tensor, since: Tensor, elapsed: Tensor | None) -> Tensor:
+        """coefficients [... K], and of what was met [...] its count, events and seconds since -> [...] to add."""
+        ...
+
+    def of_request(self, hidden: Tensor, met: Met, at: Tensor | None) -> Tensor:
+        """hidden [B D], met [B M] -> [B M], 0 where no item stands; `at` [B]: the time of asking."""
+        ...
 
 
 @runtime_checkable

@@ -52,7 +52,7 @@ class Window(Network):
 
     def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
         hidden, _ = self.encode(self.recall(state, request))
-        return self.logits(take_last(hidden, state["held"], self.start().to(hidden.dtype)), items)
+        return self.logits(take_last(hidden, state["held"], self.start().to(hidden.dtype)), items, request)
 
 
 @runtime_checkable

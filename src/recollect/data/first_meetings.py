@@ -40,15 +40,15 @@ class FirstMeetings:
         return cls(np.asarray(histories.items[first], dtype=np.int64), before, np.asarray(histories.offsets))
 
     def of_step(self, step: Step) -> dict[str, Tensor]:
-        """What was met before each cell of a batch: of row b the first `met_counts[b, t]` of
-        `met_items[met_begins[b]:met_begins[b + 1]]`, which are all that it meets until the step's end."""
+        """What was met before each cell of a batch: of row b the first `seen_counts[b, t]` of
+        `seen_items[seen_begins[b]:seen_begins[b + 1]]`, which are all that it meets until the step's end."""
         start = self.offsets[step.rows]
         stop = np.minimum(start + step.last, self.offsets[step.rows + 1])  # a row that has ended has no cells here
         oldest, ends = self.before[start], self.before[stop]
         index, _ = ranges(oldest, ends)
         places = np.minimum((start + step.first)[:, None] + np.arange(step.width), stop[:, None])
         return {
-            "met_items": torch.from_numpy(self.items[index]),
-            "met_begins": torch.from_numpy(np.concatenate([[0], np.cumsum(ends - oldest)])),
-            "met_counts": torch.from_numpy(self.before[places] - oldest[:, None]),
+            "seen_items": torch.from_numpy(self.items[index]),
+            "seen_begins": torch.from_numpy(np.concatenate([[0], np.cumsum(ends - oldest)])),
+            "seen_counts": torch.from_numpy(self.before[places] - oldest[:, None]),
         }

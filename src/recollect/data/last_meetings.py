@@ -10,8 +10,10 @@ import dataclasses
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from recollect.contracts import PAD, Met
+from recollect.data.batches import Step
 from recollect.data.blocks import ranges
 
 
@@ -42,9 +44,7 @@ class LastMeetings:
 
     def before(self, starts: np.ndarray, ends: np.ndarray, last: int) -> Met:
         """What was met in the last `last` events of each history `starts[q]:ends[q]`, in the order of the meetings."""
-        events, row = ranges(np.maximum(starts, ends - last), ends)
-        kept = self.until[events] >= ends[row]
-        events, row = events[kept], row[kept]
+        events, row = self._last(starts, ends, last)
         count = np.bincount(row, minlength=len(ends))
         column = np.arange(len(row)) - (np.cumsum(count) - count)[row]
 
@@ -57,3 +57,31 @@ class LastMeetings:
         return Met(
             packed(self.items[events], PAD), packed(self.nth[events], 0), packed(ends[row] - 1 - events, 0), times
         )
+
+    def of_step(self, step: Step, offsets: np.ndarray, targets: np.ndarray, last: int, at: bool) -> dict[str, Tensor]:
+        """What was met before each target of a batch, list after list, in the order of `targets` [B T] bool.
+
+        `offsets`: where each history begins. `met_lengths` [B T] says how long the list of each cell is. `at`: seconds
+        are counted up to the target's own time, as when the request time is used, else up to the event before it.
+        """
+        row, cell = np.nonzero(targets)
+        starts = offsets[step.rows][row]
+        ends = starts + step.first[row] + cell
+        events, which = self._last(starts, ends, last)
+        lengths = np.zeros(targets.shape, dtype=np.int64)
+        lengths[row, cell] = np.bincount(which, minlength=len(ends))
+        found = {
+            "met_lengths": lengths,
+            "met_items": self.items[events].astype(np.int64),
+            "met_counts": self.nth[events],
+            "met_since": ends[which] - 1 - events,
+        }
+        if self.times is not None:
+            found["met_elapsed"] = self.times[ends[which] - (not at)] - self.times[events]
+        return {name: torch.from_numpy(values) for name, values in found.items()}
+
+    def _last(self, starts: np.ndarray, ends: np.ndarray, last: int) -> tuple[np.ndarray, np.ndarray]:
+        """The events that are the last meetings of their items before `ends`, and the history of each."""
+        events, row = ranges(np.maximum(starts, ends - last), ends)
+        kept = self.until[events] >= ends[row]
+        return events[kept], row[kept]

@@ -8,7 +8,6 @@ from pydantic import Field
 from torch import Tensor
 
 from recollect.config import Settings
-from recollect.losses.excluded import Excluded
 from recollect.losses.full import full_cross_entropy
 from recollect.losses.sampled import (
     bayesian_personalised_ranking,
@@ -16,6 +15,7 @@ from recollect.losses.sampled import (
     draw_negatives,
     sampled_softmax,
 )
+from recollect.losses.sparse import Added, Excluded
 
 
 class LossSettings(Settings):
@@ -48,18 +48,19 @@ def loss_of(
     bias: Tensor | None,
     weights: Tensor | None = None,
     excluded: Excluded | None = None,
+    added: Added | None = None,
 ) -> Tensor:
     """hidden [N D], table [V D], targets [N] -> the mean loss of the chosen kind, by `weights` [N] where there are.
 
-    `excluded`: items that are no candidates of a target.
+    `excluded`: items that are no candidates of a target. `added`: what is added to the logits of some items.
     """
     if settings.kind == "full":
-        return full_cross_entropy(hidden, table, targets, bias, weights, excluded)
+        return full_cross_entropy(hidden, table, targets, bias, weights, excluded, added)
     shape = (settings.negatives,) if settings.shared_negatives else (len(targets), settings.negatives)
     negatives = draw_negatives(shape, len(table), hidden.device)
     if settings.kind == "sampled":
-        return sampled_softmax(hidden, table, targets, negatives, bias, weights, excluded)
+        return sampled_softmax(hidden, table, targets, negatives, bias, weights, excluded, added)
     if settings.kind == "bpr":
-        return bayesian_personalised_ranking(hidden, table, targets, negatives, bias, weights, excluded)
+        return bayesian_personalised_ranking(hidden, table, targets, negatives, bias, weights, excluded, added)
     calibration = settings.calibration if settings.kind == "gbce" else 0.0
-    return binary_cross_entropy(hidden, table, targets, negatives, bias, calibration, weights, excluded)
+    return binary_cross_entropy(hidden, table, targets, negatives, bias, calibration, weights, excluded, added)

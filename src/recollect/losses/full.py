@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recollect.losses.excluded import Excluded
+from recollect.losses.sparse import Added, Excluded, Lists
 
 CHUNK_CELLS = 2_000_000
 """Logits alive at once on a CPU (8 MB in fp32): small enough for its cache, large enough to keep its cores busy."""
@@ -33,16 +33,18 @@ def full_cross_entropy(
     bias: Tensor | None = None,
     weights: Tensor | None = None,
     excluded: Excluded | None = None,
+    added: Added | None = None,
 ) -> Tensor:
     """hidden [N D], table [V D] (row 0 is padding and never a candidate), targets [N] codes -> mean loss.
 
     `weights` [N]: what each target counts in the mean (the sum of weighted losses over the sum of weights).
-    `excluded`: items that are no candidates of a target.
+    `excluded`: items that are no candidates of a target. `added`: what is added to the logits of some items.
     Products are taken in hidden's dtype (bf16 under mixed precision), the softmax in fp32 (fp64 for an fp64 table).
     """
     if torch.is_autocast_enabled(hidden.device.type):
         hidden = hidden.to(torch.get_autocast_dtype(hidden.device.type))
-    loss: Tensor = _ChunkedCrossEntropy.apply(hidden, table, targets, bias, weights, excluded)  # type: ignore[no-untyped-call]
+    values = None if added is None else added.values
+    loss: Tensor = _ChunkedCrossEntropy.apply(hidden, table, targets, bias, values, weights, excluded, added)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -56,8 +58,10 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         table: Tensor,
         targets: Tensor,
         bias: Tensor | None,
+        values: Tensor | None,
         weights: Tensor | None,
         excluded: Excluded | None,
+        added: Added | None,
     ) -> Tensor:
         tokens, items = len(hidden), len(table)
         dtype, wide = hidden.dtype, torch.promote_types(table.dtype, torch.float32)
@@ -72,16 +76,25 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         grad_hidden = torch.empty_like(hidden)
         grad_table = torch.zeros_like(table, dtype=wide)
         grad_bias = None if bias is None else torch.zeros_like(bias, dtype=wide)
+        grad_values = None if values is None else torch.zeros_like(values)
+
+        def cells(lists: Lists, codes: Tensor, start: int) -> Tensor:
+            """Where the entries of the targets from `start` on stand in the logits of their chunk."""
+            some = lists.part(start, start + chunk)
+            return (lists.targets[some] - start) * (items - 1) + (codes[some] - 1)
+
         total = hidden.new_zeros((), dtype=wide)
         for start in range(0, tokens, chunk):
             part, real = slice(start, start + chunk), min(chunk, tokens - start)
             logits = (hidden[part] @ candidates.T).to(wide)
             if bias is not None:
                 logits += bias[1:].to(wide)
+            if added is not None:
+                met, some = cells(added.lists, added.items, start), added.lists.part(start, start + chunk)
+                logits.view(-1).index_add_(0, met, added.values[some].to(wide))
             hit = logits.gather(1, wanted[part])
             if excluded is not None:
-                row, item = excluded.part(start, start + chunk)
-                logits.view(-1).index_fill_(0, row * (items - 1) + (item - 1), -torch.inf)
+                logits.view(-1).index_fill_(0, cells(excluded.lists, excluded.items, start), -torch.inf)
                 logits.scatter_(1, wanted[part], hit)
             probabilities = torch.softmax(logits, dim=-1)
             at_target = probabilities.gather(1, wanted[part])
@@ -100,10 +113,12 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             probabilities[real:] = 0
             if grad_bias is not None:
                 grad_bias[1:] += probabilities.sum(0)
+            if grad_values is not None:
+                grad_values[some] = probabilities.view(-1)[met].to(grad_values.dtype)
             slope = probabilities.to(dtype)
             grad_hidden[part] = slope @ candidates
             grad_table[1:] += slope.T @ hidden[part]
-        ctx.save_for_backward(grad_hidden[:tokens], grad_table, grad_bias)
+        ctx.save_for_backward(grad_hidden[:tokens], grad_table, grad_bias, grad_values)
         ctx.table_dtype, ctx.bias_dtype = table.dtype, None if bias is None else bias.dtype
         mass = None if weights is None else weights.sum()
         ctx.mass = max(tokens, 1) if mass is None else torch.where(mass > 0, mass, 1.0).to(wide)
@@ -111,13 +126,15 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        hidden, table, bias = ctx.saved_tensors
+        hidden, table, bias, values = ctx.saved_tensors
         scale = grad / ctx.mass
         return (
             hidden * scale.to(hidden.dtype),
             (table * scale).to(ctx.table_dtype),
             None,
             None if bias is None else (bias * scale).to(ctx.bias_dtype),
+            None if values is None else values * scale.to(values.dtype),
+            None,
             None,
             None,
         )

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recollect.losses.excluded import Excluded
+from recollect.losses.sparse import Added, Excluded, added_to, among
 
 
 def draw_negatives(shape: tuple[int, ...], size: int, device: torch.device) -> Tensor:
@@ -30,6 +30,7 @@ def _scores(
     negatives: Tensor,
     bias: Tensor | None,
     excluded: Excluded | None,
+    added: Added | None,
 ) -> tuple[Tensor, Tensor]:
     """Scores of the targets [N] and of the negatives [N K], fp32; a negative that is the target, or excluded, scores
     -inf."""
@@ -38,16 +39,14 @@ def _scores(
     negative = (hidden @ against.T if negatives.dim() == 1 else torch.einsum("nd,nkd->nk", hidden, against)).float()
     if bias is not None:
         positive, negative = positive + bias[targets].float(), negative + bias[negatives].float()
+    size, each = len(table), negatives.expand(len(targets), -1)
+    if added is not None:
+        positive = positive + added_to(targets[:, None], added, size).squeeze(1)
+        negative = negative + added_to(each, added, size)
     out = negatives == targets[:, None]
     if excluded is not None:
-        out = out | _among(negatives.expand(len(targets), -1), excluded, len(table))
+        out = out | among(each, excluded, size)
     return positive, negative.masked_fill(out, -torch.inf)
-
-
-def _among(negatives: Tensor, excluded: Excluded, items: int) -> Tensor:
-    """negatives [N K] -> [N K] bool: whether each is excluded for its target."""
-    rows = torch.arange(len(negatives), device=negatives.device)[:, None]
-    return torch.isin(rows * items + negatives, excluded.targets * items + excluded.items)
 
 
 def _mean(losses: Tensor, weights: Tensor | None) -> Tensor:
@@ -65,13 +64,14 @@ def sampled_softmax(
     bias: Tensor | None = None,
     weights: Tensor | None = None,
     excluded: Excluded | None = None,
+    added: Added | None = None,
 ) -> Tensor:
     """hidden [N D], table [V D], targets [N], negatives [K] or [N K] drawn uniformly -> mean loss.
 
     logQ of a uniform draw is the same for every negative: each counts for (V - 1) / K items of the full sum, the
     target for itself.
     """
-    positive, negative = _scores(hidden, table, targets, negatives, bias, excluded)
+    positive, negative = _scores(hidden, table, targets, negatives, bias, excluded, added)
     negative = negative + math.log((len(table) - 1) / negatives.shape[-1])
     total = torch.logaddexp(positive, negative.logsumexp(-1))
     return _mean(total - positive, weights)
@@ -86,12 +86,13 @@ def binary_cross_entropy(
     calibration: float = 0.0,
     weights: Tensor | None = None,
     excluded: Excluded | None = None,
+    added: Added | None = None,
 ) -> Tensor:
     """Target against negatives as yes and no; `calibration` t in [0, 1] is gBCE's, which undoes overconfidence.
 
     With sampling rate a = K / (V - 2), the positive's log-likelihood is scaled by b = a (t (1 - 1/a) + 1/a).
     """
-    positive, negative = _scores(hidden, table, targets, negatives, bias, excluded)
+    positive, negative = _scores(hidden, table, targets, negatives, bias, excluded, added)
     rate = min(1.0, negatives.shape[-1] / max(1, len(table) - 2))
     power = rate * (calibration * (1 - 1 / rate) + 1 / rate)
     finite = negative.isfinite()
@@ -107,9 +108,10 @@ def bayesian_personalised_ranking(
     bias: Tensor | None = None,
     weights: Tensor | None = None,
     excluded: Excluded | None = None,
+    added: Added | None = None,
 ) -> Tensor:
     """Mean over targets and negatives of -log sigmoid(positive - negative)."""
-    positive, negative = _scores(hidden, table, targets, negatives, bias, excluded)
+    positive, negative = _scores(hidden, table, targets, negatives, bias, excluded, added)
     finite = negative.isfinite()
     pairs = torch.where(finite, F.softplus(negative.masked_fill(~finite, 0.0) - positive[:, None]), 0.0)
     if weights is None:

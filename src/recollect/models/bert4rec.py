@@ -15,17 +15,17 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recollect.config import Settings
 from recollect.contracts import Catalog, Events, Window
 from recollect.nn.attention import AttentionBlock
 from recollect.nn.dropout import Dropout
 from recollect.nn.embed import ItemTable
+from recollect.nn.repeat_head import RepeatSettings, repeat_head
 
 
 class BERT4Rec(Window):
     causal = False
 
-    class Config(Settings):
+    class Config(RepeatSettings):
         width: int = Field(64, ge=1)
         """Width of the item table and of the blocks."""
         blocks: int = Field(2, ge=1)
@@ -52,6 +52,7 @@ class BERT4Rec(Window):
     def __init__(self, config: Config, catalog: Catalog) -> None:
         super().__init__()
         self.config, self.catalog, self.window = config, catalog, config.window
+        self.repeat = repeat_head(config.width, config.repeat)
         width = config.width
         self.table = ItemTable(catalog.size, width, 0.0, normalised=False)
         self.mask = nn.Parameter(torch.randn(width) * 0.02)

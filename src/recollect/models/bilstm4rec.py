@@ -14,17 +14,17 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from recollect.config import Settings
 from recollect.contracts import Catalog, Events, Window
 from recollect.nn.dropout import Dropout
 from recollect.nn.embed import ItemTable
 from recollect.nn.precision import full_precision
+from recollect.nn.repeat_head import RepeatSettings, repeat_head
 
 
 class BiLSTM4Rec(Window):
     causal = False
 
-    class Config(Settings):
+    class Config(RepeatSettings):
         width: int = Field(64, ge=1)
         """Width of the item table."""
         hidden: int = Field(128, ge=1)
@@ -41,6 +41,7 @@ class BiLSTM4Rec(Window):
     def __init__(self, config: Config, catalog: Catalog) -> None:
         super().__init__()
         self.config, self.catalog, self.window = config, catalog, config.window
+        self.repeat = repeat_head(config.width, config.repeat)
         self.table = ItemTable(catalog.size, config.width, config.dropout)
         self.lstm = nn.LSTM(config.width, config.hidden, config.layers, batch_first=True, bidirectional=True)
         self.out = nn.Sequential(nn.Linear(2 * config.hidden, config.width), nn.LayerNorm(config.width))

@@ -14,15 +14,15 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recollect.config import Settings
 from recollect.contracts import Catalog, Events, Window
 from recollect.nn.dropout import Dropout
 from recollect.nn.embed import ItemTable
 from recollect.nn.ligr import LiGRBlock
+from recollect.nn.repeat_head import RepeatSettings, repeat_head
 
 
 class ESASRec(Window):
-    class Config(Settings):
+    class Config(RepeatSettings):
         width: int = Field(64, ge=1)
         """Width of the item table and of the blocks."""
         blocks: int = Field(2, ge=1)
@@ -45,6 +45,7 @@ class ESASRec(Window):
     def __init__(self, config: Config, catalog: Catalog) -> None:
         super().__init__()
         self.config, self.catalog, self.window = config, catalog, config.window
+        self.repeat = repeat_head(config.width, config.repeat)
         self.table = ItemTable(catalog.size, config.width, 0.0, normalised=False)
         self.positions = nn.Parameter(torch.randn(config.window, config.width) * 0.02)
         self.dropout = Dropout(config.dropout)

@@ -14,9 +14,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recollect.config import ConfigError, Settings
+from recollect.config import ConfigError
 from recollect.contracts import Catalog, Events, Window
 from recollect.nn.embed import ItemTable
+from recollect.nn.repeat_head import RepeatSettings, repeat_head
 
 _DROPOUTS = (
     "dropout",
@@ -34,7 +35,7 @@ _INNER_WIDTHS = ("intermediate_size", "n_inner", "hidden_dim", "ffn_dim", "d_inn
 
 
 class HF(Window):
-    class Config(Settings):
+    class Config(RepeatSettings):
         architecture: str = Field("gpt2", min_length=1)
         """The model type as Hugging Face names it: gpt2, llama, mistral, qwen2, bert, roberta, xlnet, ..."""
         width: int = Field(64, ge=1)
@@ -55,6 +56,7 @@ class HF(Window):
     def __init__(self, config: Config, catalog: Catalog) -> None:
         super().__init__()
         self.config, self.catalog, self.window = config, catalog, config.window
+        self.repeat = repeat_head(config.width, config.repeat)
         self.table = ItemTable(catalog.size, config.width, config.dropout)
         self.causal = not _looks_ahead(config)
         self.mixer = _built(config)

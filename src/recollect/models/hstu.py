@@ -15,15 +15,15 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recollect.config import Settings
 from recollect.contracts import REQUEST_TIME, Catalog, Events, Request, State, Window, push_recent
 from recollect.nn.dropout import Dropout
 from recollect.nn.embed import ItemTable
 from recollect.nn.pointwise_attention import PointwiseBlock, time_buckets
+from recollect.nn.repeat_head import RepeatSettings, repeat_head
 
 
 class HSTU(Window):
-    class Config(Settings):
+    class Config(RepeatSettings):
         width: int = Field(64, ge=1)
         """Width of the item table and of the blocks."""
         blocks: int = Field(4, ge=1)
@@ -44,6 +44,7 @@ class HSTU(Window):
     def __init__(self, config: Config, catalog: Catalog) -> None:
         super().__init__()
         self.config, self.catalog, self.window = config, catalog, config.window
+        self.repeat = repeat_head(config.width, config.repeat)
         self.request_time = config.request_time
         self.table = ItemTable(catalog.size, config.width, 0.0, normalised=False)
         self.positions = nn.Parameter(torch.randn(config.window, config.width) * 0.02)

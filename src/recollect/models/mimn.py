@@ -14,15 +14,15 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recollect.config import Settings
 from recollect.contracts import Carried, Catalog, Events, State, take_last
 from recollect.nn.dropout import Dropout
 from recollect.nn.embed import ItemTable
 from recollect.nn.memory_network import MemoryNetwork, Rebalance
+from recollect.nn.repeat_head import RepeatSettings, repeat_head
 
 
 class MIMN(Carried):
-    class Config(Settings):
+    class Config(RepeatSettings):
         width: int = Field(64, ge=1)
         """Width of the item table, of a slot and of a channel."""
         hidden: int = Field(128, ge=1)
@@ -43,6 +43,7 @@ class MIMN(Carried):
     def __init__(self, config: Config, catalog: Catalog) -> None:
         super().__init__()
         self.config, self.catalog = config, catalog
+        self.repeat = repeat_head(config.width, config.repeat)
         self.table = ItemTable(catalog.size, config.width, config.dropout)
         self.memory = MemoryNetwork(config.width, config.hidden, config.slots, config.channels, config.rebalance)
         self.out = nn.Sequential(nn.Linear(self.memory.size, config.width), nn.LayerNorm(config.width))

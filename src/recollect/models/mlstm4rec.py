@@ -11,15 +11,15 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recollect.config import Settings
 from recollect.contracts import Carried, Catalog, Events, State, take_last
 from recollect.nn.embed import ItemTable
 from recollect.nn.mlstm_block import MLSTMSettings, make_mlstm_block
+from recollect.nn.repeat_head import RepeatSettings, repeat_head
 from recollect.nn.stack import Stack
 
 
 class MLSTM4Rec(Carried):
-    class Config(Settings):
+    class Config(RepeatSettings):
         width: int = Field(64, ge=1)
         """Width of the item table and of the blocks."""
         blocks: int = Field(2, ge=1)
@@ -34,6 +34,7 @@ class MLSTM4Rec(Carried):
     def __init__(self, config: Config, catalog: Catalog) -> None:
         super().__init__()
         self.config, self.catalog = config, catalog
+        self.repeat = repeat_head(config.width, config.repeat)
         self.table = ItemTable(catalog.size, config.width, config.dropout)
         self.blocks = Stack(make_mlstm_block(config.width, config.mlstm, config.dropout) for _ in range(config.blocks))
         self.norm = nn.LayerNorm(config.width)

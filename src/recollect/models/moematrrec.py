@@ -18,17 +18,17 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recollect.config import Settings
 from recollect.contracts import Catalog, Events, Window
 from recollect.nn.attention import SelfAttention
 from recollect.nn.dropout import Dropout
 from recollect.nn.embed import ItemTable
 from recollect.nn.feedforward import FeedForward
 from recollect.nn.mamba_block import MambaMixer, MambaSettings
+from recollect.nn.repeat_head import RepeatSettings, repeat_head
 
 
 class MoEMaTrRec(Window):
-    class Config(Settings):
+    class Config(RepeatSettings):
         width: int = Field(64, ge=1)
         """Width of the item table and of the blocks."""
         blocks: int = Field(1, ge=1)
@@ -51,6 +51,7 @@ class MoEMaTrRec(Window):
     def __init__(self, config: Config, catalog: Catalog) -> None:
         super().__init__()
         self.config, self.catalog, self.window = config, catalog, config.window
+        self.repeat = repeat_head(config.width, config.repeat)
         self.table = ItemTable(catalog.size, config.width, 0.0, normalised=False)
         self.positions = nn.Parameter(torch.randn(config.window, config.width) * 0.02)
         self.dropout = Dropout(config.dropout)

@@ -15,17 +15,17 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recollect.config import Settings
 from recollect.contracts import Carried, Catalog, Events, State, take_last
 from recollect.nn.dropout import Dropout
 from recollect.nn.embed import ItemTable
 from recollect.nn.feedforward import FeedForward
 from recollect.nn.mamba_block import MambaMixer, MambaSettings
+from recollect.nn.repeat_head import RepeatSettings, repeat_head
 from recollect.nn.stack import Stack
 
 
 class RecMamba(Carried):
-    class Config(Settings):
+    class Config(RepeatSettings):
         width: int = Field(64, ge=1)
         """Width of the item table and of the blocks."""
         blocks: int = Field(1, ge=1)
@@ -44,6 +44,7 @@ class RecMamba(Carried):
     def __init__(self, config: Config, catalog: Catalog) -> None:
         super().__init__()
         self.config, self.catalog = config, catalog
+        self.repeat = repeat_head(config.width, config.repeat)
         self.table = ItemTable(catalog.size, config.width, 0.0, normalised=False)
         self.dropout = Dropout(config.dropout)
         self.blocks = Stack(TransformerBlock(config) for _ in range(config.blocks))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from recollect.contracts import Carried, Catalog, Events, State
 from recollect.nn.recurrent_net import RecurrentNet, RecurrentSettings
+from recollect.nn.repeat_head import repeat_head
 
 
 class RNN4Rec(Carried):
@@ -22,6 +23,7 @@ class RNN4Rec(Carried):
     def __init__(self, config: Config, catalog: Catalog) -> None:
         super().__init__()
         self.config, self.catalog = config, catalog
+        self.repeat = repeat_head(config.width, config.repeat)
         self.net = RecurrentNet("rnn", catalog.size, config)
 
     def item_vectors(self) -> Tensor:

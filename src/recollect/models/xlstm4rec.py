@@ -11,16 +11,16 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recollect.config import Settings
 from recollect.contracts import Carried, Catalog, Events, State, take_last
 from recollect.nn.embed import ItemTable
 from recollect.nn.mlstm_block import MLSTMSettings, make_mlstm_block
+from recollect.nn.repeat_head import RepeatSettings, repeat_head
 from recollect.nn.slstm_block import SLSTMBlock, SLSTMSettings
 from recollect.nn.stack import Stack
 
 
 class XLSTM4Rec(Carried):
-    class Config(Settings):
+    class Config(RepeatSettings):
         width: int = Field(64, ge=1)
         """Width of the item table and of the blocks."""
         pattern: str = Field("ms", pattern="^[ms]+$")
@@ -37,6 +37,7 @@ class XLSTM4Rec(Carried):
     def __init__(self, config: Config, catalog: Catalog) -> None:
         super().__init__()
         self.config, self.catalog = config, catalog
+        self.repeat = repeat_head(config.width, config.repeat)
         width, dropout = config.width, config.dropout
         self.table = ItemTable(catalog.size, width, dropout)
         self.blocks = Stack(

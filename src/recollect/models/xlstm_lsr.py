@@ -14,19 +14,19 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recollect.config import Settings
 from recollect.contracts import Carried, Catalog, Events, State, push_recent, take_last
 from recollect.losses.contrastive import contrastive_loss
 from recollect.nn.embed import ItemTable
 from recollect.nn.mlstm_block import MLSTMSettings, make_mlstm_block
 from recollect.nn.recurrent_block import RecurrentBlock
+from recollect.nn.repeat_head import RepeatSettings, repeat_head
 from recollect.nn.slstm_block import SLSTMBlock, SLSTMSettings
 from recollect.nn.stack import Stack
 from recollect.nn.windows import align_right, overlapped, sliding
 
 
 class XLSTMLSR(Carried):
-    class Config(Settings):
+    class Config(RepeatSettings):
         width: int = Field(64, ge=1)
         """Width of the item table and of both streams."""
         blocks: int = Field(2, ge=1)
@@ -59,6 +59,7 @@ class XLSTMLSR(Carried):
     def __init__(self, config: Config, catalog: Catalog) -> None:
         super().__init__()
         self.config, self.catalog = config, catalog
+        self.repeat = repeat_head(config.width, config.repeat)
         width, dropout = config.width, config.dropout
         self.table = ItemTable(catalog.size, width, dropout * config.normalise, normalised=config.normalise)
         self.long = Stack(

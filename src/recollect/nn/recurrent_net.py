@@ -10,14 +10,14 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recollect.config import Settings
 from recollect.contracts import Events, State, take_last
 from recollect.nn.dropout import Dropout
 from recollect.nn.embed import ItemTable
 from recollect.nn.recurrent import Kind, Recurrent
+from recollect.nn.repeat_head import RepeatSettings
 
 
-class RecurrentSettings(Settings):
+class RecurrentSettings(RepeatSettings):
     """How a recurrent network is built."""
 
     width: int = Field(64, ge=1)

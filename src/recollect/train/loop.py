@@ -25,12 +25,12 @@ from torch import Tensor
 from recollect.config import ConfigError
 from recollect.contracts import Carried, Cloze, Histories, Network, State, Window
 from recollect.data.batches import Step, build, plan_carried, plan_prefixes, plan_windows, token_budget
-from recollect.data.first_meetings import FirstMeetings
 from recollect.data.log import DataError
 from recollect.train import checkpoint
 from recollect.train.checkpoint import Progress
 from recollect.train.device import check_device, cuda_devices, on_cuda
 from recollect.train.forecast import Forecast
+from recollect.train.known import Known
 from recollect.train.memory import bound_prepared_products
 from recollect.train.objective import Objective, Sealed
 from recollect.train.progress import Reporter
@@ -93,7 +93,7 @@ def train(
     if lengths.max(initial=0) < 2:
         raise DataError("no user has two training events, so there is nothing to learn from; use more data")
     budget = token_budget(lengths, settings.batches)
-    met = FirstMeetings.of(histories) if settings.loss.seen == "hidden" else None
+    known = Known.of(model, histories, settings.loss, clock=clock)
     forecast = Forecast(settings, model.catalog.size - 1, budget, int(lengths.max()))
 
     def save() -> None:
@@ -116,7 +116,7 @@ def train(
             for step in steps[progress.step :]:
                 begun = time.monotonic()
                 _set_rate(optimizer, settings, progress.steps_done, total)
-                batch = _batch(histories, step, clock, met)
+                batch = _batch(histories, step, clock, known)
                 loss, targets = _one_step(fabric, wrapped, optimizer_, batch, step, carried, settings.clip, full)
                 progress.step += 1
                 progress.steps_done += 1
@@ -179,7 +179,7 @@ def rate_at(settings: TrainSettings, step: int, total: int) -> float:
     return settings.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def _batch(histories: Histories, step: Step, clock: bool, met: FirstMeetings | None) -> dict[str, Tensor | None]:
+def _batch(histories: Histories, step: Step, clock: bool, known: Known) -> dict[str, Tensor | None]:
     """What the objective reads, as a plain mapping."""
     events, targets, weights = build(histories, step)
     times = events.times if clock else None
@@ -189,7 +189,7 @@ def _batch(histories: Histories, step: Step, clock: bool, met: FirstMeetings | N
         "times": times,
         "targets": targets,
         "weights": weights,
-        **({} if met is None else met.of_step(step)),
+        **known.of_step(step, targets),
     }
 
 

@@ -15,9 +15,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from recollect.contracts import REQUEST_TIME, Carried, Cloze, Events, HasOwnLoss, Network, State, Window, take_last
+from recollect.contracts import (
+    REQUEST_TIME,
+    Carried,
+    Cloze,
+    Events,
+    HasOwnLoss,
+    Network,
+    Repeats,
+    State,
+    Window,
+    take_last,
+)
 from recollect.losses.choice import LossSettings, loss_of
-from recollect.losses.excluded import Excluded
+from recollect.losses.sparse import Added, Excluded, Lists
 
 
 class Sealed:
@@ -51,6 +62,7 @@ class Objective(nn.Module):
         # Looked up before the network is under way: an accelerator must finish all it was given before it can answer.
         places = targets.nonzero(as_tuple=True)
         excluded = _excluded(batch, places, both_ways=concealed is not None)
+        met = _met(batch, places)
         after: Sealed | None = None
         if isinstance(self.model, Carried):
             state = self.model.fresh(events.users) if carried is None else carried.state
@@ -75,8 +87,9 @@ class Objective(nn.Module):
                 predicting = take_last(hidden, read.lengths, first.to(hidden.dtype))[places[0]]
         wanted = events.codes[places]
         worth = None if weights is None else weights[places]
+        added = None if met is None or self.model.repeat is None else _added(self.model.repeat, predicting, batch, met)
         loss = loss_of(
-            self.loss, predicting, self.model.item_vectors(), wanted, self.model.item_bias(), worth, excluded
+            self.loss, predicting, self.model.item_vectors(), wanted, self.model.item_bias(), worth, excluded, added
         )
         figures = {"loss": loss.detach()}
         if isinstance(self.model, HasOwnLoss):
@@ -96,11 +109,28 @@ class Objective(nn.Module):
 
 def _excluded(batch: Mapping[str, Any], places: tuple[Tensor, ...], *, both_ways: bool) -> Excluded | None:
     """The items that the user of each target has met; with `both_ways` all that the row holds, as its end is asked."""
-    if "met_items" not in batch:
+    if "seen_items" not in batch:
         return None
-    row, begins = places[0], batch["met_begins"]
-    counts = (begins[1:] - begins[:-1])[row] if both_ways else batch["met_counts"][places]
-    return Excluded.of(batch["met_items"], begins[row], counts)
+    row, begins = places[0], batch["seen_begins"]
+    counts = (begins[1:] - begins[:-1])[row] if both_ways else batch["seen_counts"][places]
+    lists = Lists.of(begins[row], counts)
+    return Excluded(lists, batch["seen_items"][lists.places])
+
+
+def _met(batch: Mapping[str, Any], places: tuple[Tensor, ...]) -> Lists | None:
+    """The lists of what the user of each target has met lately, in the batch's long list of them."""
+    if "met_lengths" not in batch:
+        return None
+    lengths: Tensor = batch["met_lengths"]
+    ends = lengths.flatten().cumsum(0).view(lengths.shape)
+    return Lists.of((ends - lengths)[places], lengths[places])
+
+
+def _added(head: Repeats, hidden: Tensor, batch: Mapping[str, Any], lists: Lists) -> Added:
+    """hidden [N D] of the targets -> what the head adds to the logits of the items they have met."""
+    counts, since, items = (batch[name][lists.places] for name in ("met_counts", "met_since", "met_items"))
+    elapsed = batch["met_elapsed"][lists.places] if "met_elapsed" in batch else None
+    return Added(lists, items, head(head.coefficients(hidden)[lists.targets], counts, since, elapsed))
 
 
 def _shifted(first: Tensor, hidden: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Items that are no candidates: every loss against its dense form in float64, with gradients."""
+"""Items that are no candidates, and logits that are added to: every loss against its dense form, with gradients."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from torch.nn import functional as F
 
 from recollect.losses import full
 from recollect.losses.choice import LossSettings, loss_of
-from recollect.losses.excluded import Excluded
 from recollect.losses.full import full_cross_entropy
 from recollect.losses.sampled import bayesian_personalised_ranking, binary_cross_entropy, sampled_softmax
+from recollect.losses.sparse import Added, Excluded, Lists
 
 
 def draw(N: int, V: int, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -35,7 +35,8 @@ def as_lists(out: Tensor) -> Excluded:
     item = out.nonzero(as_tuple=True)[1]
     counts = out.sum(1)
     starts = counts.cumsum(0) - counts
-    return Excluded.of(item, starts, counts)
+    lists = Lists.of(starts, counts)
+    return Excluded(lists, item[lists.places])
 
 
 def apart_from_targets(out: Tensor, targets: Tensor) -> Tensor:
@@ -97,3 +98,58 @@ def test_where_nothing_is_left_but_the_target_nothing_is_to_be_learnt() -> None:
     loss = full_cross_entropy(hidden, table, targets, bias, None, as_lists(out))
     assert loss == 0
     assert all(not grad.any() for grad in torch.autograd.grad(loss, (hidden, table, bias)))
+
+
+def values_in(out: Tensor) -> Tensor:
+    """[N V] float64: a number where `out` is, 0 elsewhere."""
+    return torch.where(out, torch.randn(out.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64), 0)
+
+
+def as_added(dense: Tensor) -> Added:
+    """The entries of a dense table as lists; gradients reach the table."""
+    listed = as_lists(dense != 0)
+    return Added(listed.lists, listed.items, dense[listed.lists.targets, listed.items])
+
+
+@given(
+    N=st.integers(1, 30),
+    V=st.integers(2, 20),
+    cells=st.integers(1, 100),
+    also=st.booleans(),
+    seed=st.integers(0, 500),
+)
+def test_what_is_added_is_part_of_the_logits_and_gets_its_gradient(
+    N: int, V: int, cells: int, also: bool, seed: int
+) -> None:
+    hidden, table, bias, targets, out = draw(N, V, seed)
+    dense, weights = values_in(out).requires_grad_(), torch.rand(N, dtype=torch.float64)
+    gone = torch.roll(out, 1, dims=1) & also
+    gone[:, 0] = False
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(full, "CHUNK_CELLS", cells)
+        excluded = as_lists(gone) if also else None
+        ours = full_cross_entropy(hidden, table, targets, bias, weights, excluded, as_added(dense))
+    logits = (hidden @ table.T + bias + dense).masked_fill(apart_from_targets(gone, targets), -torch.inf)
+    theirs = (F.cross_entropy(logits[:, 1:], targets - 1, reduction="none") * weights).sum() / weights.sum()
+    torch.testing.assert_close(ours, theirs)
+    inputs = (hidden, table, bias, dense)
+    *found, added = torch.autograd.grad(ours, inputs)
+    *wanted, everywhere = torch.autograd.grad(theirs, inputs)
+    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(added, torch.where(dense != 0, everywhere, 0))
+
+
+@given(N=st.integers(1, 10), V=st.integers(3, 12), shared=st.booleans(), seed=st.integers(0, 300))
+def test_sampled_losses_add_to_positives_and_negatives(N: int, V: int, shared: bool, seed: int) -> None:
+    hidden, table, bias, targets, out = draw(N, V, seed)
+    negatives = torch.randint(1, V, (7,) if shared else (N, 7), generator=torch.Generator().manual_seed(seed))
+    dense = values_in(out).requires_grad_()
+    logits = hidden @ table.T + bias + dense
+    wide = negatives.expand(N, -1)
+    positive, against = logits.gather(1, targets[:, None])[:, 0], logits.gather(1, wide)
+    gone = wide == targets[:, None]
+    theirs = (F.softplus(-positive) + F.softplus(against).masked_fill(gone, 0).sum(-1)).mean()
+    ours = binary_cross_entropy(hidden, table, targets, negatives, bias, added=as_added(dense))
+    torch.testing.assert_close(ours, theirs, check_dtype=False, rtol=1e-5, atol=1e-5)
+    (one,), (two,) = (torch.autograd.grad(loss, dense) for loss in (ours + 0 * dense.sum(), theirs))
+    torch.testing.assert_close(one, torch.where(dense != 0, two, 0), rtol=1e-4, atol=1e-6)

@@ -1,0 +1,67 @@
+"""The repeat head: what a user already has gets logits of its own, by how often and how long ago it was met.
+
+    logit_v += b(h) + w1(h) ln(1 + n_v) - w2(h) ln(1 + events since) - w3(h) ln(1 + time since)     for v that was met
+
+b and w1 are linear in the hidden vector h, w2 and w3 are softplus of linear maps, so that both kinds of age only ever
+take away. Source: RepeatNet (Ren et al. 2019) for the split into repeating and exploring, ACT-R (Anderson & Schooler
+1991) for counts and ages in logarithms; here one softmax over all items decides between the two.
+"""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from recollect.config import Settings
+from recollect.contracts import Met
+
+HOUR = 3600.0
+"""Seconds that time since the last meeting is counted in."""
+
+
+class RepeatSettings(Settings):
+    """What every network has: the switch of the repeat head."""
+
+    repeat: int = Field(0, ge=0)
+    """Over how many of a user's last events the repeat head looks for items to repeat; 0: there is no such head."""
+
+
+class RepeatHead(nn.Module):
+    """hidden [N D] and what was met -> what to add to the logits of the items met. `events`: how far it looks back."""
+
+    def __init__(self, width: int, events: int) -> None:
+        super().__init__()
+        self.events = events
+        self.linear = nn.Linear(width, 4)
+        nn.init.zeros_(self.linear.weight)
+        with torch.no_grad():  # it begins by preferring what was met often and lately, for everybody alike
+            self.linear.bias.copy_(torch.tensor([0.0, 1.0, 0.0, -3.0]))
+
+    def coefficients(self, hidden: Tensor) -> Tensor:
+        """[N 4]: b, w1, w2, w3 of each hidden vector; fp32."""
+        raw = F.linear(hidden.float(), self.linear.weight, self.linear.bias)
+        return torch.cat([raw[..., :2], F.softplus(raw[..., 2:])], dim=-1)
+
+    def forward(self, coefficients: Tensor, counts: Tensor, since: Tensor, elapsed: Tensor | None) -> Tensor:
+        """coefficients [... 4], and of what was met [...] counts, events since, seconds since (None: no clock) -> [...]
+        logits to add."""
+        b, often, events, time = coefficients.unbind(-1)
+        added = b + often * counts.float().log1p() - events * since.float().log1p()
+        return added if elapsed is None else added - time * (elapsed.clamp(min=0).float() / HOUR).log1p()
+
+    def of_request(self, hidden: Tensor, met: Met, at: Tensor | None) -> Tensor:
+        """hidden [B D], met [B M] -> [B M], 0 where there is no item. `at` [B]: without it time is counted from the
+        newest meeting."""
+        elapsed = None
+        if met.times is not None and met.items.shape[1]:
+            present = met.times.masked_fill(~met.mask, torch.iinfo(torch.int64).min).amax(1) if at is None else at
+            elapsed = (present[:, None] - met.times).masked_fill(~met.mask, 0)
+        added = self(self.coefficients(hidden)[:, None], met.counts, met.since, elapsed)
+        return added.masked_fill(~met.mask, 0.0)
+
+
+def repeat_head(width: int, events: int) -> RepeatHead | None:
+    """The head, if it is switched on."""
+    return RepeatHead(width, events) if events else None
