@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load, save
 
 from recollect.config import ConfigError, decode, plain, to_toml
-from recollect.contracts import PAD, Carried, Catalog, Events, Network, Recommender, Request, State, Window
+from recollect.contracts import CLOCK, PAD, Carried, Catalog, Events, Network, Recommender, Request, State, Window
 
 from ..device import ACCELERATED, DEVICE, again
 from .material import (
@@ -78,7 +78,7 @@ def prefix(model: Recommender) -> None:
                     there &= batch.lengths == t + 1  # only the last position means something
                 pairs.append((model.logits(trained[there, t]), model.score(state.rows(there))))
                 if isinstance(model, Carried):
-                    vectors.append((trained[there, t], state["hidden"][there]))
+                    vectors.append((trained[there, t], model.respond(state["hidden"], state.part(CLOCK))[there]))
             for what, found in (("scores", pairs), ("hidden vectors", vectors)):
                 if found:
                     in_training, in_serving = (torch.cat(side) for side in zip(*found, strict=True))

@@ -13,7 +13,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recollect.contracts import Carried, Catalog, Counting, Events, Met, Network, Recommender, Request, State, Window
+from recollect.contracts import (
+    CLOCK,
+    Carried,
+    Catalog,
+    Counting,
+    Events,
+    Met,
+    Network,
+    Recommender,
+    Request,
+    State,
+    Window,
+)
 from recollect.data.histories import Ragged
 from recollect.data.last_meetings import LastMeetings
 
@@ -116,9 +128,12 @@ def remember(model: Recommender, *parts: Events) -> State:
 
 
 def hidden_of(model: Network, batch: Events) -> Tensor:
-    """[B T D]: what training multiplies with the item table."""
+    """[B T D]: what training multiplies with the item table, asked right after each event."""
     if isinstance(model, Carried):
-        return model.forward(batch, model.fresh(batch.users))[0]
+        state = model.fresh(batch.users)
+        hidden, _, aux = model.forward(batch, state)
+        memory = {name: aux[f"{CLOCK}.{name}"].flatten(0, 1) for name in state.part(CLOCK)}
+        return model.respond(hidden.flatten(0, 1), memory).view(hidden.shape)
     assert isinstance(model, Window)
     return model.encode(batch)[0]
 

@@ -18,6 +18,7 @@ Read the files in this order; each imports only from those before it:
 from recollect.contracts.catalog import Catalog, Histories
 from recollect.contracts.events import ASKED, PAD, REQUEST_TIME, Events
 from recollect.contracts.recommender import (
+    CLOCK,
     Carried,
     Counting,
     HasOwnLoss,
@@ -32,6 +33,7 @@ from recollect.contracts.window import Cloze, Window, push_recent
 
 __all__ = [
     "ASKED",
+    "CLOCK",
     "PAD",
     "REQUEST_TIME",
     "Carried",

@@ -37,6 +37,11 @@ class Recommender(ABC):
     catalog: Catalog
 
     @property
+    def needs_clock(self) -> bool:
+        """True if times are part of what it learns, so that a log which has only an order is no use to it."""
+        return False
+
+    @property
     def met_events(self) -> int:
         """Over how many of a user's last events `score` looks at what the request says was met; 0: not at all."""
         return 0
@@ -143,15 +148,49 @@ class Carried(Network):
     `score` re-reads nothing and the first event of a history is a target like every other.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock: RespondsInTime | None = None
+        """What looks at the time of asking, in a network that has such a part."""
+
+    @property
+    def needs_clock(self) -> bool:
+        return self.clock is not None and self.clock.used
+
     @abstractmethod
     def forward(self, events: Events, state: State) -> tuple[Tensor, State, Mapping[str, Tensor]]:
-        """-> hidden [B T D] after each event; the state after `lengths[b]` events; aux for losses and pages."""
+        """-> hidden [B T D] after each event; the state after `lengths[b]` events; aux for losses and pages.
+
+        Where there is a clock, aux has its part of the state after each event too, named as in the state (`clock.*`).
+        """
 
     def advance(self, state: State, events: Events) -> State:
         return self.forward(events, state)[1]
 
     def score(self, state: State, request: Request | None = None, items: Tensor | None = None) -> Tensor:
-        return self.logits(state["hidden"], items, request)
+        at = None if request is None else request.at
+        return self.logits(self.respond(state["hidden"], state.part(CLOCK), at), items, request)
+
+    def respond(self, hidden: Tensor, memory: Mapping[str, Tensor], at: Tensor | None = None) -> Tensor:
+        """hidden [N D] after an event, and the clock's part of the state there -> [N D] as scored at the times `at`."""
+        return hidden if self.clock is None else self.clock.respond(hidden, memory, at)
+
+
+CLOCK = "clock"
+"""The clock's corner of a state."""
+
+
+class RespondsInTime(Protocol):
+    """A part of a network that turns the vector after the last event into the one at the moment of asking."""
+
+    @property
+    def used(self) -> bool:
+        """Whether it reads times at all."""
+        ...
+
+    def respond(self, hidden: Tensor, memory: Mapping[str, Tensor], at: Tensor | None) -> Tensor:
+        """hidden [N D], the part's own memory [N ...], at [N] seconds (None: not told) -> [N D]."""
+        ...
 
 
 class Repeats(Protocol):

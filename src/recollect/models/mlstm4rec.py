@@ -11,7 +11,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recollect.contracts import Carried, Catalog, Events, State, take_last
+from recollect.contracts import CLOCK, Carried, Catalog, Events, State, take_last
+from recollect.nn.clock import Clock, TimeSettings
 from recollect.nn.embed import ItemTable
 from recollect.nn.mlstm_block import MLSTMSettings, make_mlstm_block
 from recollect.nn.repeat_head import RepeatSettings, repeat_head
@@ -26,17 +27,25 @@ class MLSTM4Rec(Carried):
         """mLSTM blocks."""
         dropout: float = Field(0.2, ge=0, lt=1)
         """Dropout on what is read and on every branch."""
+        time: TimeSettings = TimeSettings()
+        """What is made of time."""
         mlstm: MLSTMSettings = MLSTMSettings()
         """How each block is built."""
 
     config: Config
+    clock: Clock
 
     def __init__(self, config: Config, catalog: Catalog) -> None:
         super().__init__()
         self.config, self.catalog = config, catalog
         self.repeat = repeat_head(config.width, config.repeat)
+        self.clock = Clock(config.width, config.time)
+        self.request_time = config.time.request
         self.table = ItemTable(catalog.size, config.width, config.dropout)
-        self.blocks = Stack(make_mlstm_block(config.width, config.mlstm, config.dropout) for _ in range(config.blocks))
+        self.blocks = Stack(
+            make_mlstm_block(config.width, config.mlstm, config.dropout, elapsing=config.time.gaps)
+            for _ in range(config.blocks)
+        )
         self.norm = nn.LayerNorm(config.width)
         self.start = nn.Parameter(torch.randn(config.width) * 0.02)
 
@@ -44,10 +53,13 @@ class MLSTM4Rec(Carried):
         return self.table.weight
 
     def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
-        return State.join({"hidden": self.start.expand(users, -1), "blocks": self.blocks.fresh(users)})
+        clock = self.clock.fresh(users, self.device)
+        return State.join({"hidden": self.start.expand(users, -1), "blocks": self.blocks.fresh(users), CLOCK: clock})
 
     def forward(self, events: Events, state: State) -> tuple[Tensor, State, Mapping[str, Tensor]]:
-        x, after = self.blocks(self.table(events.codes), events, state.part("blocks"))
+        x = self.table(events.codes)
+        events, clock, times = self.clock.read(x, events, state.part(CLOCK))
+        x, after = self.blocks(x, events, state.part("blocks"))
         hidden = self.norm(x)
         last = take_last(hidden, events.lengths, state["hidden"].to(hidden.dtype))
-        return hidden, State.join({"hidden": last, "blocks": after}), {}
+        return hidden, State.join({"hidden": last, "blocks": after, CLOCK: clock}), State.join({CLOCK: times})

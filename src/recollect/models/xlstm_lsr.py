@@ -14,8 +14,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recollect.contracts import Carried, Catalog, Events, State, push_recent, take_last
+from recollect.config import ConfigError
+from recollect.contracts import CLOCK, Carried, Catalog, Events, State, push_recent, take_last
 from recollect.losses.contrastive import contrastive_loss
+from recollect.nn.clock import Clock, TimeSettings
 from recollect.nn.embed import ItemTable
 from recollect.nn.mlstm_block import MLSTMSettings, make_mlstm_block
 from recollect.nn.recurrent_block import RecurrentBlock
@@ -49,21 +51,28 @@ class XLSTMLSR(Carried):
         """Weight lambda of the contrastive loss (eq. 27); 0 is the ablation `w/o CL`."""
         temperature: float = Field(0.2, gt=0)
         """Temperature tau of the contrastive loss (eq. 24)."""
+        time: TimeSettings = TimeSettings()
+        """What is made of time; gaps are read by the long stream."""
         mlstm: MLSTMSettings = MLSTMSettings()
         """How a long block is built."""
         slstm: SLSTMSettings = SLSTMSettings()
         """How the short block is built."""
 
     config: Config
+    clock: Clock
 
     def __init__(self, config: Config, catalog: Catalog) -> None:
         super().__init__()
         self.config, self.catalog = config, catalog
         self.repeat = repeat_head(config.width, config.repeat)
+        self.clock = Clock(config.width, config.time)
+        self.request_time = config.time.request
+        if config.time.gaps and config.long_memory != "mlstm":
+            raise ConfigError("time.gaps: only matrix memories read gaps; set long_memory=mlstm")
         width, dropout = config.width, config.dropout
         self.table = ItemTable(catalog.size, width, dropout * config.normalise, normalised=config.normalise)
         self.long = Stack(
-            make_mlstm_block(width, config.mlstm, dropout)
+            make_mlstm_block(width, config.mlstm, dropout, elapsing=config.time.gaps)
             if config.long_memory == "mlstm"
             else RecurrentBlock(width, dropout, config.mlstm.feedforward_factor)
             for _ in range(config.blocks)
@@ -90,12 +99,14 @@ class XLSTMLSR(Carried):
                 "recent": recent,
                 "held": recent.new_zeros(users),
                 "long": self.long.fresh(users),
+                CLOCK: self.clock.fresh(users, self.device),
             }
         )
 
     def forward(self, events: Events, state: State) -> tuple[Tensor, State, Mapping[str, Tensor]]:
         """aux: `long` and `short` [B T D], `alpha` [B T D or 1], the weight of the long stream."""
         x = self.table(events.codes)
+        events, clock, times = self.clock.read(x, events, state.part(CLOCK))
         long, after = self._read_long(x, events, state)
         before, real = align_right(state["recent"], state["held"])
         extended = torch.cat([self.table(before).to(x.dtype), x], dim=1)
@@ -104,13 +115,19 @@ class XLSTMLSR(Carried):
         hidden, aux = self._fuse(long, short)
         last = take_last(hidden, events.lengths, state["hidden"])
         weight = take_last(aux["alpha"].mean(-1, keepdim=True).float(), events.lengths, state["alpha"][:, None])
-        return hidden, self._next(state, events, after, last, weight[:, 0]), aux
+        return (
+            hidden,
+            self._next(state, events, after, clock, last, weight[:, 0]),
+            {**aux, **State.join({CLOCK: times})},
+        )
 
     def advance(self, state: State, events: Events) -> State:
         """As `forward`, with the short stream computed where it is asked for: at each row's last event."""
         if events.items.shape[1] == 0:
             return state
-        long, after = self._read_long(self.table(events.codes), events, state)
+        x = self.table(events.codes)
+        events, clock, _ = self.clock.read(x, events, state.part(CLOCK))
+        long, after = self._read_long(x, events, state)
         window, held = push_recent(nn.functional.pad(state["recent"], (0, 1)), state["held"], events)
         places = torch.arange(window.shape[1], device=window.device) < held[:, None]
         short = self._encode_short(self.table(window), places)
@@ -118,7 +135,7 @@ class XLSTMLSR(Carried):
         grown = events.lengths > 0
         last = torch.where(grown[:, None], hidden, state["hidden"])
         weight = torch.where(grown, aux["alpha"].mean(-1).float(), state["alpha"])
-        return self._next(state, events, after, last, weight)
+        return self._next(state, events, after, clock, last, weight)
 
     def long_weight(self, state: State) -> Tensor:
         """[B]: the mean weight of long-term memory at the last event, from 0 to 1; 0 where there was none."""
@@ -158,6 +175,8 @@ class XLSTMLSR(Carried):
             alpha = torch.sigmoid(self.gate(torch.cat([long, short], dim=-1)))
         return alpha * long + (1 - alpha) * short, {"long": long, "short": short, "alpha": alpha}
 
-    def _next(self, state: State, events: Events, after: State, hidden: Tensor, weight: Tensor) -> State:
+    def _next(self, state: State, events: Events, after: State, clock: State, hidden: Tensor, weight: Tensor) -> State:
         recent, held = push_recent(state["recent"], state["held"], events)
-        return State.join({"hidden": hidden, "alpha": weight, "recent": recent, "held": held, "long": after})
+        return State.join(
+            {"hidden": hidden, "alpha": weight, "recent": recent, "held": held, "long": after, CLOCK: clock}
+        )

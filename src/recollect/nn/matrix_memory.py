@@ -5,6 +5,7 @@ Source: Beck et al. 2024 (xLSTM), eq. 19-27 and fig. 10; the soft cap on the gat
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -21,8 +22,10 @@ class MatrixMemory(nn.Module):
     """q, k [B T H dk], v [B T H dv], and what the gates read [B T C] -> what is remembered, normalised [B T H*dv].
 
     `cap`: the gates' inputs are bounded to plus or minus it, by cap tanh(x / cap). `chunk`: events a chunk; changes
-    speed, never results.
+    speed, never results. `elapsing`: the forget gate closes with the time since the event before.
     """
+
+    tau: Tensor
 
     def __init__(
         self,
@@ -34,11 +37,16 @@ class MatrixMemory(nn.Module):
         forget_gate: Gate,
         chunk: int,
         cap: float | None = None,
+        elapsing: bool = False,
     ) -> None:
         super().__init__()
         self.input_gate, self.forget_gate, self.chunk, self.cap = input_gate, forget_gate, chunk, cap
         self.gates = nn.Linear(read, 2 * heads)
         self.norm = HeadNorm(heads, size)
+        if elapsing:
+            # log f -= softplus(a) ln(1 + gap / tau): a starts near 0, tau runs from a minute to a year over the heads
+            self.elapse = nn.Parameter(torch.full((heads,), -3.0))
+            self.register_buffer("tau", torch.logspace(math.log10(60), math.log10(3.15e7), heads), persistent=False)
 
     def set_gates(self, forget_range: tuple[float, float]) -> None:
         """Start the gates blind to what they read: f from sigmoid(low) to sigmoid(high) over the heads, i about 1."""
@@ -51,10 +59,20 @@ class MatrixMemory(nn.Module):
             self.gates.bias[heads:] = start if self.forget_gate == "sigmoid" else F.logsigmoid(start)
 
     def forward(
-        self, q: Tensor, k: Tensor, v: Tensor, read: Tensor, mask: Tensor, memory: mlstm.Memory
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        read: Tensor,
+        mask: Tensor,
+        memory: mlstm.Memory,
+        gaps: Tensor | None = None,
     ) -> tuple[Tensor, mlstm.Memory]:
-        """`mask` [B T]: True where an event stands."""
+        """`mask` [B T]: True where an event stands; `gaps` [B T]: seconds since the event before, if it is elapsing."""
         log_i, log_f = self.log_gates(read, mask)
+        if gaps is not None:
+            away = (gaps[:, None] / self.tau[:, None]).log1p()  # [B H T]
+            log_f = log_f - F.softplus(self.elapse)[:, None] * away
         q, k, v = (part.transpose(1, 2) for part in (q, k, v))  # [B H T d]
         if q.shape[2] == 1:
             now = (part[:, :, 0].float() for part in (q, k, v))

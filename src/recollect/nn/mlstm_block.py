@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from recollect.config import ConfigError, Settings
 from recollect.contracts import Events, State
 from recollect.nn import mlstm
+from recollect.nn.clock import GAP
 from recollect.nn.conv import CausalConv
 from recollect.nn.dropout import Dropout
 from recollect.nn.feedforward import GatedFeedForward
@@ -60,22 +61,24 @@ class MLSTMSettings(Settings):
         return 2.0 if self.style == "lsr" else 8 / 3
 
 
-def make_mlstm_block(width: int, settings: MLSTMSettings, dropout: float) -> MLSTMBlock | MLSTM7BBlock:
-    """The block of the style that the settings name."""
-    return (MLSTMBlock if settings.style == "lsr" else MLSTM7BBlock)(width, settings, dropout)
+def make_mlstm_block(
+    width: int, settings: MLSTMSettings, dropout: float, *, elapsing: bool = False
+) -> MLSTMBlock | MLSTM7BBlock:
+    """The block of the style that the settings name. `elapsing`: it forgets with the time between events."""
+    return (MLSTMBlock if settings.style == "lsr" else MLSTM7BBlock)(width, settings, dropout, elapsing=elapsing)
 
 
 class MLSTMBlock(nn.Module):
     """x [B T D] -> [B T D], with the convolution's tail and the cell's memory as state."""
 
-    def __init__(self, width: int, settings: MLSTMSettings, dropout: float) -> None:
+    def __init__(self, width: int, settings: MLSTMSettings, dropout: float, *, elapsing: bool = False) -> None:
         super().__init__()
         inner, self.heads, self.size = _sizes(width, settings)
         self.norm = nn.LayerNorm(width)
         self.up = nn.Linear(width, 2 * inner)
         self.conv = CausalConv(inner, settings.convolution)
         self.q, self.k, self.v = (BlockLinear(inner, settings.block or inner) for _ in range(3))
-        self.memory = _memory(settings, self.size, inner)
+        self.memory = _memory(settings, self.size, inner, elapsing=elapsing)
         self.skip = nn.Parameter(torch.ones(inner))
         self.down = nn.Linear(inner, width)
         self.open = torch.sigmoid if settings.output_gate == "sigmoid" else F.silu
@@ -96,7 +99,7 @@ class MLSTMBlock(nn.Module):
         mixed = F.silu(mixed)
         q, k, v = (part.unflatten(-1, (self.heads, -1)) for part in (self.q(mixed), self.k(mixed), self.v(inner)))
         memory = mlstm.Memory(state["cell"], state["norm"], state["peak"])
-        h, memory = self.memory(q, k, v, mixed, events.mask, memory)
+        h, memory = self.memory(q, k, v, mixed, events.mask, memory, events.features.get(GAP))
         h = h + self.skip.to(mixed.dtype) * mixed
         x = x + self.dropout(self.down(h * self.open(branch)))
         if self.feedforward is not None:
@@ -107,7 +110,7 @@ class MLSTMBlock(nn.Module):
 class MLSTM7BBlock(nn.Module):
     """x [B T D] -> [B T D], with the cell's memory as state: everything is read from the normalised input itself."""
 
-    def __init__(self, width: int, settings: MLSTMSettings, dropout: float) -> None:
+    def __init__(self, width: int, settings: MLSTMSettings, dropout: float, *, elapsing: bool = False) -> None:
         super().__init__()
         for name in ("convolution", "block", "output_gate"):
             if getattr(settings, name) != MLSTMSettings.model_fields[name].default:
@@ -117,7 +120,7 @@ class MLSTM7BBlock(nn.Module):
             raise ConfigError(f"heads of {self.size} channels cannot have keys half as wide; use fewer mlstm.heads")
         self.norm = nn.RMSNorm(width)
         self.qkv = nn.Linear(width, 2 * inner, bias=False)  # q and k take half of inner each, v all of it
-        self.memory = _memory(settings, self.size, width, cap=GATE_CAP)
+        self.memory = _memory(settings, self.size, width, cap=GATE_CAP, elapsing=elapsing)
         self.gate = nn.Linear(width, inner)
         self.down = nn.Linear(inner, width, bias=False)
         self.dropout = Dropout(dropout)
@@ -136,7 +139,7 @@ class MLSTM7BBlock(nn.Module):
         half = self.heads * self.size // 2
         parts = self.qkv(inner).split([half, half, 2 * half], dim=-1)
         q, k, v = (part.unflatten(-1, (self.heads, -1)) for part in parts)
-        h, memory = self.memory(q, k, v, inner, events.mask, mlstm.Memory(**state))
+        h, memory = self.memory(q, k, v, inner, events.mask, mlstm.Memory(**state), events.features.get(GAP))
         x = x + self.dropout(self.down(h * torch.sigmoid(self.gate(inner))))
         if self.feedforward is not None:
             x = self.feedforward(x)
@@ -151,7 +154,7 @@ def _sizes(width: int, settings: MLSTMSettings) -> tuple[int, int, int]:
     return inner, settings.heads, inner // settings.heads
 
 
-def _memory(settings: MLSTMSettings, size: int, read: int, cap: float | None = None) -> MatrixMemory:
+def _memory(settings: MLSTMSettings, size: int, read: int, cap: float | None = None, *, elapsing: bool) -> MatrixMemory:
     return MatrixMemory(
         settings.heads,
         size,
@@ -160,4 +163,5 @@ def _memory(settings: MLSTMSettings, size: int, read: int, cap: float | None = N
         forget_gate=settings.forget_gate,
         chunk=settings.chunk,
         cap=cap,
+        elapsing=elapsing,
     )

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from recollect.contracts import (
+    CLOCK,
     REQUEST_TIME,
     Carried,
     Cloze,
@@ -68,9 +69,15 @@ class Objective(nn.Module):
             state = self.model.fresh(events.users) if carried is None else carried.state
             first = state["hidden"]
             read = events
+            begin = state
             hidden, state, aux = self.model(events, state)
             after = Sealed(state.detach())
-            predicting = _shifted(first, hidden)[:, :-1][places]
+            memory = {
+                name: _shifted(begin[f"{CLOCK}.{name}"], aux[f"{CLOCK}.{name}"])[:, :-1][places]
+                for name in begin.part(CLOCK)
+            }
+            at = events.times[places] if self.model.request_time and events.times is not None else None
+            predicting = self.model.respond(_shifted(first, hidden)[:, :-1][places], memory, at)
         elif isinstance(self.model, Cloze):
             assert concealed is not None
             read = events
@@ -134,5 +141,5 @@ def _added(head: Repeats, hidden: Tensor, batch: Mapping[str, Any], lists: Lists
 
 
 def _shifted(first: Tensor, hidden: Tensor) -> Tensor:
-    """hidden [B T D] after each event -> [B T+1 D]: what there is before each, `first` [B D] before the first."""
+    """hidden [B T ...] after each event -> [B T+1 ...]: what there is before each, `first` [B ...] before the first."""
     return torch.cat([first.unsqueeze(1).to(hidden.dtype), hidden], dim=1)

@@ -1,4 +1,4 @@
-"""Asked as trained: the repeat head adds to the loss's logits what it adds to the scores of the same request."""
+"""Asked as trained: with a repeat head, and with a clock, the loss's logits are the scores of the same request."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def histories() -> Ragged:
     return Ragged(flat, np.arange(len(flat)) * 1800, np.cumsum([0, *map(len, ROWS)]))
 
 
-def network(name: str) -> Network:
+def network(name: str, **more: object) -> Network:
     kind = registry.model_class(name)
     torch.manual_seed(0)
-    chosen = SMALL[name] | ({"contrastive": 0.0} if name == "xlstm-lsr" else {}) | {"repeat": LAST}
+    chosen = SMALL[name] | ({"contrastive": 0.0} if name == "xlstm-lsr" else {}) | {"repeat": LAST} | more
     model = kind(decode(kind.Config, chosen, where="model"), Catalog(12))  # type: ignore[call-arg]
     assert isinstance(model, Network) and model.met_events == LAST
     with torch.no_grad():
@@ -83,6 +83,18 @@ def test_a_model_that_is_told_the_time_counts_age_up_to_it() -> None:
     model.request_time = True
     assert isinstance(model, Window)
     torch.testing.assert_close(by_training(model), by_asking(model, at=True), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["mlstm4rec", "xlstm-lsr"])
+@pytest.mark.parametrize("at", [True, False])
+def test_with_every_switch_of_time_too(name: str, at: bool) -> None:
+    model = network(name, time={"gaps": True, "stream": True, "request": at})
+    assert model.request_time is at and model.needs_clock
+    loss = by_training(model)
+    torch.testing.assert_close(loss, by_asking(model, at=at), rtol=1e-4, atol=1e-5)
+    loss.backward()
+    for part, parameter in model.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), part
 
 
 def test_a_short_look_back_and_a_whole_one_differ() -> None:
