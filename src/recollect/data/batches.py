@@ -17,8 +17,9 @@ from recollect.config import Settings
 from recollect.contracts import Events, Histories
 from recollect.data.blocks import padded
 
-GRAIN = 16
-"""Widths are rounded up to a multiple: the CPU's bf16 products prepare, and keep, code for every new shape."""
+GRAIN, FINE_GRAIN = 16, 4
+"""Widths are rounded up to a multiple: the CPU's bf16 products prepare, and keep, code for every new shape. Up to twice
+the first the second is taken, as short histories would be mostly padding."""
 
 
 class BatchSettings(Settings):
@@ -152,7 +153,8 @@ def _cut(lengths: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.n
 
 
 def _rounded(widths: np.ndarray | int) -> np.ndarray:
-    return np.asarray(-(-widths // GRAIN) * GRAIN)
+    grain = np.where(np.asarray(widths) <= 2 * GRAIN, FINE_GRAIN, GRAIN)
+    return np.asarray(-(-widths // grain) * grain)
 
 
 def _groups(widths: np.ndarray, spans: np.ndarray, tokens: int, rng: np.random.Generator) -> list[np.ndarray]:

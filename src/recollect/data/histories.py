@@ -7,6 +7,7 @@ whose history is everything that user did before it.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -95,9 +96,9 @@ class Split(Displayed):
         ]
         return Display(f"Split of {self.log.name}: {self.protocol}", facts)
 
-    @property
+    @functools.cached_property
     def train(self) -> Ragged:
-        """What a model may learn from: one row a user, rows may be empty."""
+        """What a model may learn from: one row a user, rows may be empty. A copy, made once."""
         return ragged(self.log, self.log.offsets[:-1], self.train_ends)
 
     @property

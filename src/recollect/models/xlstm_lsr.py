@@ -111,7 +111,10 @@ class XLSTMLSR(Carried):
         before, real = align_right(state["recent"], state["held"])
         extended = torch.cat([self.table(before).to(x.dtype), x], dim=1)
         valid = torch.cat([real, events.mask], dim=1)
-        short = self._read_short(extended, valid)
+        if x.shape[1] <= self.config.recent and not bool(real.any()):  # all of the past is in every window
+            short = self._encode_short(x, events.mask)
+        else:
+            short = self._read_short(extended, valid)
         hidden, aux = self._fuse(long, short)
         last = take_last(hidden, events.lengths, state["hidden"])
         weight = take_last(aux["alpha"].mean(-1, keepdim=True).float(), events.lengths, state["alpha"][:, None])
