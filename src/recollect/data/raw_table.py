@@ -32,6 +32,8 @@ class Piece:
     dropped: tuple[Dropped, ...] = ()
     notes: tuple[str, ...] = ()
     """How the file was understood, where that was no matter of course."""
+    names: tuple[str, ...] = ()
+    """What its header line calls the columns, those that are not read too; empty where it is no text or has none."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class RawTable:
             ids.code(frame, role, where, keep_words=reading.keep_missing_words)
             for role in (self.roles.user, self.roles.item)
         )
+        self._refuse_other_header(frame, users, items)
         moments = read_moments(frame.select(self.roles.time), reading.time_format) if self.roles.time else None
         empty = users.missing & items.missing & (True if moments is None else moments.missing)
         self._leave_out("empty line", empty, keep, dropped)
@@ -149,6 +152,19 @@ class RawTable:
             user_table=users,
             item_table=items,
         )
+
+    def _refuse_other_header(self, frame: pl.DataFrame, users: ids.Coded, items: ids.Coded) -> None:
+        """DataError for a row that holds names of columns, as where files with columns in another order were joined."""
+        known = {name for piece in self.pieces for name in piece.names}
+        roles = dict.fromkeys((*self.roles.user, *self.roles.item, *self.roles.time))
+        for row in (row for coded in (users, items) for row in coded.rows_of(known)):
+            cells = [str(frame[name][row]).strip() for name in roles]
+            if known.issuperset(cells):
+                raise DataError(
+                    f"{self.where(row)}: a second header, with the columns in another order "
+                    f"({shorten(', '.join(cells))} where the first has {shorten(', '.join(roles))}); put the rows "
+                    "below it into a file of their own"
+                )
 
     def _overlaps(
         self, log: EventLog, users: np.ndarray, items: np.ndarray, moments: Moments | None, keep: np.ndarray

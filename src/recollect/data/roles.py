@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from recollect.config import did_you_mean
+from recollect.data import matrix
 from recollect.data.log import DataError
 from recollect.data.reading import NO_TIME, Reading
 from recollect.data.times.choose import Choice, choose, watch
@@ -64,8 +65,8 @@ class Roles:
 
 def resolve(names: Sequence[str], reading: Reading, where: str, sample: Sample | None = None) -> Roles:
     """Find the columns of a source that has `names`. DataError, naming `where`, if one is missing or no guess fits."""
-    user = _take(names, reading.user, USER_NAMES, "user", where)
-    item = _take(names, reading.item, ITEM_NAMES, "item", where)
+    user = _take(names, reading.user, USER_NAMES, "user", where, sample)
+    item = _take(names, reading.item, ITEM_NAMES, "item", where, sample)
     if reading.time is None:
         choice = choose(names, (*user, *item), sample, where)
     elif reading.time == NO_TIME and NO_TIME not in names:
@@ -102,7 +103,9 @@ def guess(names: Sequence[str], known: str) -> str | None:
     return next(iter(known_names(names, known)), None)
 
 
-def _take(names: Sequence[str], asked: str | None, known: str, role: str, where: str) -> tuple[str, ...]:
+def _take(
+    names: Sequence[str], asked: str | None, known: str, role: str, where: str, sample: Sample | None = None
+) -> tuple[str, ...]:
     if asked is not None:
         if asked in names:
             return (asked,)
@@ -113,6 +116,10 @@ def _take(names: Sequence[str], asked: str | None, known: str, role: str, where:
         return tuple(dict.fromkeys(parts))
     found = guess(names, known)
     if found is None:
+        if sample is not None and len(names) > matrix.COLUMNS:
+            ids = [one for one in (guess(names, USER_NAMES), guess(names, ITEM_NAMES)) if one is not None]
+            if advice := matrix.advice(sample(), ids):
+                raise DataError(f"{where}: {advice}")
         bare = any(name.replace(".", "").isdigit() for name in names)
         hint = f" (if the first line is no header, by number: --{role} 1)" if bare else ""
         raise DataError(
