@@ -21,12 +21,22 @@ from recollect.data.where import parse
 # Compared in lower case with everything but letters and digits removed; the first that is there wins.
 USER_NAMES = (
     "userid user uid userindex visitorid customerid customer customernumber clientid client reviewerid memberid "
-    "member accountid account profileid personid playerid studentid listenerid username sessionid session"
+    "member accountid account profileid personid playerid studentid listenerid username "
+    # German, French, Spanish, Italian, Portuguese
+    "kundennummer kundennr kundenid kundeid kundenkonto kunde nutzerid nutzer benutzerid benutzer benutzername "
+    "mitgliedid mitgliedsnummer mitglied idclient numeroclient numclient codeclient utilisateurid idutilisateur "
+    "utilisateur acheteur idcliente clienteid numerocliente codigocliente codicecliente cliente idusuario usuarioid "
+    "usuario idutente utenteid utente comprador iduser sessionid session"
 )
 ITEM_NAMES = (
     "itemid item iid itemindex movieid movie productid product parentasin asin stockcode sku articleid article trackid "
     "track songid song artistid artist bookid book isbn gameid game appid videoid video businessid venueid venue poiid "
-    "poi locationid newsid problemid exerciseid recipeid contentid"
+    "poi locationid newsid problemid exerciseid recipeid contentid "
+    # German, French, Spanish, Italian, Portuguese
+    "artikelnummer artikelnr artikelid artikel produktnummer produktnr produktid produkt idproduit produitid "
+    "codeproduit refproduit referenceproduit produit idarticle codearticle refarticle idproducto productoid "
+    "codigoproducto producto idarticulo articuloid codigoarticulo articulo idprodotto prodottoid codiceprodotto "
+    "prodotto codicearticolo articolo idproduto produtoid codigoproduto produto iditem"
 )
 Sample = Callable[[], pl.DataFrame]
 """Gives the first rows of a source, all columns: looked at where names alone do not decide."""
