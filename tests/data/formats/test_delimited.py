@@ -91,6 +91,11 @@ def test_lines_of_uneven_width_name_the_format_of_sequences(separator: str, firs
     assert "if each line is one user with all of the items: --format sequences" in _refused(tmp_path / "log.csv", text)
 
 
+def test_two_lines_are_enough_where_nothing_else_is_known(tmp_path: Path) -> None:
+    for text in ("1 5 6 7\n2 5\n", "u1 a b c\nu2 a\n"):
+        assert "--format sequences" in _refused(tmp_path / "log.txt", text)
+
+
 def test_a_wrong_name_says_nothing_of_sequences(tmp_path: Path) -> None:
     message = _refused(tmp_path / "log.csv", "user_id,item_id\n" + _sequences(","), user="usr", item="item_id")
     assert "did you mean" in message and "sequences" not in message

@@ -75,7 +75,9 @@ class Delimited:
         try:
             roles = resolve(head.names, asked, str(path), lambda: sample_rows(text, dialect, head))
         except DataError as error:
-            users = heads.sequences(text, dialect) if asked.user is None and asked.item is None else ""
+            users = (
+                heads.sequences(text, dialect, 2 + (head.ends > 0)) if asked.user is None and asked.item is None else ""
+            )
             raise DataError(f"{error}; {users}" if users else str(error)) from None
         ends = head.names[len(head.names) - head.ends :]
         piece = read_rows(text, dialect, head, (*roles.columns, *ends), reading.on_bad)

@@ -49,7 +49,7 @@ def read_carefully(text: Text, dialect: Dialect, head: Head, columns: Sequence[s
     for record in records(text, dialect, head, places):
         problem = record.problem or _uneven(record.fields, width, head)
         if problem and on_bad == "stop":
-            users = "" if record.problem or not head.titled else heads.sequences(text, dialect)
+            users = "" if record.problem or not head.titled else heads.sequences(text, dialect, 3)
             problem += f" ({users})" if users else ""
             raise DataError(
                 f"{text.path} line {record.line}: {problem}; correct it, or leave such lines out with --on-bad skip"

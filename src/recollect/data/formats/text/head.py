@@ -25,7 +25,7 @@ TITLE_EDGES = " \t\r\ufeff"
 """What may stand around a name, and is no part of it."""
 ONE_LINE_A_USER = "if each line is one user with all of the items: --format sequences"
 _BEGINNING = 1 << 22
-_LOOKED_AT, _UNEVEN = 20, 3  # lines, and how many widths they have at least if each is one user
+_LOOKED_AT = 20
 _LONGEST_RECORD = 50  # lines, of a first record whose fields hold line ends
 
 
@@ -134,10 +134,10 @@ def _as_wide_as_rows(head: Head, rows: list[list[str]]) -> Head:
     return head
 
 
-def sequences(text: Text, dialect: Dialect) -> str:
-    """What is said where lines are so uneven that each may be one user with all of the items; '' where they are not."""
+def sequences(text: Text, dialect: Dialect, least: int = 2) -> str:
+    """What is said where lines have several widths, `least` so many: each may be one user with all of the items."""
     widths = [len(line.split(dialect.separator)) for _, line in first_lines(text, _LOOKED_AT)]
-    if len(set(widths)) < _UNEVEN:
+    if len(set(widths)) < least:
         return ""
     return f"lines have {min(widths)} to {max(widths)} fields; {ONE_LINE_A_USER}"
 
