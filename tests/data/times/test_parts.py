@@ -81,6 +81,9 @@ def test_parts_are_proposed_where_nothing_else_is_a_time(names: tuple[str, ...],
     wanted = ",".join(names[:count])
     with pytest.raises(DataError, match=f"hold one in parts; say --time {wanted}, or --time none"):
         choose(frame.columns, ("user", "item"), lambda: frame, "x.csv")
+    named = frame.with_columns(pl.Series([f"{m:%B}" for m in moments]).alias(names[1]))
+    with pytest.raises(DataError, match=f"say --time {wanted}, or"):
+        choose(named.columns, ("user", "item"), lambda: named, "x.csv")
     timed = frame.with_columns(timestamp=pl.Series([1_700_000_000 + k for k in range(20)]))
     assert choose(timed.columns, ("user", "item"), lambda: timed, "x.csv").time == ("timestamp",)
 

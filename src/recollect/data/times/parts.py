@@ -9,6 +9,7 @@ import polars as pl
 
 from recollect.data.log import DataError
 from recollect.data.times import dates, span
+from recollect.data.times.forms import MONTH
 from recollect.data.times.moments import DATES, Moments
 from recollect.data.times.names import plain
 from recollect.data.times.order import ORDERS, YEAR_FIRST
@@ -22,6 +23,7 @@ PARTS = (
     ("second", "sec seconds ss sekunde segundo secondo seconde"),
 )
 """What the parts are called, in the order in which they are given."""
+_MONTH = rf"(?i)^{MONTH}$"
 _SIGNS = ("", "-", "-", " ", ":", ":")
 _RANGES = ((span.FIRST_YEAR, 2100), (1, 12), (1, 31), (0, 24), (0, 60), (0, 60))
 
@@ -73,10 +75,12 @@ def _is(name: str, place: int) -> bool:
 
 
 def _within(column: pl.Series, low: int, high: int) -> bool:
-    """Whether all that a column holds are integers of this range."""
+    """Whether all that a column holds are integers of this range, or names of months where it is theirs."""
     if not (column.dtype.is_numeric() or column.dtype == pl.String):
         return False
     given = column.drop_nulls()
+    if column.dtype == pl.String and (low, high) == _RANGES[1]:
+        given = given.str.strip_chars().str.replace(_MONTH, "1")
     numbers = given.cast(pl.Float64, strict=False)
     if not len(given) or numbers.null_count():
         return False
