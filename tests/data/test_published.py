@@ -21,6 +21,12 @@ def test_every_name_says_where_it_is_had(name: str, tmp_path: Path) -> None:
     assert len(str(error.value)) < 500 and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["lfm-1b", "LFM-2b", "spotify-mpd"])
+def test_what_is_not_for_download_any_more_says_so(name: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no longer for download there"):
+        sources.read(name, data_dir=tmp_path)
+
+
 def test_names_are_known_however_they_are_spelt_and_mean_one_log_only() -> None:
     for spelt in ("ML-25M", "ml25m", "movielens-25m", "MovieLens 25M"):
         found = published.find(spelt)

@@ -21,6 +21,13 @@ from recollect.data.roles import resolve, shown
         ),
         (["session_id", "user_id", "track_id", "date"], ("user_id", "track_id", "date")),
         (["user", "item"], ("user", "item", None)),
+        (["Datum", "Artikel", "Artikelnummer", "Kundennummer"], ("Kundennummer", "Artikelnummer", "Datum")),
+        (["session_id", "kunde", "produkt_id", "zeitstempel"], ("kunde", "produkt_id", "zeitstempel")),
+        (["id_client", "Produit", "horodatage"], ("id_client", "Produit", "horodatage")),
+        (["utilisateur", "article", "date_achat"], ("utilisateur", "article", "date_achat")),
+        (["Cliente", "Artículo", "fecha"], ("Cliente", "Artículo", "fecha")),
+        (["usuario_id", "id_producto", "fecha_compra"], ("usuario_id", "id_producto", "fecha_compra")),
+        (["utente", "prodotto", "data_acquisto"], ("utente", "prodotto", "data_acquisto")),
     ],
 )
 def test_well_known_names_are_found(names: list[str], found: tuple[str, str, str | None]) -> None:

@@ -111,7 +111,7 @@ def test_separators(data: Path) -> None:
         path.write_text(CSV.replace(",", separator))
         assert len(sources.read(path)) == len(sources.read(path, separator=typed)) == 3
     path.write_text(CSV.replace(",", ";"))
-    with pytest.raises(DataError, match="give data.separator=';'"):
+    with pytest.raises(DataError, match="say --separator ';'"):
         sources.read(path, separator=",")
 
 

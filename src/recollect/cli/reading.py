@@ -31,7 +31,9 @@ OPTIONS: Mapping[str, Any] = {
     "time": Annotated[
         str | None,
         _option(
-            "--time", help="The column of times, or `date,time`; `none` takes the order of the rows.", default="guessed"
+            "--time",
+            help="The column of times, or `date,time`, or `year,month,day`; `none` takes the order of the rows.",
+            default="guessed",
         ),
     ],
     "time_format": Annotated[

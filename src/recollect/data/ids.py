@@ -7,7 +7,7 @@ for `17850`, a word for nothing. Everything is decided on the distinct ids, so t
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -46,6 +46,15 @@ class Coded:
     @property
     def missing(self) -> np.ndarray:
         return self.codes < 0
+
+    def rows_of(self, wanted: Iterable[str]) -> Iterator[int]:
+        """The first row of each of the ids that are wanted, as far as they are there."""
+        if self.ids.dtype != object:
+            return
+        for one in wanted:
+            code = int(np.searchsorted(self.ids, one))
+            if code < len(self.ids) and self.ids[code] == one:
+                yield int((self.codes == code).argmax())
 
 
 def code(frame: pl.DataFrame, role: Sequence[str], where: str = "table", *, keep_words: bool = False) -> Coded:

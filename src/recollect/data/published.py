@@ -1,6 +1,6 @@
-"""Public logs by name: whose they are, where they are had, and which files to put where. Nothing is downloaded.
+"""Public logs by name: whose they are, where they are published, and which files to put where. Nothing is downloaded.
 
-Home pages are those of the owners; terms of use are on them, and most forbid passing the files on.
+Pages are those of the owners. Terms of use stand there: many forbid passing the files on, some any use for money.
 """
 
 from __future__ import annotations
@@ -22,20 +22,24 @@ class Published:
     files: tuple[str, ...]
     also: tuple[str, ...] = ()
     """Other names that people use."""
+    remark: str = ""
+    """What else to know before looking for it there."""
 
 
 _GROUPLENS = "GroupLens, University of Minnesota"
-_AMAZON = "Julian McAuley, UC San Diego"
+_MCAULEY = "Julian McAuley's group, UC San Diego"
+_KUAISHOU = "University of Science and Technology of China, and Kuaishou"
+_LINZ = "Johannes Kepler University Linz"
 _LENS_PAGE = "grouplens.org/datasets/movielens"
-_AMAZON_2014 = "jmcauley.ucsd.edu/data/amazon"
+_WITHDRAWN = "no longer for download there, for reasons of licence; copies from before are read"
 
 
 def _amazon(name: str, category: str) -> Published:
     whole = f"amazon-{category.lower()}"
     return Published(
         name,
-        _AMAZON,
-        _AMAZON_2014,
+        f"{_MCAULEY} (reviews of 2014)",
+        "cseweb.ucsd.edu/~jmcauley/datasets/amazon/links.html",
         (f"reviews_{category}_5.json.gz or ratings_{category}.csv", f"meta_{category}.json.gz"),
         (f"{name}-5core", *([whole] if whole != name else [])),
     )
@@ -69,11 +73,34 @@ KNOWN = (
     _amazon("amazon-movies", "Movies_and_TV"),
     _amazon("amazon-music", "CDs_and_Vinyl"),
     Published(
+        "amazon-2018",
+        _MCAULEY,
+        "nijianmo.github.io/amazon",
+        ("CATEGORY_5.json.gz or CATEGORY.csv (one category)", "meta_CATEGORY.json.gz"),
+        ("amazon-v2", "amazon-reviews-2018"),
+    ),
+    Published(
+        "amazon-2023",
+        _MCAULEY,
+        "amazon-reviews-2023.github.io",
+        ("CATEGORY.jsonl.gz or CATEGORY.csv (one category)", "meta_CATEGORY.jsonl.gz"),
+        ("amazon-reviews-2023",),
+    ),
+    Published(
         "lfm-1b",
-        "Markus Schedl, Johannes Kepler University Linz",
+        f"Markus Schedl, {_LINZ}",
         "www.cp.jku.at/datasets/LFM-1b",
         ("LFM-1b_LEs.txt", "LFM-1b_tracks.txt"),
         ("lastfm-1b",),
+        _WITHDRAWN,
+    ),
+    Published(
+        "lfm-2b",
+        _LINZ,
+        "www.cp.jku.at/datasets/LFM-2b",
+        ("listening_events.tsv",),
+        ("lastfm-2b",),
+        _WITHDRAWN,
     ),
     Published(
         "lastfm-1k",
@@ -81,16 +108,29 @@ KNOWN = (
         "ocelma.net/MusicRecommendationDataset/lastfm-1K.html",
         ("userid-timestamp-artid-artname-traid-traname.tsv",),
         ("lastfm", "lastfm-dataset-1k"),
+        "also at zenodo.org/records/6090214",
     ),
     *(
         Published(
             f"kuairand-{size}",
-            "University of Science and Technology of China, and Kuaishou",
+            _KUAISHOU,
             "kuairand.com",
-            (f"log_standard_*_{size}.csv", f"video_features_basic_{size}.csv", f"user_features_{size}.csv"),
+            (
+                f"log_standard_*_{size}_part*.csv" if size == "27k" else f"log_standard_*_{size}.csv",
+                f"video_features_basic_{size}.csv",
+                f"user_features_{size}.csv",
+            ),
             ("kuairand",) if size == "pure" else (),
         )
         for size in ("pure", "1k", "27k")
+    ),
+    Published("kuairec", _KUAISHOU, "kuairec.com", ("big_matrix.csv",)),
+    Published(
+        "microlens-100k",
+        "Westlake University",
+        "recsys.westlake.edu.cn/MicroLens-100k-Dataset",
+        ("MicroLens-100k_pairs.csv",),
+        ("microlens",),
     ),
     Published(
         "spotify-mpd",
@@ -98,12 +138,26 @@ KNOWN = (
         "www.aicrowd.com/challenges/spotify-million-playlist-dataset-challenge",
         ("mpd.slice.0-999.json and so on",),
         ("spotify", "mpd", "million-playlist"),
+        "no longer for download there: the page sends you to Spotify Research",
     ),
     Published(
         "steam",
-        f"Wang-Cheng Kang and {_AMAZON}",
-        "cseweb.ucsd.edu/~jmcauley/datasets.html",
-        ("steam_reviews.json.gz",),
+        f"Wang-Cheng Kang and {_MCAULEY}",
+        "cseweb.ucsd.edu/~jmcauley/datasets.html#steam_data",
+        ("steam_reviews.json.gz", "steam_games.json.gz"),
+    ),
+    Published(
+        "goodreads",
+        f"Mengting Wan and {_MCAULEY}",
+        "mengtingwan.github.io/data/goodreads.html",
+        ("goodreads_interactions_GENRE.json.gz", "goodreads_books_GENRE.json.gz"),
+        remark="all genres: goodreads_interactions_dedup.json.gz and goodreads_books.json.gz",
+    ),
+    Published(
+        "yelp",
+        "Yelp",
+        "business.yelp.com/data/resources/open-dataset",
+        ("yelp_academic_dataset_review.json", "yelp_academic_dataset_business.json"),
     ),
     Published(
         "yoochoose",
@@ -125,6 +179,25 @@ KNOWN = (
         "www.kaggle.com/datasets/retailrocket/ecommerce-dataset",
         ("events.csv",),
     ),
+    Published(
+        "hm",
+        "H&M Group",
+        "www.kaggle.com/competitions/h-and-m-personalized-fashion-recommendations",
+        ("transactions_train.csv", "articles.csv"),
+        ("h-and-m",),
+    ),
+    Published(
+        "rees46",
+        "REES46",
+        "www.kaggle.com/datasets/mkechinov/ecommerce-behavior-data-from-multi-category-store",
+        ("2019-Oct.csv (or other months)",),
+    ),
+    Published(
+        "ta-feng",
+        "Kaggle (a copy of the original)",
+        "www.kaggle.com/datasets/chiranjivdas09/ta-feng-grocery-dataset",
+        ("ta_feng_all_months_merged.csv",),
+    ),
     *(
         Published(
             f"foursquare-{city}",
@@ -132,6 +205,7 @@ KNOWN = (
             "sites.google.com/site/yangdingqi/home/foursquare-dataset",
             (f"dataset_TSMC2014_{city.upper()}.txt",),
             ("foursquare",) if city == "nyc" else (),
+            "without the other city's file, whose user ids mean other people",
         )
         for city in ("nyc", "tky")
     ),
@@ -152,7 +226,7 @@ KNOWN = (
             f"mind-{size}",
             "Microsoft News",
             "msnews.github.io",
-            ("behaviors.tsv", "news.tsv"),
+            (f"behaviors.tsv (of MIND{size}_train.zip or MIND{size}_dev.zip)", "the news.tsv beside it"),
             ("mind",) if size == "small" else (),
         )
         for size in ("small", "large")
@@ -168,7 +242,7 @@ KNOWN = (
         "online-retail",
         "UCI Machine Learning Repository",
         "archive.ics.uci.edu/dataset/352/online+retail",
-        ("its sheet, saved as CSV",),
+        ("the sheet of Online Retail.xlsx, saved as CSV",),
     ),
 )
 
@@ -180,13 +254,14 @@ def find(text: str) -> Published | None:
 
 
 def tell_where(text: str, folder: Path) -> None:
-    """DataError that says where a public log is had, if `text` names one; `folder` is the data folder."""
+    """DataError that says where a public log is published, if `text` names one; `folder` is the data folder."""
     one = find(text)
     if one is None:
         return
+    remark = f" ({one.remark})" if one.remark else ""
     raise DataError(
-        f"{text}: not in the data folder; {one.name} is had from {one.owner}, {one.page}: put {_listed(one.files)} "
-        f"into {folder / text} (another data folder: --data-dir or RECOLLECT_DATA)"
+        f"{text}: not in the data folder; {one.name} is published by {one.owner}, {one.page}{remark}: "
+        f"put {_listed(one.files)} into {folder / text} (another data folder: --data-dir or RECOLLECT_DATA)"
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import polars as pl
 
-from recollect.data import ids
+from recollect.data import ids, overlap
 from recollect.data.kinds import describe_kinds, weigh
 from recollect.data.log import DataError, Dropped, EventLog, assemble
 from recollect.data.reading import OnBad, Reading
@@ -32,6 +32,8 @@ class Piece:
     dropped: tuple[Dropped, ...] = ()
     notes: tuple[str, ...] = ()
     """How the file was understood, where that was no matter of course."""
+    names: tuple[str, ...] = ()
+    """What its header line calls the columns, those that are not read too; empty where it is no text or has none."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class RawTable:
             ids.code(frame, role, where, keep_words=reading.keep_missing_words)
             for role in (self.roles.user, self.roles.item)
         )
+        self._refuse_other_header(frame, users, items)
         moments = read_moments(frame.select(self.roles.time), reading.time_format) if self.roles.time else None
         empty = users.missing & items.missing & (True if moments is None else moments.missing)
         self._leave_out("empty line", empty, keep, dropped)
@@ -89,6 +92,8 @@ class RawTable:
         if targets is not None and self.roles.kind is not None:
             notes.append(describe_kinds(frame[self.roles.kind].filter(pl.Series(keep)), targets[rows], where))
         values = {name: as_values(frame[name].filter(pl.Series(keep))) for name in self.roles.values}
+        if len(self.pieces) > 1:
+            values[overlap.PLACE] = np.arange(int(keep.sum()), dtype=np.min_scalar_type(len(keep)))
         log = assemble(
             *compact(users.codes[rows], users.ids),
             *compact(items.codes[rows], items.ids),
@@ -99,6 +104,9 @@ class RawTable:
             ties=reading.ties,
         )
         log = dataclasses.replace(log, name=self.name, dropped=tuple(dropped))
+        if len(self.pieces) > 1:
+            log, found = self._overlaps(log, users.codes[rows], items.codes[rows], moments, keep)
+            notes += found
         same_user = neighbours_alike(users.codes, keep)
         if moments is not None:
             notes_of_order = [tied_backwards(log, moments.exact[rows], same_user)]
@@ -144,6 +152,34 @@ class RawTable:
             user_table=users,
             item_table=items,
         )
+
+    def _refuse_other_header(self, frame: pl.DataFrame, users: ids.Coded, items: ids.Coded) -> None:
+        """DataError for a row that holds names of columns, as where files with columns in another order were joined."""
+        known = {name for piece in self.pieces for name in piece.names}
+        roles = dict.fromkeys((*self.roles.user, *self.roles.item, *self.roles.time))
+        for row in (row for coded in (users, items) for row in coded.rows_of(known)):
+            cells = [str(frame[name][row]).strip() for name in roles]
+            if known.issuperset(cells):
+                raise DataError(
+                    f"{self.where(row)}: a second header, with the columns in another order "
+                    f"({shorten(', '.join(cells))} where the first has {shorten(', '.join(roles))}); put the rows "
+                    "below it into a file of their own"
+                )
+
+    def _overlaps(
+        self, log: EventLog, users: np.ndarray, items: np.ndarray, moments: Moments | None, keep: np.ndarray
+    ) -> tuple[EventLog, list[str]]:
+        """-> the log without the places of its rows, and what to say if files repeat each other's events."""
+        kept = np.flatnonzero(keep)
+        ends = np.cumsum([0, *(len(piece.frame) for piece in self.pieces)])
+        starts = np.searchsorted(kept, ends)
+        log, places = overlap.with_places(log)
+        if moments is None:
+            pairs = overlap.continued(users, items, starts)
+        else:
+            pairs = overlap.overlaps(log, places, moments.exact[kept], starts)
+        said = [overlap.note(pairs, lambda row: self.where(int(kept[row])), moments is not None)] if pairs else []
+        return log, said
 
     def _leave_out(
         self, reason: str, gone: np.ndarray, keep: np.ndarray, dropped: list[Dropped], more: str = ""

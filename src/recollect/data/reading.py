@@ -30,7 +30,7 @@ class Reading(Settings):
     item: str | None = None
     """The column of items, or several; unset: guessed by name."""
     time: str | None = None
-    """The column of times, or two (`date,time`); unset: guessed; none: the order of the rows."""
+    """The column of times, or several (`date,time`, `year,month,day`); unset: guessed; none: the order of the rows."""
     time_format: str | None = None
     """How times are written: `%d.%m.%Y %H:%M` (strftime), `day-first`, `month-first`, `year-first`, `dates`, `unix`,
     `unix-ms`, `unix-us`, `unix-ns`, `excel`; unset: decided by the column."""
@@ -61,7 +61,7 @@ class Reading(Settings):
     encoding: str | None = None
     """The encoding of text (`cp1252`, `gbk`); unset: decided by the content."""
     separator: str | None = None
-    """What stands between columns; unset: decided by the first lines."""
+    """What stands between columns, control characters as `\\x01`; unset: decided by the first lines."""
     header: bool | None = None
     """Whether the first line names the columns; unset: decided by the first lines."""
     on_bad: OnBad = "stop"

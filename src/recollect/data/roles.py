@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from recollect.config import did_you_mean
+from recollect.data import matrix
 from recollect.data.log import DataError
 from recollect.data.reading import NO_TIME, Reading
 from recollect.data.times.choose import Choice, choose, watch
@@ -20,12 +21,22 @@ from recollect.data.where import parse
 # Compared in lower case with everything but letters and digits removed; the first that is there wins.
 USER_NAMES = (
     "userid user uid userindex visitorid customerid customer customernumber clientid client reviewerid memberid "
-    "member accountid account profileid personid playerid studentid listenerid username sessionid session"
+    "member accountid account profileid personid playerid studentid listenerid username "
+    # German, French, Spanish, Italian, Portuguese
+    "kundennummer kundennr kundenid kundeid kundenkonto kunde nutzerid nutzer benutzerid benutzer benutzername "
+    "mitgliedid mitgliedsnummer mitglied idclient numeroclient numclient codeclient utilisateurid idutilisateur "
+    "utilisateur acheteur idcliente clienteid numerocliente codigocliente codicecliente cliente idusuario usuarioid "
+    "usuario idutente utenteid utente comprador iduser sessionid session"
 )
 ITEM_NAMES = (
     "itemid item iid itemindex movieid movie productid product parentasin asin stockcode sku articleid article trackid "
     "track songid song artistid artist bookid book isbn gameid game appid videoid video businessid venueid venue poiid "
-    "poi locationid newsid problemid exerciseid recipeid contentid"
+    "poi locationid newsid problemid exerciseid recipeid contentid "
+    # German, French, Spanish, Italian, Portuguese
+    "artikelnummer artikelnr artikelid artikel produktnummer produktnr produktid produkt idproduit produitid "
+    "codeproduit refproduit referenceproduit produit idarticle codearticle refarticle idproducto productoid "
+    "codigoproducto producto idarticulo articuloid codigoarticulo articulo idprodotto prodottoid codiceprodotto "
+    "prodotto codicearticolo articolo idproduto produtoid codigoproduto produto iditem"
 )
 Sample = Callable[[], pl.DataFrame]
 """Gives the first rows of a source, all columns: looked at where names alone do not decide."""
@@ -64,8 +75,8 @@ class Roles:
 
 def resolve(names: Sequence[str], reading: Reading, where: str, sample: Sample | None = None) -> Roles:
     """Find the columns of a source that has `names`. DataError, naming `where`, if one is missing or no guess fits."""
-    user = _take(names, reading.user, USER_NAMES, "user", where)
-    item = _take(names, reading.item, ITEM_NAMES, "item", where)
+    user = _take(names, reading.user, USER_NAMES, "user", where, sample)
+    item = _take(names, reading.item, ITEM_NAMES, "item", where, sample)
     if reading.time is None:
         choice = choose(names, (*user, *item), sample, where)
     elif reading.time == NO_TIME and NO_TIME not in names:
@@ -102,7 +113,9 @@ def guess(names: Sequence[str], known: str) -> str | None:
     return next(iter(known_names(names, known)), None)
 
 
-def _take(names: Sequence[str], asked: str | None, known: str, role: str, where: str) -> tuple[str, ...]:
+def _take(
+    names: Sequence[str], asked: str | None, known: str, role: str, where: str, sample: Sample | None = None
+) -> tuple[str, ...]:
     if asked is not None:
         if asked in names:
             return (asked,)
@@ -113,6 +126,10 @@ def _take(names: Sequence[str], asked: str | None, known: str, role: str, where:
         return tuple(dict.fromkeys(parts))
     found = guess(names, known)
     if found is None:
+        if sample is not None and len(names) > matrix.COLUMNS:
+            ids = [one for one in (guess(names, USER_NAMES), guess(names, ITEM_NAMES)) if one is not None]
+            if advice := matrix.advice(sample(), ids):
+                raise DataError(f"{where}: {advice}")
         bare = any(name.replace(".", "").isdigit() for name in names)
         hint = f" (if the first line is no header, by number: --{role} 1)" if bare else ""
         raise DataError(

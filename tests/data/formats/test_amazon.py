@@ -37,6 +37,30 @@ def test_reviews_as_json(tmp_path: Path) -> None:
     assert len(log) == 3 and log.times[0] == 1391040000 and log.titles().tolist() == ["", "One"]
 
 
+USER, ITEM = "AEAAAAAAAAAAAAAAAAAAAAAAAAAA", "B000000010"
+META_2023 = json.dumps({"main_category": "All Beauty", "title": "One", "store": "S", "parent_asin": ITEM}) + "\n"
+
+
+def test_the_release_of_2023(tmp_path: Path) -> None:
+    """The item is the parent_asin, times are milliseconds, and a long text stands before the ids."""
+    review = {"rating": 4.0, "title": "A review", "text": "long " * 3000, "images": [], "asin": "B000000099"}
+    review |= {"parent_asin": ITEM, "user_id": USER, "timestamp": 1588687728923, "verified_purchase": True}
+    of_reviews, of_ratings = tmp_path / "reviews", tmp_path / "ratings"
+    for folder in (of_reviews, of_ratings):
+        folder.mkdir()
+        (folder / "meta_All_Beauty.jsonl.gz").write_bytes(gzip.compress(META_2023.encode()))
+    (of_reviews / "All_Beauty.jsonl").write_text(json.dumps(review) + "\n")
+    (of_ratings / "All_Beauty.csv").write_text(
+        f"user_id,parent_asin,rating,timestamp\n{USER},{ITEM},4.0,1588687728923\n"
+    )
+    for source in (of_reviews, of_ratings, of_ratings / "All_Beauty.csv"):
+        log = sources.read(source, values=("rating",))
+        assert log.user_ids.ids.tolist() == [USER] and log.item_ids.ids.tolist() == [ITEM]
+        assert log.times.tolist() == [1588687728] and log.values["rating"].tolist() == [4.0]
+        assert log.titles().tolist() == ["", "One"]
+    assert sources.read(of_reviews, item="asin").item_ids.ids.tolist() == ["B000000099"]
+
+
 def test_a_table_that_only_resembles_it(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("user,item,rating,time\nA39HTATAQ9V7YF,0205616461,5.0,1369699200\n")
     assert len(sources.read(tmp_path)) == 1

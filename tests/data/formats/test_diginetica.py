@@ -29,6 +29,14 @@ def test_views(tmp_path: Path) -> None:
     assert log.times.tolist() == [day, day + 526, day + 1031]
 
 
+def test_a_header_as_preparations_write_it(tmp_path: Path) -> None:
+    path = tmp_path / "train-item-views.csv"
+    path.write_text(VIEWS)
+    before = sources.read(path).digest
+    path.write_text(VIEWS.replace("sessionId;userId;itemId", "session_id;user_id;item_id"))
+    assert sources.read(path).digest == before
+
+
 def test_a_day_that_is_none(tmp_path: Path) -> None:
     path = tmp_path / "train-item-views.csv"
     path.write_text(VIEWS + "2;NA;5;100;2016-13-09\n")

@@ -25,9 +25,12 @@ def _of(log: EventLog) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize(
     "shown",
-    [" ".join, "|".join, ", ".join, ";".join, json.dumps, str, lambda one: f"[{' '.join(one)}]"],
-    ids=["space", "bar", "comma", "semicolon", "json", "python", "numpy"],
-)
+    [
+        " ".join, "|".join, ", ".join, ";".join, json.dumps, str, lambda one: f"[{' '.join(one)}]",
+        lambda one: f"{{{', '.join(one)}}}", lambda one: f"frozenset({{{', '.join(map(repr, one))}}})",
+    ],
+    ids=["space", "bar", "comma", "semicolon", "json", "python", "numpy", "set", "frozenset"],
+)  # fmt: skip
 def test_every_way_of_writing_a_list(shown: Any, tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     pl.DataFrame({"user": list(BASKETS), "items": list(map(shown, BASKETS.values()))}).write_csv(path)
@@ -108,3 +111,33 @@ def test_a_text_in_quotes_may_hold_the_sign_between_entries(tmp_path: Path) -> N
     log = sources.read(tmp_path / "x.csv", format="lists")
     assert log.item_ids.decode(log.items).tolist() == ["Me, Myself", "x", "y"]
     assert [(one.reason, one.events) for one in log.dropped] == [("no item id", 1)]
+
+
+@pytest.mark.parametrize("sign", ["|", ";", ", ", " "])
+def test_lists_of_one_length_may_be_ids_and_are_said(sign: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    lists = {f"u{k}": [str(k), str(k * k % 7), "3"] for k in range(9)}
+    pl.DataFrame({"user": list(lists), "item": list(map(sign.join, lists.values()))}).write_csv(path)
+    for source in (path, pd.read_csv(path)):
+        log = sources.read(source)
+        assert (
+            len(log) == 9 and sum("ids of 3 parts each" in note and "--format lists" in note for note in log.notes) == 1
+        )
+    log = sources.read(path, format="lists")
+    assert _of(log) == lists and not [note for note in log.notes if "parts each" in note]
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        ["{3F25-04E0}", "{9A11-77B2}", "{9A11-77B3}"],
+        ["whole milk", "rye bread", "sour cream"],
+        ["P1|red", "P2", "P3|blue"],
+        ["a|b", "a|b", "a|b"],
+        ["17", "18", "19"],
+    ],
+    ids=["braces", "words", "some", "one item", "numbers"],
+)
+def test_ids_with_signs_in_them_are_ids_without_a_word(items: list[str]) -> None:
+    log = sources.read(pl.DataFrame({"user": ["u"] * 3, "item": items}))
+    assert not [note for note in log.notes if "lists" in note]

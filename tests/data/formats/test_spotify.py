@@ -30,6 +30,16 @@ def test_slices(tmp_path: Path) -> None:
     assert sources.read(tmp_path, item="artist_uri").item_ids.ids.tolist() == ["a:X"]
 
 
+def test_playlists_that_are_cut_short_on_purpose_are_not_read_with_the_slices(tmp_path: Path) -> None:
+    (tmp_path / "mpd.slice.0-999.json").write_text(_slice(0, "b", "a"))
+    challenge = tmp_path / "challenge_set.json"
+    challenge.write_text(_slice(1000002, "c"))
+    assert sources.read(tmp_path).user_ids.ids.tolist() == [0]
+    assert sources.read(challenge).user_ids.ids.tolist() == [1000002]
+    (tmp_path / "mpd.slice.0-999.json").unlink()
+    assert sources.read(tmp_path).user_ids.ids.tolist() == [1000002]
+
+
 def test_a_slice_that_is_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "mpd.slice.0-999.json"
     path.write_text(_slice(0, "b", "a")[:-30])

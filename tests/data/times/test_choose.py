@@ -32,7 +32,9 @@ USUAL = """
     played_at listened_at scrobble_time rated_at rating_date rating_timestamp review_date reviewTime
     unixReviewTime date_posted posted_at added_at date_added inserted_at updated_at modified_at last_updated
     submitted_at visit_date checkin_time utc_time UTCTime epoch unix_time action_time interaction_time access_time
-    read_at liked_at sold_at tran_date txn_date session_date recorded_at timestamp_ms request_time
+    read_at liked_at sold_at tran_date txn_date session_date recorded_at timestamp_ms request_time ts_ms
+    Datum Zeitstempel Bestelldatum kaufdatum Rechnungsdatum erstellt_am horodatage date_achat date_commande dateHeure
+    fecha fecha_hora fecha_compra fecha_creación data_ora data_compra data_acquisto
 """
 
 
@@ -88,7 +90,8 @@ def test_names_that_say_time_are_taken_if_they_agree() -> None:
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("order_id", SECONDS), ("phone", SECONDS), ("isbn", SECONDS), ("price", [1.5 + k for k in range(12)]),
+        ("order_id", SECONDS), ("Bestellnummer", SECONDS),
+        ("phone", SECONDS), ("isbn", SECONDS), ("price", [1.5 + k for k in range(12)]),
         ("year", [2019 + k % 4 for k in range(12)]), ("zip", [33000 + k for k in range(12)]),
         ("period", list(range(12))), ("city", ["Rome"] * 12), ("exported_on", DAYS[:1] * 12),
         ("version", ["1.10.12"] * 12), ("flag", [True] * 12),
@@ -105,8 +108,9 @@ def test_times_that_may_be_of_things_are_asked_about(name: str) -> None:
 
 
 def test_dates_of_people_and_things_are_said_and_not_taken() -> None:
-    chosen = _choose(birth_date=list(DAYS), release_date=list(DAYS))
-    assert chosen.time == () and "birth_date, release_date" in chosen.notes[0]
+    for names in (("birth_date", "release_date"), ("Geburtsdatum", "fecha_nacimiento"), ("date_naissance", "dob")):
+        chosen = _choose(**{name: list(DAYS) for name in names})
+        assert chosen.time == () and ", ".join(names) in chosen.notes[0]
 
 
 def test_a_time_of_day_joins_its_date() -> None:

@@ -95,5 +95,11 @@ def test_what_is_asked_about_a_date_is_asked_in_two_columns_too() -> None:
     assert refusal is not None and refusal.reason == "unclear date"
     refusal = read_moments(pl.DataFrame({"date": ["2024-06-05 12:00"], "at": ["19:30"]})).refusal
     assert refusal is not None and "date has to hold days" in refusal.why(0).text
-    with pytest.raises(DataError, match="a time of 3 columns"):
-        read_moments(pl.DataFrame({"y": [2024], "m": [5], "d": [31]}))
+    with pytest.raises(DataError, match="a time of 7 columns"):
+        read_moments(pl.DataFrame({f"part {k}": [2024] for k in range(7)}))
+
+
+def test_a_moment_and_its_zone_may_be_in_two_columns() -> None:
+    """An access log that is cut at blanks has them so."""
+    for day, zone in (("[31/May/2024:17:00:00", "-0700]"), ("2024-05-31 17:00", "-07:00"), ("31 May 2024 17", "-0700")):
+        assert _joined([day] * 2, [zone] * 2) == [dt.datetime(2024, 6, 1)] * 2

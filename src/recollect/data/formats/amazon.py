@@ -1,6 +1,8 @@
-"""Amazon reviews: tables of ratings without a header, and reviews as JSON; titles from `meta_*.json` beside them.
+"""Amazon reviews: tables of ratings, and reviews as JSON; titles from `meta_*.json` beside them.
 
-Source: the pages of McAuley's releases. Ratings of 2014 are user, item, rating, time; those of 2018 are item, user, ...
+Source: the pages of McAuley's releases. Ratings of 2014 are user, item, rating, time without a header; those of 2018
+item, user, rating, time; those of 2023 have a header. In 2023 the item is the parent_asin, by which products are
+described, and times are milliseconds.
 """
 
 from __future__ import annotations
@@ -26,16 +28,15 @@ from recollect.data.side_table import Side
 
 _REVIEWER = re.compile(r"A[0-9A-Z]{9,20}|#oc-\S+")
 _ASIN = re.compile(r"[0-9A-Z]{10}")
+_OF_2023 = "user_id,parent_asin,rating,timestamp"
 _KEPT = ("title", "brand", "price", "category", "categories", "main_cat", "store", "main_category")
 
 
 class Amazon:
-    """Ratings as CSV without header, or reviews one JSON object a line."""
+    """Ratings as CSV, or reviews one JSON object a line."""
 
     name = "amazon"
-    description = (
-        "Amazon reviews: ratings_X.csv without header, or X.json with reviewerID and asin; titles in meta_X.json"
-    )
+    description = "Amazon reviews of 2014, 2018 or 2023, as CSV (ratings) or JSON; titles in meta_X.json beside X"
 
     def recognises(self, place: Place) -> bool:
         """One file of ratings by the form of its ids, or of reviews by its keys; a folder that has exactly one."""
@@ -52,8 +53,10 @@ class Amazon:
             return files.read_files([path], reading, lambda _: Json(), name=name, items=items)
         text = open_text(path, reading.encoding)
         dialect = Dialect(",", quoted=False)
-        names = _columns([line for _, line in heads.first_lines(text)])
-        head = heads.without_header(text, dialect, names)
+        if _first(path).startswith(_OF_2023):
+            head = heads.with_header(text, dialect)
+        else:
+            head = heads.without_header(text, dialect, _columns([line for _, line in heads.first_lines(text)]))
         roles = resolve(head.names, reading, str(path))
         piece = read_rows(text, dialect, head, roles.columns, reading.on_bad)
         return RawTable(name, [piece], roles, items=items, place=str(path))
@@ -69,8 +72,9 @@ def _events(place: Place) -> tuple[Path, ...]:
 def _is_ratings(path: Path) -> bool:
     if ending(path) != ".csv":
         return False
-    fields = _first(path).split(",")
-    return (
+    line = _first(path)
+    fields = line.split(",")
+    return line == _OF_2023 or (
         len(fields) == 4
         and any(map(_REVIEWER.fullmatch, fields[:2]))
         and any(map(_ASIN.fullmatch, fields[:2]))
@@ -79,12 +83,15 @@ def _is_ratings(path: Path) -> bool:
 
 
 def _is_reviews(path: Path) -> bool:
+    if ending(path) not in Json.endings:
+        return False
     line = _first(path)
-    return ending(path) in Json.endings and '"reviewerID"' in line and '"asin"' in line
+    return '"asin"' in line and ('"reviewerID"' in line or ('"parent_asin"' in line and '"user_id"' in line))
 
 
 def _first(path: Path) -> str:
-    return beginning(path, 4000).split(b"\n", 1)[0].decode("utf-8", "replace").strip()
+    """The first line; a review's text may stand before its ids."""
+    return beginning(path, 1 << 16).split(b"\n", 1)[0].decode("utf-8", "replace").strip()
 
 
 def _columns(lines: list[str]) -> tuple[str, ...]:
@@ -96,16 +103,17 @@ def _columns(lines: list[str]) -> tuple[str, ...]:
 
 
 def _products(path: Path, reading: Reading) -> Side | None:
-    """The products of `meta_Beauty.json` for `reviews_Beauty_5.json`, `ratings_Beauty.csv` or `Beauty.csv`."""
+    """The products of `meta_Beauty.json` for `reviews_Beauty_5.json`, `ratings_Beauty.csv`, `Beauty.csv` and so on."""
     stem = bare_name(path).rsplit(".", 1)[0]
     category = re.sub(r"_5$", "", re.sub(r"^(reviews|ratings)_", "", stem))
     meta = beside(path, f"meta_{category}.json", f"meta_{category}.jsonl")
     if meta is None:
         return None
     frame, notes = Json().table(meta, reading)
-    if "asin" not in frame.columns:
+    key = next((one for one in ("asin", "parent_asin") if one in frame.columns), None)
+    if key is None:
         return None
-    return Side(frame.select("asin", pl.col([one for one in _KEPT if one in frame.columns])), "asin", notes)
+    return Side(frame.select(key, pl.col([one for one in _KEPT if one in frame.columns])), key, notes)
 
 
 FORMATS = (Amazon(),)

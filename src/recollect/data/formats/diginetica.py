@@ -1,6 +1,8 @@
-"""Diginetica (CIKM Cup 2016): `train-item-views.csv`, whose time is a date and milliseconds since the session began.
+"""Diginetica (CIKM Cup 2016): `train-item-views.csv`, whose time is a date and milliseconds since the session's start.
 
-Most rows have no userId, so that a session is the user. Source: the page of the cup.
+The start is the session's first query, whose hour nobody knows: times are right inside a session, and to a day between
+sessions. Most rows have no userId, so that a session is the user. Source: the data description on the page of the cup.
+Many copies have a header of `session_id;user_id;item_id;timeframe;eventdate`, as SR-GNN's preparation wants it.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ class Diginetica:
         text = open_text(path, reading.encoding)
         dialect = Dialect(";")
         head = heads.with_header(text, dialect)
+        session, item = head.names[0], head.names[2]
         rows = read_rows(text, dialect, head, head.names, reading.on_bad)
         day = pl.col("eventdate").str.to_datetime("%Y-%m-%d", strict=False, time_unit="ms")
         inside = pl.col("timeframe").cast(pl.Int64, strict=False)
@@ -54,9 +57,7 @@ class Diginetica:
                 f"{rows.line(row)}: eventdate and timeframe are no time ({int(wrong.sum())} such rows); correct them, "
                 "or leave such rows out with --on-bad skip"
             )
-        asked = reading.but(
-            user=reading.user or "sessionId", item=reading.item or "itemId", time=reading.time or "time"
-        )
+        asked = reading.but(user=reading.user or session, item=reading.item or item, time=reading.time or "time")
         roles = resolve(whole.columns, asked, str(path))
         return RawTable(name, [dataclasses.replace(rows, frame=whole)], roles, place=str(path))
 
@@ -66,7 +67,8 @@ def _views(place: Place) -> Path | None:
         return None
     wanted = ";".join(_COLUMNS).lower().encode()
     for path in place.named(_NAME):
-        if beginning(path, 400).split(b"\n", 1)[0].replace(b'"', b"").strip().lower().startswith(wanted):
+        line = beginning(path, 400).removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0]
+        if line.replace(b'"', b"").replace(b"_", b"").strip().lower().startswith(wanted):
             return path
     return None
 

@@ -40,8 +40,7 @@ def read_frame(table: Any, reading: Reading, *, name: str = "table") -> RawTable
     )
     if reading.format == list_cells.FORMAT:
         return list_cells.explode(raw)
-    list_cells.refuse_lists(raw)
-    return raw
+    return list_cells.checked(raw)
 
 
 def side_of_frame(table: Any, names: str, where: str) -> Side:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recollect.data.formats import files
+from recollect.data.formats import files, misnamed
 from recollect.data.formats.contract import Place
 from recollect.data.formats.text.opening import Text, open_text
 from recollect.data.formats.text.packing import beginning, ending
@@ -24,6 +24,7 @@ from recollect.data.roles import Roles, resolve
 
 _OBJECT = (b'{"', b"{'", b"{u'", b'{u"')
 _PYTHON = (b"{'", b"{u'", b'{u"')
+_BEGINNING = 4096
 PYTHON_NOTE = "lines are Python's dictionaries (single quotes), not JSON"
 
 
@@ -57,6 +58,8 @@ class Json:
     ) -> tuple[Piece, Roles, Sequence[str]]:
         """-> rows, roles, the keys that any object has."""
         text = open_text(path, reading.encoding)
+        if not any(line.lstrip()[:1] in (b"{", b"[") for line in text.data[:_BEGINNING].split(b"\n")):
+            misnamed.refuse(path, "JSON")
         quick = _all_at_once(text, reading)
         if quick is not None:
             return quick

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,6 +24,9 @@ SIGNS = ("|", ";", ",", " ")
 _SAMPLE = 1000
 _MOST = 0.5
 _BRACKETS = "[](){}"
+_BRACKETED = re.compile(r"\s*(?:[\[(].*[\])]|(?:(?:frozen)?set\()?\{[^:{}]*\}\)?)\s*", re.DOTALL)
+"""A list, a tuple or a set, but no dictionary. An id may be in braces too, so of sets most must have a comma."""
+_SET = r"^(?:frozen)?set\((.*)\)$"
 
 
 def explode(table: RawTable) -> RawTable:
@@ -36,17 +40,20 @@ def explode(table: RawTable) -> RawTable:
     )
 
 
-def refuse_lists(table: RawTable) -> None:
-    """DataError if the cells of the item column look like lists."""
+def checked(table: RawTable) -> RawTable:
+    """The table, with a note if its items may be lists of one length. DataError if they look like lists."""
     if len(table.roles.item) != 1 or not table.pieces:
-        return
+        return table
     item = table.roles.item[0]
     column = table.pieces[0].frame[item].head(_SAMPLE)
     if isinstance(column.dtype, pl.List | pl.Array):
         shown = f"holds lists ({shorten(str(column.drop_nulls().to_list()[:1]))})"
     else:
-        if column.dtype != pl.String or not looks_like_lists(column):
-            return
+        if column.dtype != pl.String:
+            return table
+        if not looks_like_lists(column):
+            note = _of_one_length(column)
+            return dataclasses.replace(table, notes=(*table.notes, note)) if note else table
         shown = f"looks like lists ({shorten(repr(max(column.drop_nulls().to_list(), key=len)))})"
     raise DataError(
         f"{table.place or table.name}: the item column {item!r} {shown}; --format lists makes each entry an event, in "
@@ -59,11 +66,25 @@ def looks_like_lists(column: pl.Series) -> bool:
     cells = column.drop_nulls().unique(maintain_order=True).to_list()
     if not cells:
         return False
-    if sum(cell.strip()[:1] in "[(" and cell.strip()[-1:] in "])" for cell in cells if cell.strip()) >= 0.9 * len(
-        cells
-    ):
+    bracketed = [cell for cell in cells if _BRACKETED.fullmatch(cell)]
+    braced = [cell for cell in bracketed if "{" in cell]
+    if len(bracketed) >= 0.9 * len(cells) and 2 * sum("," in cell for cell in braced) >= len(braced):
         return True
     return any(_of_sign(cells, sign) for sign in SIGNS)
+
+
+def _of_one_length(column: pl.Series) -> str:
+    """What is said of cells that all have as many parts: lists of one length, or ids that are made so."""
+    cells = column.drop_nulls().unique(maintain_order=True).to_list()
+    for sign in SIGNS:
+        parts = [cell.split(sign) for cell in cells]
+        bare = sign != " " or all(part.isdecimal() for cell in parts for part in cell)  # words have blanks between them
+        if len(cells) > 1 and len({len(cell) for cell in parts}) == 1 < len(parts[0]) and bare:
+            return (
+                f"{column.name} holds ids of {len(parts[0])} parts each, as {shorten(repr(cells[0]))}, and each cell "
+                "is one item; if they are lists, --format lists makes each entry an event"
+            )
+    return ""
 
 
 def _of_sign(cells: Sequence[str], sign: str) -> bool:
@@ -110,7 +131,7 @@ def _as_lists(column: pl.Series, signs: Sequence[str]) -> pl.Series:
         return column.cast(pl.List(column.dtype.inner))
     if isinstance(column.dtype, pl.List):
         return column
-    text = column.cast(pl.String).str.strip_chars()
+    text = column.cast(pl.String).str.strip_chars().str.replace(_SET, "${1}")
     given = text.drop_nulls()
     literal = _literal(given)
     if literal is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recollect.data.formats import files
+from recollect.data.formats import files, misnamed
 from recollect.data.formats.contract import Place
 from recollect.data.formats.text.packing import ending
 from recollect.data.log import DataError
@@ -100,6 +100,8 @@ def _frame(path: Path, columns: list[str] | None, rows: int | None = None) -> pl
 
 
 def _unreadable(path: Path, error: BaseException) -> DataError:
+    if _begins(path) != _MAGIC and path.is_file():
+        misnamed.refuse(path, "Parquet")
     reason = shorten(str(error).splitlines()[0] if str(error) else type(error).__name__, 100)
     return DataError(f"{path}: not a whole Parquet file ({reason}); it may be cut short or damaged: fetch it again")
 

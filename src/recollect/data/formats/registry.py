@@ -51,8 +51,7 @@ def read(place: Place, reading: Reading, *, name: str) -> RawTable:
         return get(reading.format).read(place, reading, name=name)
     special = _special(place, reading)
     table = special.read(place, reading, name=name) if special else in_general(place, reading, name)
-    list_cells.refuse_lists(table)
-    return table
+    return list_cells.checked(table)
 
 
 def holds_a_log(folder: Path) -> bool:

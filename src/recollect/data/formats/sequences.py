@@ -13,7 +13,7 @@ import polars as pl
 from recollect.data.formats.contract import Place
 from recollect.data.formats.files import refuse_copies
 from recollect.data.formats.list_cells import looks_like_lists, never_empty
-from recollect.data.formats.text.dialect import SEPARATORS, TAB, TYPED_TAB
+from recollect.data.formats.text.dialect import SEPARATORS, TAB, meant
 from recollect.data.formats.text.opening import Text, open_text
 from recollect.data.log import DataError
 from recollect.data.raw_table import Piece, RawTable, shorten
@@ -53,7 +53,7 @@ def _read(path: Path, reading: Reading) -> Piece:
     lines = pl.Series("line", data.split("\n")[bool(reading.header) :]).str.strip_chars("\r\n ")
     if len(lines) and not lines[-1]:
         lines = lines.head(-1)
-    sign = (reading.separator or "").replace(TYPED_TAB, TAB) or _sign(lines)
+    sign = meant(reading.separator or "") or _sign(lines)
     parts = lines.str.extract_all(r"\S+") if sign in (" ", TAB) else lines.str.split(sign)
     before = 1 + bool(reading.header)
     frame = pl.DataFrame({"row": np.arange(len(lines)), "parts": parts}).select(

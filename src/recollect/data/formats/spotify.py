@@ -1,6 +1,8 @@
 """Spotify's Million Playlist Dataset: `mpd.slice.*.json`, each an object with 1,000 playlists. A playlist is a user.
 
-Tracks are in the order of their playlist, and have no times of their own. Source: the README of the release.
+Tracks are in the order of their playlist, and have no times of their own. The playlists of `challenge_set.json` are cut
+short (their tracks are to be guessed): it is read if there are no slices, or if it is named.
+Source: the README of the release.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ class Spotify:
 
     def recognises(self, place: Place) -> bool:
         """By the names of the slices, or by an object with playlists at the beginning of a file."""
-        found = place.named("mpd.slice.*.json", "challenge_set.json")
+        found = _slices(place)
         if place.folder is None and found != place.paths:
             return False
         return bool(found) and all(
@@ -41,7 +43,7 @@ class Spotify:
 
     def read(self, place: Place, reading: Reading, *, name: str) -> RawTable:
         """One event a track of a playlist, in order; titles and artists come with them."""
-        paths = place.named("mpd.slice.*.json", "challenge_set.json") or (place.paths if place.folder is None else ())
+        paths = _slices(place) or (place.paths if place.folder is None else ())
         if not paths:
             raise DataError(f"{place}: no mpd.slice.*.json in it")
         pieces, tracks = [], []
@@ -55,6 +57,12 @@ class Spotify:
         items = Side(side, "track_uri") if roles.item == ("track_uri",) else None
         notes = ("a playlist is a user, and its tracks are in the order of the list",)
         return RawTable(name, pieces, roles, items=items, notes=notes, place=str(place))
+
+
+def _slices(place: Place) -> tuple[Path, ...]:
+    if place.folder is None:
+        return place.named("mpd.slice.*.json", "challenge_set.json")
+    return place.named("mpd.slice.*.json") or place.named("challenge_set.json")
 
 
 def _read(path: Path, reading: Reading) -> tuple[Piece, pl.DataFrame]:

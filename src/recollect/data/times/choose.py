@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from recollect.data.log import DataError
-from recollect.data.times import clock
+from recollect.data.times import clock, parts
 from recollect.data.times.column import NUMBER, read_moments
 from recollect.data.times.direction import falls
 from recollect.data.times.forms import form_of
@@ -84,6 +84,12 @@ def choose(names: Sequence[str], taken: Sequence[str], sample: Callable[[], pl.D
         return _finest(likely, dated, looks, frame)
     if dated:
         raise DataError(_ask(dated, looks, frame, where))
+    in_parts = parts.found_among({name: frame[name] for name in free})
+    if in_parts:
+        raise DataError(
+            f"{where}: no column is known as the time, but {', '.join(map(repr, in_parts))} hold one in parts; "
+            f"say --time {','.join(in_parts)}, or --time none to use the order of the rows"
+        )
     passed = [name for name in free if looks[name].kind == "dates"]
     notes = (f"dates that are taken for no times of events, by their names: {', '.join(passed)}",) if passed else ()
     return Choice((), notes, _watched([], free, frame))

@@ -17,6 +17,7 @@ from recollect.data.times.span import DAY, MICRO
 
 MIDNIGHT = "2000-01-01"
 """Stands before a time of day, so that it is read as a date is."""
+ZONE = r"^(?:Z|UTC|GMT|[+-]\d\d:?\d\d)\]?$"
 MIDNIGHT_SECONDS = 946_684_800
 
 
@@ -29,6 +30,11 @@ def are_clocks(text: pl.Series) -> bool:
 def is_clock(text: str) -> bool:
     """Whether a text looks like a time of day."""
     return ":" in text and form_of(f"{MIDNIGHT} {text.strip()}") is not None
+
+
+def are_zones(column: pl.Series) -> bool:
+    """Whether a column holds zones, of moments in another one: in an access log cut at blanks, `-0700]`."""
+    return column.dtype == pl.String and bool(column.drop_nulls().head(100).str.contains(ZONE).all())
 
 
 def join(days: Moments, clock: Moments) -> Moments:

@@ -12,9 +12,8 @@ import re
 import numpy as np
 import polars as pl
 
-from recollect.data.log import DataError
 from recollect.data.missing import MISSING_WORDS
-from recollect.data.times import clock, dates, numbers, order, rounded, span
+from recollect.data.times import clock, dates, numbers, order, parts, rounded, span
 from recollect.data.times.forms import form_of
 from recollect.data.times.moments import DATES, Moments, Problem, Remark, nothing
 from recollect.data.times.pattern import check_form, is_pattern, read_pattern
@@ -26,18 +25,20 @@ NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 def read_moments(columns: pl.DataFrame, form: str | None = None) -> Moments:
-    """Moments of one column, or of a date and a time of day in two.
+    """Moments of one column, of a date and a time of day in two, or of a year, a month and so on in up to six.
 
     `form`: how they are written, as `Reading.time_format` says; None lets the column decide. DataError if `form` is no
-    form, or if there are more than two columns.
+    form, or does not fit so many columns.
     """
     check_form(form, WORDS)
     if columns.width == 1:
         return _read(columns.to_series(), form)
-    if columns.width > 2:
-        raise DataError(
-            f"a time of {columns.width} columns ({', '.join(columns.columns)}); give one, or a date and a time of day"
-        )
+    missing = np.logical_or.reduce([_missing(column) for column in columns])
+    if is_pattern(form):
+        texts = [column.cast(pl.String).str.strip_chars() for column in columns]
+        return read_pattern(pl.select(pl.concat_str(texts, separator=" ")).to_series(), missing, form)
+    if columns.width > 2 or parts.are_parts(columns.columns):
+        return parts.read_parts(columns, missing, form)
     day, time = columns.get_columns()
     return _day_and_clock(day, time, form)
 
@@ -118,9 +119,8 @@ def _from_numbers(column: pl.Series, missing: np.ndarray, bad: np.ndarray, form:
 
 
 def _day_and_clock(day: pl.Series, time: pl.Series, form: str | None) -> Moments:
-    if is_pattern(form):
-        texts = [column.cast(pl.String).str.strip_chars() for column in (day, time)]
-        return read_pattern(texts[0] + " " + texts[1], _missing(day) | _missing(time), form)
+    if day.dtype == pl.String and clock.are_zones(time):
+        return _read(day + " " + time, form)
     days, clocks = _read(day, form), clock.read_clock(time, _missing(time))
     if days.elapsed and not (days.exact % days.per_second).any():
         note = Remark(f"{day.name} is taken as a number of days from some start")

@@ -17,6 +17,7 @@ WEEKDAYS = r"(?:Mon|Tue|Tues|Wed|Thu|Thur|Thurs|Fri|Sat|Sun|Monday|Tuesday|Wedne
 # What is put right before a pattern can read it: (what, with what). Python and Rust read these expressions alike.
 TIDY = (
     (r"\s+", " "),
+    (r"^\[(.*)\]$", "${1}"),  # as Apache and nginx write: [10/Oct/2000:13:55:36 -0700]
     (rf"(?i)^{WEEKDAYS}\b\.?,? ?", ""),
     (r" ?(?:\([^()]*\)|\[[^\[\]]*\])$", ""),  # the name of a zone, behind its offset
     (r"(?i)([0-9] ?[ap])\. ?m\.?", "${1}m"),

@@ -6,6 +6,7 @@ Names are compared in lower case with everything but letters and digits removed;
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 TIME_NAMES = (
@@ -45,16 +46,31 @@ TIME_NAMES = (
     "recorddate collectedat capturedat servertime servertimestamp localtime localtimestamp localdatetime clienttime "
     "clienttimestamp devicetime starttime startedat starttimestamp startdate begintime sessionstart sessiondate "
     "endtime endedat receivedat insertedat inserttime insertedon updatedat updatetime updatedon updated lastupdated "
-    "modifiedat "
+    "modifiedat tsms tsutc "
+    # German, French, Spanish, Italian, Portuguese
+    "zeitstempel zeitpunkt datumzeit datumuhrzeit datum zeit bestelldatum bestellzeit bestelltam kaufdatum kaufzeit "
+    "gekauftam rechnungsdatum buchungsdatum buchungszeit verkaufsdatum erstelltam erstelldatum bewertungsdatum "
+    "horodatage horodate dateheure datetemps dateachat datedachat datecommande datedecommande datefacture "
+    "datetransaction datevente datecreation dateevenement marcatemporal marcadetiempo fechahora fechayhora fecha "
+    "fechacompra fechadecompra fechapedido fechatransaccion fechaventa fechafactura fechacreacion fechaevento "
+    "dataora datahora dataacquisto dataordine datacompra datapedido datavenda datavendita datatransazione "
+    "datatransacao"
 )
 CLOCK_NAMES = (
-    "hourmin hhmm hhmmss timeofday time clock hour hourofday hours eventhour orderhourofday ordertime transtime"
+    "hourmin hhmm hhmmss timeofday time clock hour hourofday hours eventhour orderhourofday ordertime transtime "
+    "uhrzeit heure hora ora"
 )
 """What a time of day is called that stands beside a date."""
 
-_TIME_WORDS = ("at", "on", "time", "date", "datetime", "timestamp", "ts", "dt", "when", "utc", "day")
+_TIME_WORDS = (
+    *("at", "on", "time", "date", "datetime", "timestamp", "ts", "dt", "when", "utc", "day"),
+    *("datum", "zeit", "zeitstempel", "zeitpunkt", "fecha", "horodatage"),
+)
 _OF_THINGS = ("publish", "regist", "signup", "join", "expir", "valid", "until", "deadline", "due")
-_NO_EVENTS = ("birth", "birthday", "born", "dob", "release", "released")
+_NO_EVENTS = (
+    *("birth", "birthday", "born", "dob", "release", "released"),
+    *("geburtsdatum", "geburtstag", "erscheinungsdatum", "naissance", "sortie", "nacimiento", "lanzamiento", "nascita"),
+)
 _NO_TIMES = (
     "id",
     "ids",
@@ -71,12 +87,16 @@ _NO_TIMES = (
     "hash",
     "key",
     "price",
+    "nummer",
+    "preis",
+    "prix",
+    "precio",
 )
 
 
 def plain(name: str) -> str:
-    """A name as it is compared."""
-    return "".join(letter for letter in name.lower() if letter.isalnum())
+    """A name as it is compared: the accents of its letters are signs of their own, and so left out."""
+    return "".join(letter for letter in unicodedata.normalize("NFKD", name.lower()) if letter.isalnum())
 
 
 def known(names: Sequence[str], words: str) -> list[str]:
@@ -102,7 +122,7 @@ def of_no_event(name: str) -> bool:
 
 def of_no_time(name: str) -> bool:
     """Whether a number, by its name, is a name or an amount: `session_id`, `phone`."""
-    return any(word in _NO_TIMES for word in _words(name)) or plain(name).endswith("id")
+    return any(word in _NO_TIMES for word in _words(name)) or plain(name).endswith(("id", "nummer"))
 
 
 def _words(name: str) -> list[str]:

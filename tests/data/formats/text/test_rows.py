@@ -132,7 +132,7 @@ def test_a_wrong_separator_is_told_the_right_one(tmp_path: Path, separator: str)
     with pytest.raises(DataError, match="all in one column") as error:
         heads.find(open_text(path), Dialect(wrong), Reading())
     shown = "\\t" if separator == "\t" else separator
-    assert f"data.separator='{shown}'" in str(error.value)
+    assert f"--separator '{shown}'" in str(error.value)
 
 
 def _songs(titles: dict[int, str], separator: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from recollect.data.formats.text import head as heads
 from recollect.data.formats.text import shape
 from recollect.data.formats.text.dialect import TAB, Dialect, parse_quoted, without_quotes
 from recollect.data.formats.text.head import Head
@@ -48,6 +49,8 @@ def read_carefully(text: Text, dialect: Dialect, head: Head, columns: Sequence[s
     for record in records(text, dialect, head, places):
         problem = record.problem or _uneven(record.fields, width, head)
         if problem and on_bad == "stop":
+            users = "" if record.problem or not head.titled else heads.sequences(text, dialect, 3)
+            problem += f" ({users})" if users else ""
             raise DataError(
                 f"{text.path} line {record.line}: {problem}; correct it, or leave such lines out with --on-bad skip"
             )
@@ -77,7 +80,7 @@ def _kind(fields: list[str], width: int) -> str:
 
 
 def _uneven(fields: list[str], width: int, head: Head) -> str:
-    if len(fields) > width:
+    if len(fields) > width and any(field.strip() for field in fields[width:]):
         return f"{len(fields)} fields where there are {width} columns"
     if fields and len(fields) < width and not head.titled:  # no header says how many there should be
         return (

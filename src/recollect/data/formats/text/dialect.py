@@ -13,13 +13,15 @@ from collections.abc import Sequence
 from recollect.data.raw_table import shorten
 
 TAB = "\t"
-TYPED_TAB = "\\t"
 SEPARATORS = (",", TAB, ";", "|", "::", " ")
 SEPARATOR_NAMES = {TAB: "\\t (tab)", " ": "' ' (space)"}
+RARE = "^~#¦§¬·"
+"""Signs that stand between columns now and then, and so are proposed; control characters are so too."""
 USUAL = {".csv": ",", ".tsv": TAB, ".tab": TAB}
 """Ending -> the separator it promises."""
 
 _QUOTED_PART = re.compile('"[^"]*"')
+_TYPED = re.compile(r"\\t|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[0-7]{3}")
 _EXCEL_LINE = re.compile(r'^"?sep=(.|\\t)"?$', re.IGNORECASE)
 
 
@@ -102,7 +104,29 @@ def sniff(line: str) -> str | None:
 def said_by_excel(line: str) -> str | None:
     """The separator of a first line `sep=;`, as Excel writes and reads it; None if it is another line."""
     found = _EXCEL_LINE.match(line.strip())
-    return None if found is None else found[1].replace(TYPED_TAB, TAB)
+    return None if found is None else meant(found[1])
+
+
+def seldom(lines: Sequence[str]) -> str | None:
+    """A sign that is no usual separator and cuts all lines alike: a control character, else that of most fields."""
+    even = {sign for sign in lines[0] if len({line.count(sign) for line in lines}) == 1}
+    control = sorted(sign for sign in even if is_control(sign))
+    return control[0] if control else max(even & set(RARE), key=lines[0].count, default=None)
+
+
+def is_control(sign: str) -> bool:
+    """Whether a sign is none of text: what Hive and others put between columns as no field can hold it."""
+    return sign < " " and sign not in "\t\r\n"
+
+
+def meant(typed: str) -> str:
+    """A separator as a person types it, as it is meant: `\\t`, `\\x01`, `\\u0001` and `\\001` are one sign."""
+    return _TYPED.sub(lambda found: found[0].encode().decode("unicode_escape"), typed)
+
+
+def typed(separator: str) -> str:
+    """A separator as a person types it."""
+    return separator if separator.isprintable() else separator.encode("unicode_escape").decode()
 
 
 def name_of(separator: str) -> str:

@@ -137,7 +137,7 @@ def _uneven_notes(text: Text, data: bytes, start: int, sign: str, width: int, he
     short, first = uneven(data, start, sign, width)
     if short == 0:
         return text.notes
-    if not head.titled:
+    if not head.titled or head.ends:
         return None
     return (
         *text.notes,

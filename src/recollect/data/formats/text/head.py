@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from recollect.data.formats.text.dialect import TAB, TYPED_TAB, Dialect, name_of, parse_quoted, sniff, split_fields
+from recollect.data.formats.text.dialect import TAB, Dialect, name_of, parse_quoted, seldom, sniff, split_fields, typed
 from recollect.data.formats.text.opening import Text
 from recollect.data.formats.text.shape import outline
 from recollect.data.log import DataError
@@ -23,7 +23,9 @@ NOTHING = (*MISSING_WORDS, "?")
 """Words for nothing: a first field like these is neither a name nor a value."""
 TITLE_EDGES = " \t\r\ufeff"
 """What may stand around a name, and is no part of it."""
+ONE_LINE_A_USER = "if each line is one user with all of the items: --format sequences"
 _BEGINNING = 1 << 22
+_LOOKED_AT = 20
 _LONGEST_RECORD = 50  # lines, of a first record whose fields hold line ends
 
 
@@ -37,6 +39,8 @@ class Head:
     records: int = 0
     raw: tuple[str, ...] | None = None
     """The header line's own fields; None for a file without one."""
+    ends: int = 0
+    """How many columns at the end have no field in the header: lines end in as many separators more than it does."""
 
     @property
     def titled(self) -> bool:
@@ -109,12 +113,33 @@ def find(text: Text, dialect: Dialect, reading: Reading, skip: int = 0) -> tuple
     DataError where the separator does not fit, or where only the user can know.
     """
     titled, note = reading.header, ""
+    records = [one.fields for one in first_records(text, dialect, skip)]
     if titled is None:
-        titled, note = _decide(text, dialect, reading, [one.fields for one in first_records(text, dialect, skip)])
+        titled, note = _decide(text, dialect, reading, records)
     head = with_header(text, dialect, skip) if titled else without_header(text, dialect, skip=skip)
     if len(head.names) == 1:
-        _refuse_one_column(text, dialect, next(one for one in first_lines(text) if one[0] > skip))
-    return head, note
+        _refuse_one_column(text, dialect, [one for one in first_lines(text) if one[0] > skip])
+    return (_as_wide_as_rows(head, records[1:]) if titled else head), note
+
+
+def _as_wide_as_rows(head: Head, rows: list[list[str]]) -> Head:
+    """The head where the header has fewer fields than the rows, as these end in empty ones."""
+    width = len(head.names)
+    more = max(map(len, rows), default=0) - width
+    if more < 1 or head.raw is None:
+        return head
+    if not any(field.strip() for fields in rows for field in fields[width:]):
+        names = tuple(f"column {width + place + 1}" for place in range(more))
+        return dataclasses.replace(head, names=(*head.names, *names), raw=(*head.raw, *[""] * more), ends=more)
+    return head
+
+
+def sequences(text: Text, dialect: Dialect, least: int = 2) -> str:
+    """What is said where lines have several widths, `least` so many: each may be one user with all of the items."""
+    widths = [len(line.split(dialect.separator)) for _, line in first_lines(text, _LOOKED_AT)]
+    if len(set(widths)) < least:
+        return ""
+    return f"lines have {min(widths)} to {max(widths)} fields; {ONE_LINE_A_USER}"
 
 
 def by_place(head: Head, reading: Reading, where: str) -> Reading:
@@ -146,6 +171,7 @@ def _decide(text: Text, dialect: Dialect, reading: Reading, records: list[list[s
     """Whether the first of the records is a header."""
     first = records[0]
     body = [fields for fields in records[1:] if len(fields) == len(first)]
+    body = body or [[*fields, *[""] * len(first)][: len(first)] for fields in records[1:]]
     body = [fields for fields in body if not _repeats(first, fields)]  # a header that is repeated is no row
     if _numbered_by_pandas(first, body):
         return True, "the first line is the header that pandas writes where columns have no names"
@@ -169,6 +195,8 @@ def _repeats(first: list[str], fields: list[str]) -> bool:
     """Whether fields are the first line's again: all of them, or the names of the user and of the item."""
     titles, again = [as_title(field) for field in first], [as_title(field) for field in fields]
     named = {guess(first, USER_NAMES), guess(first, ITEM_NAMES)} - {None}
+    if len(named) > 1 and sorted(titles) == sorted(again):  # in another order: no row either
+        return True
     places = [place for place, field in enumerate(first) if field in named] if len(named) > 1 else range(len(first))
     return all(titles[place] == again[place] for place in places)
 
@@ -227,13 +255,14 @@ def _asked_for(reading: Reading, names: Sequence[str]) -> bool:
     return any(role in stripped or all(part.strip() in stripped for part in role.split(",")) for role in given)
 
 
-def _refuse_one_column(text: Text, dialect: Dialect, first: tuple[int, str]) -> None:
-    number, line = first
+def _refuse_one_column(text: Text, dialect: Dialect, lines: list[tuple[int, str]]) -> None:
+    number, line = lines[0]
     better = sniff(line)
+    better = seldom([one for _, one in lines]) if better in (None, dialect.separator) else better
     if better is not None and better != dialect.separator:
         raise DataError(
             f"{text.path} line {number}: all in one column with separator {name_of(dialect.separator)}; the file seems "
-            f"to use {name_of(better)}: give data.separator='{better.replace(TAB, TYPED_TAB)}'"
+            f"to use {name_of(better)}: say --separator '{typed(better)}'"
         )
 
 

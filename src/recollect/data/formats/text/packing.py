@@ -98,6 +98,10 @@ def refuse_what_is_no_text(path: Path, data: bytes) -> None:
     if data[257:262] == b"ustar":
         raise DataError(f"{path}: this is a tar archive; unpack it and name the file in it, or the folder")
     if data[:200].lstrip().lower().startswith(_PAGES):
+        if b"<table" in data[:65536].lower():
+            raise DataError(
+                f"{path}: this is a web page with a table, as many programs write for Excel; save it as CSV"
+            )
         raise DataError(f"{path}: this is a web page, perhaps that of a log-in; download the file itself")
 
 

@@ -28,7 +28,8 @@ def read_rows(text: Text, dialect: Dialect, head: Head, columns: Sequence[str], 
     piece = read_fast(text, dialect, head, columns)
     if piece is None:
         piece = read_carefully(text, dialect, head, columns, on_bad)
-    return _without_repeated_header(piece, head)
+    names = tuple(title.strip(TITLE_EDGES) for title in head.raw or () if title)
+    return dataclasses.replace(_without_repeated_header(piece, head), names=names)
 
 
 def refuse_swallowed(piece: Piece, columns: Iterable[str], text: Text, dialect: Dialect, head: Head) -> None:
@@ -88,7 +89,7 @@ def _without_repeated_header(piece: Piece, head: Head) -> Piece:
         return piece
     titles = dict(zip(head.names, map(as_title, head.raw), strict=True))
     again = np.ones(len(piece.frame), bool)
-    for name in piece.frame.columns:
+    for name in filter(titles.get, piece.frame.columns):
         again &= _like(piece.frame[name], titles[name])
         if not again.any():
             return piece
