@@ -180,3 +180,10 @@ def test_a_kill_while_writing_leaves_the_old_checkpoint(tmp_path: Path, monkeypa
     monkeypatch.undo()
     assert (tmp_path / CHECKPOINT).read_bytes() == before
     same(run("gru4rec", tmp_path, resume=True, checkpoint_minutes=0), run("gru4rec", checkpoint_minutes=0))
+
+
+def test_the_average_of_the_weights_is_taken_up_too(tmp_path: Path) -> None:
+    straight = run("gru4rec", average=0.9)
+    with pytest.raises(Interrupted):
+        run("gru4rec", tmp_path, Stops(13, signal.SIGINT), average=0.9)
+    same(run("gru4rec", tmp_path, average=0.9, resume=True), straight)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from recollect.config import ConfigError
 from recollect.contracts import State
+from recollect.train.average import Average
 
 FORMAT = 1
 
@@ -50,10 +51,13 @@ def save(
     best: Mapping[str, Tensor],
     carried: Mapping[int, State],
     identity: Mapping[str, Any],
+    average: Average | None = None,
 ) -> None:
     """Write the run's whole state; `identity` (settings, data digest) is checked when it is taken up again."""
     tensors = {f"model.{name}": t for name, t in model.state_dict().items()}
     tensors |= {f"best.{name}": t for name, t in best.items()}
+    if average is not None:
+        tensors |= {f"average.{name}": t for name, t in average.state().items()}
     for number, slots in optimizer.state_dict()["state"].items():
         tensors |= {f"optim.{number}.{slot}": torch.as_tensor(value) for slot, value in slots.items()}
     for group, state in carried.items():
@@ -74,9 +78,14 @@ def save(
 
 
 def load(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, identity: Mapping[str, Any]
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    identity: Mapping[str, Any],
+    average: Average | None = None,
 ) -> tuple[Progress, dict[str, Tensor], dict[int, State]]:
-    """Put a saved run back into model, optimizer and the random states -> progress, best weights, carried states."""
+    """Put a saved run back into model, optimizer, average and the random states -> progress, best weights, carried
+    states."""
     progress, tensors = _read(path, identity)
 
     def part(prefix: str) -> dict[str, Tensor]:
@@ -86,6 +95,8 @@ def load(
     if {n: t.shape for n, t in given.items()} != {n: t.shape for n, t in wanted.items()} or "random.cpu" not in tensors:
         raise _unusable(path, "its weights are those of another model")
     model.load_state_dict(given)
+    if average is not None:
+        average.restore(part("average."))
     slots: dict[int, dict[str, Tensor]] = {}
     for name, tensor in part("optim.").items():
         number, slot = name.split(".", 1)

@@ -7,12 +7,12 @@ device and precision. Epoch plans and learning rates are functions of the step n
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -27,6 +27,7 @@ from recollect.contracts import Carried, Cloze, Histories, Network, State, Windo
 from recollect.data.batches import Step, build, plan_carried, plan_prefixes, plan_windows, token_budget
 from recollect.data.log import DataError
 from recollect.train import checkpoint
+from recollect.train.average import Average
 from recollect.train.checkpoint import Progress
 from recollect.train.device import check_device, cuda_devices, on_cuda
 from recollect.train.forecast import Forecast
@@ -82,11 +83,12 @@ def train(
     objective = Objective(model, settings.loss)
     optimizer = make_optimizer(model, settings)
     wrapped, optimizer_ = fabric.setup(objective, optimizer)
+    average = Average(model, settings.average) if settings.average else None
     progress, best, carried = Progress(), dict[str, Tensor](), dict[int, State]()
     if resume and save_to is not None and not save_to.is_file():
         report.note(f"{save_to} does not exist (no checkpoint was written yet): starting from the beginning")
     elif resume and save_to is not None:
-        progress, best, carried = checkpoint.load(save_to, model, optimizer, identity or {})
+        progress, best, carried = checkpoint.load(save_to, model, optimizer, identity or {}, average)
         carried = {group: state.to(fabric.device) for group, state in carried.items()}
         report.resumed(progress)
     lengths = np.diff(histories.offsets)
@@ -98,11 +100,13 @@ def train(
 
     def save() -> None:
         if save_to is not None:
-            checkpoint.save(save_to, progress, model, optimizer, best, carried, identity or {})
+            checkpoint.save(save_to, progress, model, optimizer, best, carried, identity or {}, average)
 
     def end() -> Progress:
         if best:
             model.load_state_dict(best)
+        elif average is not None:
+            model.load_state_dict(average.state(), strict=False)
         model.eval()
         return progress
 
@@ -120,6 +124,8 @@ def train(
                 loss, targets = _one_step(fabric, wrapped, optimizer_, batch, step, carried, settings.clip, full)
                 progress.step += 1
                 progress.steps_done += 1
+                if average is not None:
+                    average.step(progress.steps_done)
                 progress.epoch_loss += loss * targets
                 progress.epoch_targets += targets
                 took = time.monotonic() - begun
@@ -135,7 +141,10 @@ def train(
                     saved = time.monotonic()
                 if stop:
                     raise Interrupted(stop, end())
-            with fabric.autocast():  # validation in the precision of training; scores are ranked in fp32
+            with (
+                fabric.autocast(),
+                average.applied() if average else contextlib.nullcontext(),
+            ):  # validation in the precision of training; scores are ranked in fp32
                 _end_epoch(model, progress, settings, validate, best, report)
             progress.seconds = time.monotonic() - started
             stop = stopped()
@@ -298,7 +307,7 @@ def _precision(settings: TrainSettings) -> str:
     return "bf16-mixed" if native else "32-true"
 
 
-@contextmanager
+@contextlib.contextmanager
 def _stop_signals() -> Iterator[Callable[[], int]]:
     """Ctrl-C and SIGTERM end the step under way, not the process; a second one does. Yields: which came, 0 for none."""
     asked = 0

@@ -33,6 +33,9 @@ class TrainSettings(Settings):
     """Decoupled weight decay, on matrices only (not on biases, norms and the item table)."""
     clip: float = Field(1.0, gt=0)
     """Largest norm of the gradient."""
+    average: float = Field(0.0, ge=0, lt=1)
+    """Validate and keep an average of the weights along the steps, of which each leaves this share: .999 say; 0: the
+    weights of the last step themselves."""
     precision: Literal["auto", "32", "bf16"] = "auto"
     """auto takes bf16 where the processor multiplies it natively, else 32."""
     accelerator: str = "auto"
