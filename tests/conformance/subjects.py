@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 import torch
@@ -24,8 +25,8 @@ from .material import catalog, training_log
 SMALL = {"width": 16, "heads": 2, "window": 12, "recent": 5, "history": 6, "neighbours": 9, "blocks": 2, "hidden": 16}
 
 
-ON = {"repeat": 6}
-"""Numbers that are switches: 0 is off, and this is on."""
+ON = {"repeat": 6, "time.gaps": True, "time.stream": True, "time.request": True}
+"""What a network may be given of the request and of time: these are turned on all at once."""
 
 
 def small(kind: type[Recommender]) -> Settings:
@@ -79,14 +80,20 @@ def registered(name: str) -> Recommender:
 
 
 def variants(kind: type[Recommender]) -> Iterator[tuple[str, Settings]]:
-    """The small settings with one switch turned, for each choice, yes-or-no setting or number of `ON`
-    that a model has, nested or not."""
+    """The small settings with one switch turned, for each choice or yes-or-no setting a model has, nested or not; and
+    with all of `ON` that it has."""
     plainly = plain(small(kind))
-    for path, value in _switches(kind.Config):
-        changed = apply_sets(plainly, [f"{path}={json.dumps(value)}"])
+    turned = [[(path, value)] for path, value in _switches(kind.Config) if path not in ON]
+    for some in [*turned, [(path, value) for path, value in ON.items() if _has(plainly, path)]]:
+        changed = apply_sets(plainly, [f"{path}={json.dumps(value)}" for path, value in some])
         if changed != plainly:
             with contextlib.suppress(ConfigError):  # a choice that needs another setting with it
-                yield f"{path}={value}", decode(kind.Config, changed, where="model")
+                yield ", ".join(f"{path}={value}" for path, value in some), decode(kind.Config, changed, where="model")
+
+
+def _has(settings: Mapping[str, Any], path: str) -> bool:
+    first, _, rest = path.partition(".")
+    return first in settings and (not rest or _has(settings[first], rest))
 
 
 def _switches(settings: type[BaseModel]) -> Iterator[tuple[str, object]]:
@@ -94,8 +101,6 @@ def _switches(settings: type[BaseModel]) -> Iterator[tuple[str, object]]:
         annotation = field.annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             yield from ((f"{name}.{path}", value) for path, value in _switches(annotation))
-        elif name in ON:
-            yield name, ON[name]
         elif annotation is bool:
             yield from ((name, value) for value in (False, True))
         elif typing.get_origin(annotation) is typing.Literal:
