@@ -9,7 +9,7 @@ import pytest
 
 from recollect import registry
 from recollect.config import ConfigError, Settings, decode
-from recollect.contracts import Counting
+from recollect.contracts import Counting, Network
 
 from .material import answers, catalog, events, training_log
 from .subjects import built
@@ -48,3 +48,12 @@ def test_a_number_is_refused_in_one_line_or_works(name: str) -> None:
             assert answers(model, batch).shape[0] == 3, f"{path} = {value}"
             accepted += 1
         assert accepted > 0, f"no value of {path} was accepted"
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_network_can_look_at_what_was_met(name: str) -> None:
+    kind = registry.model_class(name)
+    if issubclass(kind, Network):
+        config = decode(kind.Config, {"repeat": 5}, where="model")
+        model = built(kind, config, catalog())
+        assert model.met_events == 5 and any(part.startswith("repeat.") for part in model.tensors())
