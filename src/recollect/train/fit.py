@@ -63,7 +63,7 @@ def fit(
     """
     one_of("seen", seen, Seen)
     refuse_several_processes()
-    split = loo(data) if isinstance(data, EventLog) else data
+    split = data if isinstance(data, Split) else loo(data)
     settings = (
         decode(TrainSettings, settings or {}, where="train") if not isinstance(settings, TrainSettings) else settings
     )
