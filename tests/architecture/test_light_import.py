@@ -34,6 +34,12 @@ def test_an_import_loads_nothing_heavy() -> None:
     assert NOT_FOR_AN_IMPORT & set(loaded) == set()
 
 
+def test_what_does_not_train_does_not_load_what_trains() -> None:
+    """Fabric takes as long to import as torch does."""
+    loaded = fresh("import json, sys, recollect.study.scoring; print(json.dumps(sorted(sys.modules)))")
+    assert "torch" in loaded and "recollect.train.loop" in loaded and "lightning_fabric" not in loaded
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

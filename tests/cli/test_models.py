@@ -15,7 +15,8 @@ def test_every_model_is_listed_with_its_kind(recollect: Command) -> None:
     assert [row["name"] for row in listed] == names()
     assert {row["kind"] for row in listed} == {"counting", "carried", "window"}
     assert all(row["about"] for row in listed)
-    assert all(name in recollect("models").out for name in names())
+    shown = recollect("models").out
+    assert all(name in shown for name in names())
 
 
 @pytest.mark.parametrize("name", [*names(), "--run"])

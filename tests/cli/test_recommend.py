@@ -43,6 +43,20 @@ def test_a_history_may_be_typed(recollect: Command, trained: Path) -> None:
     assert abs(sum(row["probability"] for row in allowed["recommendations"]) - 1) < 1e-4
 
 
+def test_a_user_is_named_as_in_a_file_of_users(recollect: Command, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "who.txt").write_text("7.0\n")
+    for name, whose in (
+        ("plain", ("--user", "7")),
+        ("typed", ("--user", "7.0")),
+        ("file", ("--users", tmp_path / "who.txt")),
+    ):
+        assert recollect("recommend", trained, *whose, "--out", tmp_path / f"{name}.csv").code == 0
+    assert (tmp_path / "plain.csv").read_text() == (tmp_path / "typed.csv").read_text()
+    assert (tmp_path / "plain.csv").read_text() == (tmp_path / "file.csv").read_text()
+    shown = [recollect("recommend", trained, "--user", one, "--json").json for one in ("7", "7.0")]
+    assert shown[0] == shown[1]
+
+
 def test_strangers_are_one_line(recollect: Command, trained: Path) -> None:
     said = recollect("recommend", trained, "--user", "nobody")
     assert said.code == 1 and "no user 'nobody'" in said.error

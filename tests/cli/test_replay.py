@@ -113,10 +113,39 @@ def test_an_export_like_a_run_is_read_by_that_run(recollect: Command, tmp_path: 
     said = recollect("evaluate", run, "--data", out, "--since", "2024-06-01")
     assert said.code == 0 and "over 1 users" in said.out
     assert recollect("refit", run, "--data", out, "--out", tmp_path / "refit").code == 0
-    where = ("--where", "Artikel != 'A4'")
-    assert recollect("train", "markov", "--data", shop, *columns, *where, "--out", tmp_path / "other").code == 0
-    said = recollect("journal", "export", store, "--out", tmp_path / "x.csv", "--like", tmp_path / "other")
-    assert said.code == 2 and "data.where" in said.error and not (tmp_path / "x.csv").exists()
+
+
+def test_an_export_is_in_the_form_that_a_run_reads(recollect: Command, tmp_path: Path) -> None:
+    shop, run, store, out = (tmp_path / name for name in ("shop.csv", "run", "store", "newer.csv"))
+    lines = [f"{user};A{(user + n) % 5};{n + 1:02}.05.2024 1{user}:30;buy" for user in range(4) for n in range(9)]
+    shop.write_text("\n".join(["user;item;at;event", *lines, "0;A1;01.05.2024 10:00;view"]) + "\n")
+    form = ("--time", "at", "--time-format", "%d.%m.%Y %H:%M", "--separator", ";", "--where", "event == 'buy'")
+    assert recollect("train", "markov", "--data", shop, *form, "--out", run).code == 0
+    assert recollect("replay", run, "--store", store).code == 0
+    with EmbeddedStore(store) as kept:
+        kept.append([IncomingEvent("2", "A3", 1_717_236_059, None)], 0)
+    said = recollect("journal", "export", store, "--out", out, "--like", run)
+    assert said.code == 0 and out.read_text().splitlines()[:2] == ["user;item;at;event", "0;A0;01.05.2024 10:30;buy"]
+    assert "note: 1 times are cut to what %d.%m.%Y %H:%M says" in said.err and "event is buy in every row" in said.err
+    assert "1 new events of 37" in recollect("replay", run, "--store", store, "--data", out).out, "the one that was cut"
+    assert recollect("refit", run, "--data", out, "--out", tmp_path / "refit").code == 0
+
+
+def test_what_a_run_would_not_read_is_said(recollect: Command, trained: Path, tmp_path: Path) -> None:
+    shop, run, store, out = (tmp_path / name for name in ("shop.csv", "run", "store", "newer.csv"))
+    shop.write_text("user,item,time,event\n" + "".join(f"{u},A{n},{n},buy\n" for u in range(3) for n in range(6)))
+    assert recollect("replay", trained, "--store", store).code == 0
+    where = ("--where", "item != 'A4'")
+    assert recollect("train", "markov", "--data", shop, *where, "--out", run).code == 0
+    with EmbeddedStore(store) as kept:
+        kept.append([IncomingEvent("2", "A4", 1_780_000_000, None)], 0)
+    said = recollect("journal", "export", store, "--out", out, "--like", run)
+    assert said.code == 0 and f"note: {run} leaves out 1 x not item != 'A4'" in said.err
+    kinds = ("--kind", "event", "--targets", "buy")
+    assert recollect("train", "markov", "--data", shop, *kinds, "--out", tmp_path / "kinds").code == 0
+    said = recollect("journal", "export", store, "--out", tmp_path / "x.csv", "--like", tmp_path / "kinds")
+    assert said.code == 2 and "tells kinds of events apart (data.kind)" in said.error
+    assert not (tmp_path / "x.csv").exists()
 
 
 @pytest.mark.parametrize("name", ["events.xlsx", "events", "events.csv.gz"])

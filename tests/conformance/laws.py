@@ -50,11 +50,11 @@ def chopping(model: Recommender) -> None:
     for kind in _precisions(model):
         with precision(kind):
             straight = remember(model, whole)
+            onward = model.score(model.advance(straight, later))
             for cut in (0, 1, 2, 5, 64, 149):
                 pieces = remember(model, whole.span(0, cut), whole.span(cut, 150))
                 close(model.score(straight), model.score(pieces), f"cut at {cut}, {kind}", kind)
-                onward = [model.score(model.advance(state, later)) for state in (straight, pieces)]
-                close(onward[0], onward[1], f"going on after a cut at {cut}, {kind}", kind)
+                close(onward, model.score(model.advance(pieces, later)), f"going on after a cut at {cut}, {kind}", kind)
     short = whole.span(0, 20)
     single = remember(model, *(short.span(t, t + 1) for t in range(20)))
     close(answers(model, short), model.score(single), "one event at a time")

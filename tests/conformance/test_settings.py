@@ -33,7 +33,7 @@ def nested(path: tuple[str, ...], value: object) -> Mapping[str, Any]:
 
 @pytest.mark.parametrize("name", registry.names())
 def test_a_number_is_refused_in_one_line_or_works(name: str) -> None:
-    kind, batch = registry.model_class(name), events([0, 5, 2])
+    kind, batch, log = registry.model_class(name), events([0, 5, 2]), training_log(12)
     for path in numbers(kind.Config):
         accepted = 0
         for value in TRIED:
@@ -44,7 +44,7 @@ def test_a_number_is_refused_in_one_line_or_works(name: str) -> None:
                 assert "\n" not in str(error)
                 continue
             if isinstance(model, Counting):
-                model.fit(training_log())
+                model.fit(log)
             assert answers(model, batch).shape[0] == 3, f"{path} = {value}"
             accepted += 1
         assert accepted > 0, f"no value of {path} was accepted"

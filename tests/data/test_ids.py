@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recollect.data.ids import Coded, code
-from recollect.data.log import DataError
+from recollect.data.ids import Coded, code, find
+from recollect.data.log import DataError, Vocabulary
 from recollect.data.missing import MISSING_WORDS
 
 
@@ -50,6 +50,28 @@ def test_the_words_are_counted() -> None:
 )
 def test_one_thing_has_one_id(values: list[object], ids: list[object]) -> None:
     assert read(*values) == ids
+
+
+@pytest.mark.parametrize(
+    ("known", "typed", "meant"),
+    [
+        ([7, 17000], "17000.0", 17000),
+        ([7, 17000], " 17000", 17000),
+        ([7, 17000], "017000", None),
+        (["A1", "17000"], "17000.00", "17000"),
+        (["A1", "café"], "cafe\u0301 ", "café"),
+        (["1.0", "1"], "1.0", "1.0"),  # as it is written, before anything else
+        (["NA", "B"], "NA", "NA"),
+        ([7, 17000], "NA", None),
+        ([7, 17000], "", None),
+    ],
+)
+def test_a_typed_id_is_found_in_every_form_that_a_file_may_have(known: list[object], typed: str, meant: object) -> None:
+    vocabulary = Vocabulary(np.array(sorted(known), dtype=object if isinstance(known[0], str) else np.int64), first=1)  # type: ignore[type-var]
+    found = find(vocabulary, typed)
+    assert (None if found is None else vocabulary.decode(found)) == meant
+    if typed not in ("1.0", "NA"):
+        assert found == (None if read(typed) == [None] else vocabulary.find(read(typed)[0]))
 
 
 def test_what_was_done_is_said() -> None:

@@ -70,6 +70,28 @@ def test_a_folder_and_a_glob_of_the_same_files_agree(data: Path) -> None:
     assert whole.digest == sources.read(str(data / "plain" / "*.csv")).digest and len(whole) == 4
 
 
+@pytest.mark.parametrize(
+    ("files", "pattern", "name"),
+    [
+        (["jan1.csv", "jan2.csv", "feb.csv"], "jan*.csv", "jan*"),
+        (["jan1.csv", "feb.csv"], "*.csv", "shops"),
+        (["jan1.csv", "feb.csv"], "jan*.csv", "jan1"),
+        (["jan.csv.gz", "jan-late.csv"], "*", "jan*"),
+        (["a/events.csv", "b/events.csv"], "*/events.csv", "events"),
+        (["a/x.csv", "b/y.csv"], "**/*.csv", "shops"),
+        (["a1/ratings.dat", "a2/ratings.dat"], "*/ratings.dat", "a*"),
+    ],
+)
+def test_the_files_of_a_glob_are_called_by_what_they_have_in_common(
+    files: list[str], pattern: str, name: str, tmp_path: Path
+) -> None:
+    for file in files:
+        (tmp_path / "shops" / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "shops" / file).write_text("")
+    _, found = sources.locate(str(tmp_path / "shops" / pattern))
+    assert found == name
+
+
 def test_names_that_look_like_patterns_or_files(data: Path) -> None:
     (data / "shop.v2").mkdir()
     pl.DataFrame({"user": [1], "item": [2], "time": [5]}).write_parquet(data / "shop.v2" / "log[1].parquet")

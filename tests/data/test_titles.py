@@ -66,6 +66,12 @@ def test_history():
         resolve_history(" ; ", ITEMS, NAMES)
 
 
+def test_an_id_may_be_written_as_a_spreadsheet_does():
+    assert resolve_item("33.0", ITEMS, NAMES) == resolve_item("33", ITEMS, NAMES)
+    with pytest.raises(DataError, match="no item has the id or title '34.0'"):
+        resolve_item("34.0", ITEMS, NAMES)
+
+
 def test_text_ids():
     items = Vocabulary(np.array(["85123A", "POST"], dtype=object), first=1)
     names = np.array(["", "WHITE HEART", "POSTAGE"], dtype=object)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,24 @@ def csv_of_columns(path: Path) -> Path:
     return path.with_suffix(".csv")
 
 
+def csv_as_excel_writes_it(path: Path) -> Path:
+    rows = [f'{one};"{vector[0]}";{vector[1]};{vector[2]}' for one, vector in zip(IDS, VECTORS, strict=True)]
+    path.with_suffix(".csv").write_text("\r\n".join(["id;x;y;z", *rows]), encoding="cp1252", newline="")
+    return path.with_suffix(".csv")
+
+
+def csv_without_header(path: Path) -> Path:
+    rows = [f"{one},{vector[0]},{vector[1]},{vector[2]}\n" for one, vector in zip(IDS, VECTORS, strict=True)]
+    path.with_suffix(".csv").write_text("".join(rows), encoding="utf-8")
+    return path.with_suffix(".csv")
+
+
+def csv_packed(path: Path) -> Path:
+    plain = csv_of_columns(path)
+    plain.with_name("v.csv.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    return plain.with_name("v.csv.gz")
+
+
 def word2vec(path: Path) -> Path:
     rows = [f"{one} {' '.join(map(repr, vector.tolist()))}" for one, vector in zip(IDS, VECTORS, strict=True)]
     path.with_suffix(".txt").write_text("\n".join(["4 3", *rows]) + "\n", encoding="utf-8")
@@ -73,7 +92,7 @@ def word2vec(path: Path) -> Path:
     "write",
     [
         npz, npz_of_other_names, npy_with_lines, npy_with_array, npy_with_json, parquet_of_lists, parquet_of_arrays,
-        csv_of_columns, word2vec,
+        csv_of_columns, csv_as_excel_writes_it, csv_without_header, csv_packed, word2vec,
     ],
 )  # fmt: skip
 def test_what_was_written_is_read(write: Callable[[Path], Path], tmp_path: Path) -> None:

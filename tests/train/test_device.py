@@ -65,7 +65,7 @@ def test_fabric_is_given_the_number(monkeypatch: pytest.MonkeyPatch) -> None:
         given.update(arguments)
         raise Enough
 
-    monkeypatch.setattr(loop, "Fabric", fabric)
+    monkeypatch.setattr("lightning_fabric.Fabric", fabric)
     monkeypatch.setattr(loop, "check_device", lambda settings: None)
     monkeypatch.setattr("recollect.train.fit.check_device", lambda settings: None)
     with pytest.raises(Enough):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from recollect.config import ConfigError
-from recollect.data.log import DataError
+from recollect.data.log import DataError, Vocabulary
 from recollect.train.fit import fit
 from recollect.train.item_vectors import init_items
 
@@ -71,7 +71,31 @@ def test_fit_starts_from_them_and_from_an_older_run_where_that_knows_more(file: 
     torch.testing.assert_close(row("i11"), torch.from_numpy(GIVEN[3]), atol=1e-9, rtol=0)
     learnt = older.model.item_vectors()[older.items.find("i03")]  # type: ignore[attr-defined]
     torch.testing.assert_close(row("i03"), learnt, atol=1e-9, rtol=0)
-    assert sum(f"items start from {file}" in text for text in report.texts) == 1
+    about_items = [text for text in report.texts if "start" in text or "from there" in text]
+    assert about_items == [
+        f"weights of {tmp_path / 'run'}: 4 items have their rows from there, 8 are new",
+        f"2 of 8 new items start from {file}",
+        "without a vector, started fresh: 6 new items (i04, i06, i07, ...)",
+    ]
+
+
+def test_no_vector_is_looked_at_where_the_older_run_knows_every_item(tmp_path: Path) -> None:
+    older = kept("gru4rec", LOG, tmp_path / "run")
+    model = fresh("gru4rec", LOG.item_ids)
+    before = model.item_vectors().detach().clone()
+    gone = str(tmp_path / "gone.npz")
+    assert list(init_items(model, LOG.item_ids, gone, older=older.items)) == [
+        f"no item is new, so none starts from {gone}"
+    ]
+    assert torch.equal(model.item_vectors(), before)
+
+
+def test_vectors_of_known_items_only_leave_the_new_ones_fresh(file: str) -> None:
+    older = Vocabulary(np.array(sorted(IDS), dtype=object), first=1)
+    model, untouched = fresh("gru4rec", LOG.item_ids), fresh("gru4rec", LOG.item_ids)
+    said = list(init_items(model, LOG.item_ids, file, older=older))
+    assert said[0] == f"0 of 8 new items start from {file}"
+    assert torch.equal(model.item_vectors(), untouched.item_vectors())
 
 
 def test_a_counting_model_says_that_it_has_no_table(file: str) -> None:

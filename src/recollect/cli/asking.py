@@ -82,14 +82,20 @@ def restricted(trained: Artifact, allow: Path | None, deny: Path | None, within:
     return Restriction(lists[0], lists[1], pairs, mask)
 
 
-def history_of(trained: Artifact, log: EventLog, user: str) -> tuple[list[Any], list[int] | None]:
-    """Ids (and times, if the log has a clock) of a user's events, oldest first. DataError where the log has none."""
+def user_of(log: EventLog, user: str) -> int:
+    """The code of a user as typed, in a form that a file of users may have too. DataError where the log has none."""
+    from recollect.data import ids
     from recollect.data.log import DataError
 
-    code = log.user_ids.find(user)
+    code = ids.find(log.user_ids, user)
     if code is None:
         some = ", ".join(printable(str(one), 20) for one in log.user_ids.ids[:SHOWN].tolist())
         raise DataError(f"{log.name} has no user {printable(user)!r}; it has {len(log.user_ids):,}, such as {some}")
+    return code
+
+
+def history_of(log: EventLog, code: int) -> tuple[list[Any], list[int] | None]:
+    """Ids (and times, if the log has a clock) of a user's events, oldest first."""
     first, last = log.offsets[code : code + 2]
     times = log.times[first:last].tolist() if log.clock else None
     return log.item_ids.decode(log.items[first:last]).tolist(), times

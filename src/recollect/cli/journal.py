@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,7 +67,7 @@ def export(
         Path | None,
         typer.Option(
             metavar="RUN",
-            help="Name the columns as the log of this run did, so that refit and evaluate --data read the file.",
+            help="Write as the log of this run is read (columns, times, separator): refit and evaluate --data take it.",
         ),
     ] = None,
 ) -> None:
@@ -82,41 +82,57 @@ def export(
     from recollect.data.writing import checked_ending, write_blocks
 
     checked_ending(out)
-    names = None if like is None else _names_in(like)
     from recollect.serve.stores.embedded import JOURNAL
     from recollect.serve.stores.opening import is_url, open_store
     from recollect.serve.stores.replay import export_journal, export_store
 
-    def named(blocks: Iterable[Mapping[str, np.ndarray]]) -> Iterator[Mapping[str, np.ndarray]]:
-        for block in blocks:
-            yield block if names is None else {theirs: block[ours] for ours, theirs in names.items()}
+    def write(blocks: Iterable[Mapping[str, np.ndarray]]) -> int:
+        return write_blocks(out, blocks) if like is None else _write_like(like, out, blocks)
 
     if is_url(store):
         with open_store(store) as kept:
-            rows = write_blocks(out, named(export_store(kept)))
+            rows = write(export_store(kept))
     else:
-        rows = write_blocks(out, named(export_journal(Path(store) / JOURNAL)))
+        rows = write(export_journal(Path(store) / JOURNAL))
     typer.echo(f"{rows:,} events are in {out}")
 
 
-def _names_in(run: Path) -> dict[str, str]:
-    """What the log of a run called user, item and time. ConfigError where it reads what no export has."""
+def _write_like(run: Path, out: Path, blocks: Iterable[Mapping[str, np.ndarray]]) -> int:
+    """Write events as the log of a run is read, and read them as it does -> rows.
+
+    ConfigError where that cannot be; what is read otherwise than it was is said.
+    """
+    from recollect.artifact import is_artifact, read_card
     from recollect.config import ConfigError
-    from recollect.data.reading import NO_TIME
-    from recollect.study.settings import settings_in
+    from recollect.data.as_read import AsRead
+    from recollect.data.filters import FilterConfig
+    from recollect.data.log import DataError
+    from recollect.study.run import read_data
+    from recollect.study.settings import settings_in, times_as_read
 
     data = settings_in(run).data
-    names = {role: getattr(data, role) or role for role in ("user", "item", "time")}
-    if names["time"] == NO_TIME:
-        names["time"] = "time"
-    needed = [name for name in ("where", "kind", "format", "separator", "time_format") if getattr(data, name)]
-    needed += [role for role, name in names.items() if "," in name or name.isdigit()]
-    if needed:
-        raise ConfigError(
-            f"{run}: its log is read by data.{needed[0]}, and an export has only a user, an item and a unix time in "
-            "columns with names; export without --like, and train on that file"
-        )
-    return names
+    times = times_as_read(data.time_format, read_card(run) if is_artifact(run) else {})
+    data = data.model_copy(update={"time_format": times})
+    otherwise = "export without --like, and train on that file"
+    try:
+        written = AsRead(data, out)
+        rows = written.write(blocks)
+    except ConfigError as error:
+        raise ConfigError(f"{run}: its log {error}; or {otherwise}") from None
+    sides = dict.fromkeys(("items", "users", "item_key", "item_title", "user_key"))
+    alone = {"source": str(out), "candidates": "log", "filters": FilterConfig(), **sides}
+    try:
+        dropped = read_data(data.model_copy(update=alone)).dropped if rows else ()
+    except DataError as error:
+        out.unlink()
+        raise DataError(f"{run} would not read its export: {error}; {otherwise}") from None
+    notes = [
+        *written.notes,
+        *(f"{run} leaves out {one.events:,} x {one.reason} {one.detail}".rstrip() for one in dropped),
+    ]
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
+    return rows
 
 
 @app.command()

@@ -23,6 +23,7 @@ from recollect.cli.asking import (
     note,
     restricted,
     such_as,
+    user_of,
 )
 from recollect.cli.choices import Seen
 from recollect.cli.output import print_json, printable, table
@@ -105,9 +106,10 @@ def recommend(
     hide: Any = seen.value if seen is not None else trained.seen
     may = restricted(trained, allow, deny, within)
     if out is not None:
-        _write(trained, data, [user] if user is not None else users, out, k, hide, may, json)
+        _write(trained, data, user if user is not None else users, out, k, hide, may, json)
     elif user is not None:
-        past, times = history_of(trained, answering_log(trained, data), user)
+        log = answering_log(trained, data)
+        past, times = history_of(log, user_of(log, user))
         _show(trained, past, times, k, hide, may, why, json, f"user {user}")
     else:
         from recollect.data.titles import resolve_history
@@ -187,7 +189,7 @@ def show_reasons(reasons: Explanations) -> None:
 def _write(
     trained: Artifact,
     data: str | None,
-    users: list[str] | Path | None,
+    users: str | Path | None,
     out: Path,
     k: int,
     seen: Any,
@@ -200,17 +202,15 @@ def _write(
     from recollect.data.id_files import read_ids
     from recollect.data.writing import write_blocks
 
-    asked: list[Any] | None
+    log = answering_log(trained, data)
+    asked: list[Any] | None = None
     if isinstance(users, Path):
         found = read_ids(users, "user", also=column_of(trained, "user"))
         asked = found.ids
         if found.empty:
             note(f"{users}: {found.empty:,} lines have no id")
-    else:
-        asked = users
-    log = answering_log(trained, data)
-    if isinstance(users, list):
-        history_of(trained, log, users[0])  # a stranger is answered as on the screen
+    elif users is not None:
+        asked = [log.user_ids.decode(user_of(log, users))]
     who = audience(trained, log, asked)
     with_list = 0
 

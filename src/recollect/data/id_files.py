@@ -6,6 +6,7 @@ counted. Ids get their kind as in a log, so that 17 in a table of numbers is the
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 from pathlib import Path
@@ -14,14 +15,16 @@ from typing import Any
 import polars as pl
 
 from recollect.data import ids
+from recollect.data.formats import registry
 from recollect.data.formats.text.dialect import TAB, sniff
 from recollect.data.formats.text.opening import open_text
 from recollect.data.formats.text.packing import ending
 from recollect.data.log import DataError
 from recollect.data.raw_table import shorten
+from recollect.data.reading import Reading
 from recollect.data.roles import ITEM_NAMES, USER_NAMES, guess
 
-PARQUET, JSON_LINES = (".parquet", ".pq"), (".jsonl", ".ndjson", ".json")
+PARQUET, JSON = (".parquet", ".pq"), (".jsonl", ".ndjson", ".json")
 ROLES = {"user": USER_NAMES, "item": ITEM_NAMES}
 
 
@@ -37,7 +40,8 @@ def read_ids(path: Path | str, role: str, *, also: str | None = None) -> Ids:
     """The ids of a file. `role`: user or item, which says how its column is called; `also`: another name for it.
 
     .csv, .tsv and other text: a table, or an id a line; .txt: an id a line; a lone column has a header if it names the
-    role. .jsonl and .parquet: a table. Raises DataError where the file cannot be read, has no such column or no ids.
+    role. .jsonl, .json and .parquet: a table. Raises DataError where the file cannot be read, has no such column or no
+    ids.
     """
     path = Path(path)
     table = _table(path, {role: also})
@@ -67,18 +71,21 @@ def read_pairs(path: Path | str, *, user: str | None = None, item: str | None = 
 
 def _table(path: Path, roles: dict[str, str | None]) -> pl.DataFrame:
     kind = ending(path)
+    if not path.is_file():
+        raise DataError(
+            f"{path}: cannot be read ({'it is a folder' if path.is_dir() else 'No such file or directory'})"
+        )
+    if kind in JSON:
+        with contextlib.suppress(pl.exceptions.PolarsError, pl.exceptions.PanicException):  # all lines at once
+            return pl.read_ndjson(open_text(path).data, infer_schema_length=None)
+    if kind in (*JSON, *PARQUET):
+        return registry.side(path, Reading(), "").frame
+    text = open_text(path).data
     try:
-        if kind in PARQUET:
-            return pl.read_parquet(io.BytesIO(path.read_bytes()))
-        text = open_text(path).data
-        if kind in JSON_LINES:
-            return pl.read_ndjson(text, infer_schema_length=None)
         return _headed(_lines(text) if kind == ".txt" else _delimited(text, kind), roles)
     except UnicodeDecodeError:
         raise DataError(f"{path}: the text is not UTF-8; save it as UTF-8") from None
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        if isinstance(error, OSError) and error.strerror:
-            raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = shorten(str(error).splitlines()[0] if str(error) else type(error).__name__, 100)
         raise DataError(f"{path}: not a table that can be read ({reason})") from None
 

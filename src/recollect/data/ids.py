@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import polars as pl
 
-from recollect.data.log import DataError
+from recollect.data.log import DataError, Vocabulary
 from recollect.data.missing import MISSING_WORDS
 from recollect.data.roles import shown
 
@@ -85,6 +85,15 @@ def places(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
 def canonical(column: pl.Series, where: str) -> pl.Series:
     """The ids of a side table as `code` would have them, null where there is none."""
     return _canonical(column, where, False, [])[0]
+
+
+def find(known: Vocabulary, text: str) -> int | None:
+    """The code of an id that a person typed: as it is written, else as `code` would read it from a file."""
+    exact = known.find(text)
+    if exact is not None:
+        return exact
+    (read,) = canonical(pl.Series("id", [text]), repr(text))
+    return None if read is None else known.find(read)
 
 
 def _canonical(

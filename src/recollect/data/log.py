@@ -7,12 +7,13 @@ given in the order of the sorted ids, so the same events give the same codes wha
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
 
-from recollect.config import digest
+from recollect.config import ConfigError, digest
 from recollect.display import Display, Displayed, some_of
 
 Ties = Literal["file", "file-reversed", "id", "random"]
@@ -35,6 +36,7 @@ class Vocabulary:
     first: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", _unwritable(self.ids))
         object.__setattr__(self, "_codes", None)
 
     def __repr__(self) -> str:
@@ -136,6 +138,11 @@ class EventLog(Displayed):
     date_order: str | None = None
     """Of day and month (`day-first`), where the dates of the source left a choice: a later file may not show it."""
 
+    def __post_init__(self) -> None:
+        for name in ("users", "items", "times", "weights", "targets"):  # what the digest, which is kept, is made of
+            if (column := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _unwritable(column))
+
     def __len__(self) -> int:
         return len(self.items)
 
@@ -181,7 +188,7 @@ class EventLog(Displayed):
         """[users + 1] int64: events of user code u are `offsets[u]:offsets[u + 1]`."""
         return np.searchsorted(self.users, np.arange(len(self.user_ids) + 1)).astype(np.int64)
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """Twelve hex digits that name what was read: events, their order, and the ids behind the codes."""
         ids = "\x00".join(map(str, [*self.user_ids.ids.tolist(), "\x01", *self.item_ids.ids.tolist()]))
@@ -208,6 +215,22 @@ class EventLog(Displayed):
         yield from self.notes
         for entry in self.dropped:
             yield f"dropped: {entry.events:,} x {entry.reason}" + (f" ({entry.detail})" if entry.detail else "")
+
+
+def expect_log(given: Any) -> EventLog:
+    """What was given, if it is a log; ConfigError, which says how to get one, if it is something else."""
+    if isinstance(given, EventLog):
+        return given
+    held = isinstance(getattr(given, "log", None), EventLog)
+    hint = "take its .log" if held else "recollect.read(...) makes one of a file or a table"
+    raise ConfigError(f"a log is expected, not {type(given).__name__}; {hint}")
+
+
+def _unwritable(column: np.ndarray) -> np.ndarray:
+    """A view of a column that cannot be written to; whoever gave the column may write to it as before."""
+    view = column.view()
+    view.setflags(write=False)
+    return view
 
 
 def moment(seconds: Any) -> str:

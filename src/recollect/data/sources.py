@@ -147,7 +147,7 @@ def locate(text: str, data_dir: str | Path | None = None) -> tuple[Path | list[P
         found = sorted(Path(one) for one in glob.glob(os.path.expanduser(text), recursive=True) if os.path.isfile(one))
         if not found:
             raise DataError(f"{text}: no file matches; check the pattern (in quotes, or the shell expands it)")
-        return (found if len(found) > 1 else found[0]), _name(found[0])
+        return (found if len(found) > 1 else found[0]), _common_name(found)
     folder = Path(data_dir or os.environ.get(DATA_DIR) or "data").expanduser()
     originals, converted = folder / text / "raw", folder / text
     if os.path.isdir(originals) and _readable(originals):
@@ -180,6 +180,15 @@ def _name(path: Path) -> str:
     if path.is_dir() or named_by_folder:
         return (folder.parent if folder.name == "raw" else folder).name or "log"
     return bare_name(path).rsplit(".", 1)[0] or path.name
+
+
+def _common_name(paths: Sequence[Path]) -> str:
+    """What the names of several files have in common (`jan*` for jan1 and jan2), else the folder that holds them."""
+    names = sorted({_name(path) for path in paths})
+    common = os.path.commonprefix(names)  # noqa: RUF071 - letter by letter is what is meant
+    if len(names) == 1 or not common:
+        return common or _name(Path(os.path.commonpath(map(os.path.abspath, paths))))
+    return f"{common}*"
 
 
 def _near(path: Path) -> str:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from recollect.data.histories import Split, Targets
-from recollect.data.log import DataError, EventLog
+from recollect.data.log import DataError, EventLog, expect_log
 
 SplitName = Literal["loo", "temporal"]
 """Splits that hold targets out."""
@@ -25,8 +25,9 @@ def loo(log: EventLog) -> Split:
     """Leave-last-two-out: a user's last target is test, the one before validation, and training ends before that.
 
     Users with fewer than three events, or fewer than two targets behind their first event, train and have no targets.
+    Raises DataError where nobody has any.
     """
-    starts, ends = log.offsets[:-1], log.offsets[1:]
+    starts, ends = expect_log(log).offsets[:-1], log.offsets[1:]
     places = np.arange(len(log)) if log.targets is None else np.flatnonzero(log.targets)
     places = places[places > starts[log.users[places]]]  # a first event has no history to answer from
     later = np.searchsorted(places, ends)
@@ -56,7 +57,7 @@ def temporal(log: EventLog, *, validation: float = 0.8, test: float = 0.9, targe
 
     The `first`, `last` or `all` of a user's events in each period are targets. Events at a cut belong after it.
     """
-    if not log.clock:
+    if not expect_log(log).clock:
         raise DataError(f"{log.name}: a temporal split needs times, and this log has only an order; use loo")
     if not 0 < validation < test < 1:
         raise DataError(f"temporal split: need 0 < validation < test < 1, got {validation} and {test}")

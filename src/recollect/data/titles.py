@@ -22,7 +22,8 @@ def resolve_history(text: str, items: Vocabulary, titles: np.ndarray) -> np.ndar
     """`id or title; id or title; ...`, oldest first -> item codes [T] int64.
 
     Each entry is an id, else a title in any case, else a title without its year (`Matrix, The (1999)` is also
-    `the matrix`), else the beginning of one title only. `titles` [vocabulary size] as `EventLog.titles` gives them.
+    `the matrix`), else the beginning of one title only, else an id as a file may have it (`260.0`). `titles`
+    [vocabulary size] as `EventLog.titles` gives them.
     Raises DataError where an entry means nothing or several items.
     """
     entries = [entry for part in text.split(";") if (entry := part.strip())]
@@ -50,6 +51,10 @@ def resolve_item(text: str, items: Vocabulary, titles: np.ndarray) -> int:
             return found[0]
         if found:
             raise DataError(f"{text!r} could be {len(found)} items: {_listed(found, items, titles)}; give the id")
+    from recollect.data import ids
+
+    if (code := ids.find(items, text)) is not None:  # 260.0, as a spreadsheet writes it, or with blanks around
+        return code
     near = difflib.get_close_matches(_spoken(wanted), spoken[items.first :], n=_SHOWN, cutoff=0.6)
     codes = [code for code in range(items.first, items.size) if spoken[code] in near]
     hint = f"near: {_listed(codes, items, titles)}" if codes else "no title is near it"

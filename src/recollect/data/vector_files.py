@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recollect.data.formats.text import packing
 from recollect.data.frame import Frame
 from recollect.data.log import DataError
 from recollect.data.parquet import appearing
@@ -51,6 +52,8 @@ def read_vectors(path: str | Path) -> Vectors:
     if not path.is_file():
         raise DataError(f"{path}: no such file of vectors")
     ending = path.suffix.lower()
+    if ending in packing.PACKED and packing.ending(path) in (".csv", ".tsv"):
+        ending = packing.ending(path)
     if ending not in READ_ENDINGS:
         raise DataError(
             f"{path}: vectors are read from {', '.join(READ_ENDINGS)}, not {ending or 'a file without ending'}"
@@ -148,13 +151,16 @@ def _table(path: Path, ending: str) -> tuple[np.ndarray, np.ndarray]:
     """A column of ids, and one column of lists or one column of numbers a dimension."""
     import polars as pl
 
+    from recollect.data.formats import registry
+    from recollect.data.reading import Reading
+
     try:
         if ending == ".parquet":
             table = pl.read_parquet(path, glob=False)
         elif ending == ".jsonl":
             table = pl.read_ndjson(path, infer_schema_length=None)
-        else:
-            table = pl.read_csv(path, separator="\t" if ending == ".tsv" else ",", infer_schema_length=None, glob=False)
+        else:  # all text: 007 is not 7
+            table = registry.side(path, Reading(), "").frame
     except pl.exceptions.PolarsError as error:
         raise DataError(f"{path}: cannot be read ({_first(error)})") from None
     table = table.drop([name for name in BESIDE if name in table.columns])
@@ -167,16 +173,21 @@ def _table(path: Path, ending: str) -> tuple[np.ndarray, np.ndarray]:
         if len(widths) > 1:
             raise DataError(f"{path}: vectors of several lengths ({min(widths)} to {max(widths)})")
         return _ids(path, table, others), np.array(rows, dtype=np.float64)
+    numbers = table.with_columns(_numbers(column) for column in table if column.dtype == pl.String)
     usual = [name for name in table.columns if name.lower() in ID_NAMES]
-    text = [name for name, kind in table.schema.items() if not kind.is_numeric()]
+    text = [name for name, kind in numbers.schema.items() if not kind.is_numeric()]
     ids = _one_of(path, "ids", usual or text or table.columns[:1], ID_NAMES)
-    rest = table.drop(ids)
-    if strange := [name for name, kind in rest.schema.items() if not kind.is_numeric()]:
+    if strange := [name for name in text if name != ids]:
         raise DataError(f"{path}: column {strange[0]!r} holds no numbers; keep the ids and the vectors only")
-    if ending in (".csv", ".tsv"):  # as text: 007 is not 7
-        separator = "\t" if ending == ".tsv" else ","
-        table = pl.read_csv(path, separator=separator, columns=[ids], infer_schema=False, glob=False)
-    return np.array(table[ids].to_list(), dtype=object), rest.to_numpy()
+    return np.array(table[ids].to_list(), dtype=object), numbers.drop(ids).to_numpy()
+
+
+def _numbers(column: pl.Series) -> pl.Series:
+    """Text as numbers, if all of it is; else as it is."""
+    import polars as pl
+
+    found = column.cast(pl.Float64, strict=False)
+    return found if found.null_count() == column.null_count() else column
 
 
 def _ids(path: Path, table: pl.DataFrame, names: list[str]) -> np.ndarray:

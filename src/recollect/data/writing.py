@@ -34,44 +34,61 @@ def checked_ending(path: Path | str, endings: tuple[str, ...] = ENDINGS) -> str:
     return found
 
 
-def write_blocks(path: Path | str, blocks: Iterable[Columns], about: Mapping[str, str] | None = None) -> int:
+def write_blocks(
+    path: Path | str,
+    blocks: Iterable[Columns],
+    about: Mapping[str, str] | None = None,
+    *,
+    separator: str = ",",
+    header: bool = True,
+    encoding: str = "utf-8",
+) -> int:
     """Write a table that need not fit in memory, given block by block, in the form that the ending says -> rows.
 
     Every block has the same columns. Numbers read back as the same bits.
 
-    - .csv: a header, UTF-8, fields quoted where they must be; a column of vectors `v` becomes `v_0`, `v_1`, ...
+    - .csv: a header, UTF-8, fields quoted where they must be; a column of vectors `v` becomes `v_0`, `v_1`, ...;
+      `separator` and `header` say otherwise
     - .jsonl: one object a line, vectors as lists, null also for numbers that are not finite
     - .parquet: vectors as lists; `about`, words on the table, is kept in it (the other forms have no place for it)
 
-    Raises ConfigError for another ending, DataError where the file cannot be written (what was there before is still
-    there then), ValueError for no blocks at all: a table without columns says nothing.
+    `encoding` is that of the two forms of text. Raises ConfigError for another ending, DataError where the file cannot
+    be written (what was there before is still there then), ValueError for no blocks at all: a table without columns
+    says nothing.
     """
     ending = checked_ending(path)
+
+    def csv(block: Columns, first: bool) -> str:
+        return parquet.as_table(_flat(block)).write_csv(include_header=header and first, separator=separator)
+
     try:
         if ending == ".parquet":
             return parquet.write_blocks(path, blocks, about or {})
-        return _write_text(Path(path), blocks, _csv if ending == ".csv" else _json_lines)
+        return _write_text(Path(path), blocks, csv if ending == ".csv" else _json_lines, encoding)
     except UnicodeEncodeError as error:
-        raise DataError(f"{path}: {error.object!a} is no text in UTF-8; correct that id or title") from None
+        where = error.object if error.encoding == "utf-8" else error.object[error.start : error.end]
+        name = "UTF-8" if error.encoding == "utf-8" else encoding
+        raise DataError(f"{path}: {where!a} is no text in {name}; correct that id or title") from None
 
 
-def _write_text(path: Path, blocks: Iterable[Columns], text_of: Callable[[Columns, bool], str]) -> int:
+def _write_text(path: Path, blocks: Iterable[Columns], text_of: Callable[[Columns, bool], str], encoding: str) -> int:
     """`text_of` gives the lines of a block, and is told whether it is the first."""
     rows = number = 0
-    with parquet.appearing(path) as (_, waiting), waiting.open("wb") as file:
+    with parquet.appearing(path) as (_, waiting), waiting.open("w", encoding=encoding, newline="") as file:
         for number, block in enumerate(blocks, 1):
-            file.write(text_of(block, number == 1).encode())
+            file.write(text_of(block, number == 1))
             rows += len(next(iter(block.values())))
         if number == 0:
             raise ValueError(f"{path}: nothing to write, not even the names of the columns")
     return rows
 
 
-def _csv(block: Columns, first: bool) -> str:
+def _flat(block: Columns) -> Columns:
+    """Vectors as a column a dimension."""
     flat: dict[str, np.ndarray] = {}
     for name, column in block.items():
         flat |= {name: column} if column.ndim == 1 else {f"{name}_{k}": part for k, part in enumerate(column.T)}
-    return parquet.as_table(flat).write_csv(include_header=first)
+    return flat
 
 
 def _json_lines(block: Columns, first: bool) -> str:

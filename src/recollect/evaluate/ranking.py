@@ -17,7 +17,7 @@ from recollect.config import one_of
 from recollect.contracts import PAD, Recommender, State, Window
 from recollect.data.blocks import by_length, pieces, tokens_on
 from recollect.data.histories import Targets
-from recollect.data.log import DataError, EventLog
+from recollect.data.log import DataError, EventLog, expect_log
 from recollect.data.requests import Requests
 from recollect.data.seen import Seen, hide_seen
 from recollect.evaluate.ledger import MISS, Ledger
@@ -119,7 +119,7 @@ def rank(
 
 
 def _check(model: Recommender, log: EventLog, targets: Targets, request_time: bool, last: int | None) -> None:
-    if model.catalog.size != log.item_ids.size:
+    if model.catalog.size != expect_log(log).item_ids.size:
         raise DataError(
             f"{log.name} has {len(log.item_ids):,} items, but {type(model).__name__} was made for "
             f"{model.catalog.size - 1:,}; evaluate on the log it was trained on"

@@ -17,7 +17,7 @@ from torch import Tensor
 from recollect.artifact import Artifact
 from recollect.contracts import PAD, Request, State
 from recollect.data.blocks import by_length, pieces
-from recollect.data.candidates import allowed_mask
+from recollect.data.candidates import allowed_mask, unknown_ids
 from recollect.data.log import DataError
 from recollect.data.seen import Seen
 from recollect.recommend import SCORE_CELLS, SEGMENT, TOKENS, Recommendation, top
@@ -127,6 +127,7 @@ class Ranker:
                         seen=requests[row].seen or self.seen,
                         candidates=candidates,
                         unknown=source.unknown,
+                        unknown_items=self._unknown_items(requests[row]),
                     )
                 )
         return responses
@@ -201,6 +202,9 @@ class Ranker:
             return len(scores) - 1  # all but the padding
         scores.masked_fill_(torch.from_numpy(~allowed).to(scores.device), -torch.inf)
         return int(allowed.sum())
+
+    def _unknown_items(self, request: ListRequest) -> tuple[str, ...]:
+        return tuple(sorted(set(unknown_ids(self.artifact.items, (*(request.allow or ()), *request.deny)))))
 
     def _popularity(self, scores: Tensor) -> Tensor:
         """[V]: the logarithm of each item's count in training; 0.5 for an item that has none."""

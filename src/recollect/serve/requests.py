@@ -67,6 +67,8 @@ class Response:
     """How many items the request allowed, before seen ones were hidden."""
     unknown: tuple[str, ...] = ()
     """Items of the request's `history` or `then` that the model does not know; they were skipped."""
+    unknown_items: tuple[str, ...] = ()
+    """Items of the request's `allow` and `deny` that the model does not know, sorted; they changed nothing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def fit(
     """
     one_of("seen", seen, Seen)
     refuse_several_processes()
-    split = loo(data) if isinstance(data, EventLog) else data
+    split = data if isinstance(data, Split) else loo(data)
     settings = (
         decode(TrainSettings, settings or {}, where="train") if not isinstance(settings, TrainSettings) else settings
     )
@@ -183,11 +183,13 @@ def _validation(
 
 
 def _start(built: Network, name: str, items: Vocabulary, settings: TrainSettings) -> Iterator[str]:
-    """Given vectors first, then the rows of the older run, which has learnt what its items are."""
+    """The weights of the older run, which has learnt what its items are; given vectors for the items that it lacks."""
+    older = None if settings.start_from is None else load(settings.start_from)
+    if older is not None:
+        yield from start_from(built, name, items, older)
     if settings.init_items is not None:
-        yield from init_items(built, items, settings.init_items)
-    if settings.start_from is not None:
-        yield from start_from(built, name, items, load(settings.start_from))
+        known = None if older is None else older.items
+        yield from init_items(built, items, settings.init_items, older=known)
 
 
 def _without_table(name: str, settings: TrainSettings) -> Iterator[str]:

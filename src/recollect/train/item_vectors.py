@@ -16,12 +16,19 @@ SHOWN = 3
 """How many ids are shown as examples."""
 
 
-def init_items(model: Network, items: Vocabulary, path: str) -> Iterator[str]:
+def init_items(model: Network, items: Vocabulary, path: str, *, older: Vocabulary | None = None) -> Iterator[str]:
     """Set the rows of the item table that `path` has a vector for -> what was done, a line each.
 
-    Ids are matched as they are written. Raises DataError where the file cannot be used or knows none of the items,
-    ConfigError where its vectors are of another width than the table.
+    `older`: the items of a run whose weights are in the table; only those that it lacks start from a vector. Ids are
+    matched as they are written. Raises DataError where the file cannot be used or knows none of the items, ConfigError
+    where its vectors are of another width than the table.
     """
+    place = {str(one): items.first + row for row, one in enumerate(items.ids.tolist())}
+    learnt = set() if older is None else set(map(str, older.ids.tolist()))
+    starting = [one for one in place if one not in learnt]
+    if older is not None and not starting:
+        yield f"no item is new, so none starts from {path}"
+        return
     given = read_vectors(path)
     table = model.item_vectors()
     if not isinstance(table, nn.Parameter):
@@ -34,23 +41,22 @@ def init_items(model: Network, items: Vocabulary, path: str) -> Iterator[str]:
             + (f"set model.width={given.width}" if settable else "give it that width")
             + (f", or reduce the vectors to {width} (by PCA, say)" if given.width > width else "")
         )
-    place = {str(one): items.first + row for row, one in enumerate(items.ids.tolist())}
-    rows = [row for row, one in enumerate(given.ids.tolist()) if one in place]
-    if not rows:
+    found = {one: row for row, one in enumerate(given.ids.tolist()) if one in place}
+    if not found:
         raise DataError(
             f"{path}: none of its {len(given.ids):,} ids ({_some(given.ids.tolist())}) is an item of this log "
             f"({_some(list(place))})"
         )
-    codes = torch.tensor([place[given.ids[row]] for row in rows])
+    with_vector = [one for one in starting if one in found]
+    codes = torch.tensor([place[one] for one in with_vector], dtype=torch.long)
     with torch.no_grad():
-        table[codes.to(table.device)] = torch.from_numpy(given.vectors[rows]).to(table)
-    left = len(items) - len(rows)
-    yield f"{len(rows):,} of {len(items):,} items start from {path}"
-    if left:
-        known = {given.ids[row] for row in rows}
-        yield f"without a vector, started fresh: {left:,} items ({_some([one for one in place if one not in known])})"
-    if len(rows) < len(given.ids):
-        yield f"vectors of no item of this log, not used: {len(given.ids) - len(rows):,}"
+        table[codes.to(table.device)] = torch.from_numpy(given.vectors[[found[one] for one in with_vector]]).to(table)
+    which = "items" if older is None else "new items"
+    yield f"{len(with_vector):,} of {len(starting):,} {which} start from {path}"
+    if left := [one for one in starting if one not in found]:
+        yield f"without a vector, started fresh: {len(left):,} {which} ({_some(left)})"
+    if len(found) < len(given.ids):
+        yield f"vectors of no item of this log, not used: {len(given.ids) - len(found):,}"
 
 
 def _some(ids: list[str]) -> str:

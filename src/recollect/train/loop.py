@@ -15,11 +15,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from recollect.config import ConfigError
@@ -36,6 +35,9 @@ from recollect.train.memory import bound_prepared_products
 from recollect.train.objective import Objective, Sealed
 from recollect.train.progress import Reporter
 from recollect.train.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Validate = Callable[[Network], dict[str, float]]
 """The figures of a validation; `ndcg@10` decides."""
@@ -74,6 +76,8 @@ def train(
         raise ConfigError(
             f"{save_to}: the checkpoint of another run is there; go on with it (resume), or choose another folder"
         )
+    from lightning_fabric import Fabric  # as slow to import as torch, and whoever answers or counts imports this file
+
     bound_prepared_products()
     check_device(settings)
     # Fabric tells the precision at every set-up; the settings say it already.

@@ -52,7 +52,8 @@ class TrainSettings(Settings):
     """The folder of a trained run whose weights training starts from, items matched by id; unset: fresh weights."""
     init_items: str | None = None
     """A file of pretrained item vectors (embeddings of texts or images, say) with their ids; the item table starts
-    from them: .npz, .npy with ids beside it, .parquet, .csv, or word2vec text; unset: random vectors."""
+    from them, with `start_from` only the rows of items new to that run: .npz, .npy with ids beside it, .parquet, .csv,
+    or word2vec text; unset: random vectors."""
     batches: BatchSettings = BatchSettings()
     """How histories become batches."""
     loss: LossSettings = LossSettings()

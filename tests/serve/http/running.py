@@ -17,6 +17,9 @@ from recollect.serve.http.app import create_app
 from recollect.serve.http.listening import configuration
 from recollect.serve.service import Service
 
+from ...conformance.material import START
+from ..material import ITEMS
+
 
 class Client:
     """Requests to one port. `key`: sent as a bearer token."""
@@ -55,6 +58,14 @@ class Client:
         status, answer, _ = self.request("POST", path, body)
         assert status == 200, answer
         return answer
+
+
+def events(count: int, user: str = "ann", first: int = 0) -> list[dict[str, object]]:
+    """Events of a user, one a second, as `POST /events` takes them."""
+    return [
+        {"user": user, "item": str(ITEMS.ids[7 * n % 37]), "time": START + n, "id": f"id-{n}"}
+        for n in range(first, first + count)
+    ]
 
 
 @contextlib.contextmanager

@@ -18,22 +18,14 @@ from recollect.serve.service import Service
 from recollect.serve.stores.contract import StoreError
 
 from ...conformance.material import START
-from ..material import ITEMS
 from ..test_engine import alike, offline
-from .running import Client, serving
+from .running import Client, events, serving
 
 
 @pytest.fixture
 def client(engine: Engine) -> Iterator[Client]:
     with serving(engine) as one:
         yield one
-
-
-def events(count: int, user: str = "ann", first: int = 0) -> list[dict[str, object]]:
-    return [
-        {"user": user, "item": str(ITEMS.ids[7 * n % 37]), "time": START + n, "id": f"id-{n}"}
-        for n in range(first, first + count)
-    ]
 
 
 def listed(answer: dict[str, object]) -> list[Recommendation]:

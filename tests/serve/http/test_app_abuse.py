@@ -20,8 +20,7 @@ from recollect.serve.http import listening
 from recollect.serve.stores.embedded import EmbeddedStore
 
 from ..material import artifact
-from .running import Client, serving
-from .test_app import events
+from .running import Client, events, serving
 
 pytestmark = pytest.mark.long
 

@@ -17,8 +17,7 @@ from recollect.serve.stores.volatile import VolatileStore
 from ...conformance.material import START
 from ...conformance.subjects import ready, small
 from ..material import ITEMS, artifact
-from .running import Client, serving
-from .test_app import events
+from .running import Client, events, serving
 
 NOW = START + 5000
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,15 +12,8 @@ from recollect.serve.stores.volatile import VolatileStore
 
 from ..material import ITEMS, artifact
 from ..test_engine import alike, offline
-from .running import Client, serving
-from .test_app import events, listed
-
-
-@pytest.fixture
-def client(engine: Engine) -> Iterator[Client]:
-    with serving(engine) as one:
-        one.post("/events", {"events": events(12)})
-        yield one
+from .running import Client, events, serving
+from .test_app import listed
 
 
 @pytest.mark.parametrize(
@@ -96,11 +88,23 @@ def test_as_many_items_as_fit_into_a_body_can_be_allowed_or_denied(client: Clien
     assert rest["candidates"] == len(ITEMS) - 5
     numbers = client.post("/recommendations", {"user": "ann", "allow": [1, 2.0, "item-01"], "seen": "allowed"})
     assert [row["item"] for row in numbers["items"]] == ["item-01"]
+    assert numbers["unknown_items"] == ["1", "2"] and sorted(others) == rest["unknown_items"] == some["unknown_items"]
     status, answer, _ = client.request("POST", "/recommendations", {"user": "ann", "deny": others * 5})
     assert status == 413 and f"{guard.BODY_BYTES:,} bytes" in answer["error"]
     fields = client.get("/openapi.json")["components"]["schemas"]["UserRecommendationsIn"]["properties"]
     for name in ("allow", "deny"):
         assert f"{guard.BODY_BYTES:,} bytes" in fields[name]["description"] and "maxItems" not in str(fields[name])
+
+
+def test_ids_that_the_model_does_not_know_are_named(client: Client) -> None:
+    body = {"allow": ["item-02", "sold out", "item-02", "sold out"], "deny": ["item-03", "gone", "sold out"]}
+    for asked in ({"user": "ann"}, {"user": "nobody"}, {"history": ["item-01", "never heard of"]}):
+        answer = client.post("/recommendations", {**asked, **body, "seen": "allowed"})
+        assert answer["unknown_items"] == ["gone", "sold out"] and answer["candidates"] == 1
+        assert answer["unknown"] == (["never heard of"] if "history" in asked else [])
+    nothing = client.post("/recommendations", {"user": "ann", "allow": ["sold out"]})
+    assert nothing["items"] == [] and nothing["candidates"] == 0 and nothing["unknown_items"] == ["sold out"]
+    assert client.get("/recommendations?user=ann")["unknown_items"] == []
 
 
 def test_many_large_bodies_at_once_do_not_fill_the_memory(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
@@ -23,8 +22,8 @@ from recollect.serve.stores.volatile import VolatileStore
 from ...conformance.material import SIZE
 from ..material import ITEMS, TITLES, artifact
 from ..test_engine import alike
-from .running import Client, serving
-from .test_app import events, listed
+from .running import Client, events, serving
+from .test_app import listed
 
 GENRES = np.array([("Comedy|Drama", "Drama", "Horror", None)[code % 4] for code in range(1, SIZE)], dtype=object)
 YEARS = np.array([1990.0 + code % 3 for code in range(1, SIZE)])
@@ -44,13 +43,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def engine(run: Path) -> Engine:
     return Engine(load(run), VolatileStore())
-
-
-@pytest.fixture
-def client(engine: Engine) -> Iterator[Client]:
-    with serving(engine) as one:
-        one.post("/events", {"events": events(12)})
-        yield one
 
 
 @pytest.mark.parametrize(

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from recollect.serve.engine import Engine
-
-from .running import Client, serving
-from .test_app import events
-from .test_page import CHROMIUM, Watched, titles, width
+from .conftest import CHROMIUM
+from .running import Client
+from .test_page import Watched, titles, width
 
 pytestmark = [
     pytest.mark.long,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium, or set CHROMIUM to its path"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        one = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield one
-        one.close()
-
-
-@pytest.fixture
-def client(engine: Engine) -> Iterator[Client]:
-    with serving(engine) as one:
-        one.post("/events", {"events": events(12)})
-        yield one
 
 
 def why(page: Page) -> None:

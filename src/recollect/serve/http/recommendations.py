@@ -63,6 +63,7 @@ def _out(response: Response) -> schemas.RecommendationsOut:
         long_term_weight=response.long_term_weight,
         long_weight=response.long_term_weight,
         unknown=list(response.unknown),
+        unknown_items=list(response.unknown_items),
         items=[_item(one) for one in response.items],
     )
 

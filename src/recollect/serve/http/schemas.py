@@ -73,7 +73,7 @@ class EventsOut(Strict):
     events: list[EventOut]
 
 
-_BOUNDED = f"As many ids as fit into a body of {BODY_BYTES:,} bytes; unknown ones change nothing."
+_BOUNDED = f"As many ids as fit into a body of {BODY_BYTES:,} bytes; unknown ones are named in `unknown_items`."
 Allow = Annotated[Ids | None, Field(description=f"Only these items are candidates; all, if left out. {_BOUNDED}")]
 Deny = Annotated[Ids, Field(description=f"None of these items is a candidate. {_BOUNDED}")]
 
@@ -221,6 +221,8 @@ class RecommendationsOut(Strict):
     """Renamed to `long_term_weight`."""
     unknown: list[str]
     """Ids of the request's `history` or `then` that the model does not know; they were skipped."""
+    unknown_items: list[str]
+    """Ids of the request's `allow` and `deny` that the model does not know; they changed nothing."""
     items: list[ItemOut]
 
 
