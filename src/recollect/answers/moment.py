@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from recollect.answers.known import Known
 from recollect.data.log import EventLog
 
@@ -17,3 +19,11 @@ def moment_for(known: Known, log: EventLog, at: int | None = None) -> int | None
     if at is not None:
         return at
     return int(log.times.max()) if known.request_time and len(log) else None
+
+
+def moment_for_history(known: Known, at: int | None = None) -> int | None:
+    """The same for a history without times, whose items have come just then. `at` None: the present, where the run was
+    evaluated with request times."""
+    if not (known.model.request_time and known.clock):
+        return None
+    return int(time.time()) if at is None and known.request_time else at
