@@ -95,6 +95,11 @@ class Artifact(Answering, Displayed):
         return "allowed" if self.settings.get("evaluate", {}).get("seen") == "allowed" else "hidden"
 
     @property
+    def request_time(self) -> bool:
+        """Whether validation told the model the time of each request, if it uses that."""
+        return bool(self.settings.get("evaluate", {}).get("request_time") == "used")
+
+    @property
     def clock(self) -> bool:
         """Whether the log of training had times."""
         return bool(self.card.get("data", {}).get("clock", True))

@@ -112,12 +112,16 @@ def recommend(
     """The k best next items for each history of the caller's own item ids, oldest first; an empty one is a newcomer.
 
     `times`: seconds, one for each id. `titles` [vocabulary size]: names to show, by code. `at`: the request time
-    of each history. Ids the model does not know are skipped and listed in `Answer.unknown`.
+    of each history, in seconds, for models that use it; without `times` the ids count as if they had come just then.
+    Ids the model does not know are skipped and listed in `Answer.unknown`.
 
     `allow`: only these items; `deny`: none of these; `within`: only items whose column of `item_table` has the value
     (`{"genres": "Comedy"}`). What they mean together, and what they refuse, says `data.candidates.allowed_mask`.
     """
     allowed = allowed_mask(items, item_table, allow=allow, deny=deny, within=within)
+    if at is not None and len(at) != len(histories):
+        raise ValueError(f"{len(histories)} histories but {len(at)} request times")
+    just_then = at if times is None and model.request_time else None
     known, clock, unknown = [], [], []
     for row, history in enumerate(histories):
         if isinstance(history, str) or not isinstance(history, Iterable):
@@ -129,12 +133,15 @@ def recommend(
             raise ValueError(f"history {row} has {len(history)} items but {len(times[row])} times")
         unknown.append(tuple(one for one, code in zip(history, codes, strict=True) if code == NOTHING))
         known.append(codes[codes != NOTHING])
-        clock.append(np.asarray(times[row], dtype=np.int64)[codes != NOTHING] if times is not None else known[-1])
+        if times is not None:
+            clock.append(np.asarray(times[row], dtype=np.int64)[codes != NOTHING])
+        else:
+            clock.append(known[-1] if just_then is None else np.full_like(known[-1], just_then[row]))
     offsets = np.cumsum([0, *map(len, known)])
     flat = Ragged(np.concatenate([np.zeros(0, np.int64), *known]), np.concatenate([np.zeros(0, int), *clock]), offsets)
     moments = None if at is None else np.asarray(at, dtype=np.int64)
     answers: list[Answer] = []
-    clocked = times is not None
+    clocked = times is not None or just_then is not None
     for lists in top_lists(model, flat, k=k, seen=seen, at=moments, allowed=allowed, clock=clocked, device=device):
         rows = (listed(lists, row, items, titles) for row in range(len(lists)))
         answers += [Answer(row, unknown[lists.first + number]) for number, row in enumerate(rows)]

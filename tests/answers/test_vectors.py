@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -9,8 +12,10 @@ import recollect
 from recollect.answers.vectors import HasUserVectors
 from recollect.config import ConfigError
 from recollect.contracts import Network
+from recollect.nn.clock import TimeSettings
 from recollect.registry import model_class, names
 
+from ..conformance.subjects import unsettle
 from .material import UNBORN, log, past, scores_after, times_of, trained
 
 
@@ -41,6 +46,20 @@ def test_users_times_items_are_the_logits(name):
         codes = log().item_ids.encode(past(user), unknown=0).tolist()
         expected = scores_after(model.model, codes, times_of(user))[1:]
         assert logits[row] == pytest.approx(expected, abs=1e-4, rel=1e-4)
+
+
+@pytest.mark.parametrize("at", [None, 1_800_000_000])
+def test_users_are_what_is_scored_at_the_time_of_asking(at):
+    told = trained("mlstm4rec", width=8, time=TimeSettings(gaps=True, stream=True, request=True))
+    model = copy.deepcopy(told.model)
+    unsettle(model)
+    told = dataclasses.replace(told, model=model)
+    people, items = told.user_vectors(users=["u11", "u02"], at=at), told.vectors()
+    logits = np.float64(people["vector"]) @ np.float64(items["vector"]).T
+    pairs = [("u11", item) for item in items["item"].tolist()]
+    assert logits[0] == pytest.approx(told.score(pairs, at=at)["logit"].tolist(), abs=1e-4)
+    other = told.user_vectors(users=["u11"], at=1_900_000_000)["vector"][0]
+    assert np.abs(other - people["vector"][0]).max() > 1e-3, "else this shows nothing"
 
 
 def test_everybody_has_a_vector_and_a_file_of_them_reads_back(tmp_path):

@@ -28,7 +28,7 @@ from recollect.serve.stores.embedded import EmbeddedStore
 from recollect.serve.stores.volatile import VolatileStore
 
 from ..conformance.material import SIZE, START
-from .material import ITEMS, artifact
+from .material import ITEMS, TOLD, artifact
 
 NOW = START + 10_000_000
 CLOSE = 1e-3
@@ -78,7 +78,7 @@ def some(count: int, user: str, first: int = 0, seed: int = 0) -> list[IncomingE
     ]
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", [*registry.names(), TOLD])
 def test_a_list_is_that_of_the_whole_history(name: str) -> None:
     one = engine(name)
     for user, count in (("ann", 1), ("bob", 30), ("cleo", 7)):
@@ -111,7 +111,7 @@ def test_a_newcomer_gets_what_is_popular_and_is_told_so(name: str) -> None:
 class Service(RuleBasedStateMachine):
     """Events, requests, restarts, swaps and losses in any order; every list is the offline one."""
 
-    names = ("xlstm-lsr", "gru4rec", "sasrec", "markov")
+    names = ("xlstm-lsr", "gru4rec", "sasrec", "markov", TOLD)
 
     @initialize(name=st.sampled_from(names))
     def start(self, name: str) -> None:
@@ -285,7 +285,7 @@ def test_seen_items_are_listed_as_in_the_run_where_a_request_does_not_say() -> N
             alike(items, wanted[meant])
 
 
-@pytest.mark.parametrize("name", ["xlstm-lsr", "sasrec", "hstu", "markov", "popularity"])
+@pytest.mark.parametrize("name", ["xlstm-lsr", "sasrec", "hstu", "markov", "popularity", TOLD])
 def test_what_a_user_might_have_next_counts_as_if_they_had_it_and_is_not_kept(name: str) -> None:
     one = engine(name)
     one.add([*some(12, "ann"), *some(1, "bob", seed=4), IncomingEvent("late", "item-01", NOW + 50, "x")])

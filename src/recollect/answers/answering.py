@@ -44,7 +44,7 @@ class Answering:
             titles=self.titles,
             k=k,
             seen=self.seen if seen is None else seen,
-            at=at,
+            at=at if self.clock else None,
             allow=allow,
             deny=deny,
             within=within,
@@ -58,12 +58,13 @@ class Answering:
         k: int = 10,
         seen: Seen | None = None,
         users: Iterable[Any] | None = None,
+        at: int | None = None,
         allow: Iterable[Any] | None = None,
         deny: Iterable[Any] | None = None,
         within: Within | None = None,
     ) -> Recommendations:
         """Lists for every user of a log, as one table: `recollect.recommend_all`."""
-        return recommend_all(self, log, k=k, seen=seen, users=users, allow=allow, deny=deny, within=within)
+        return recommend_all(self, log, k=k, seen=seen, users=users, at=at, allow=allow, deny=deny, within=within)
 
     def similar(
         self: Known,
@@ -77,17 +78,19 @@ class Answering:
         """The items most like one, by id or title: `recollect.similar`."""
         return similar(self, item, k, allow=allow, deny=deny, within=within)
 
-    def score(self: Known, pairs: Any, log: Any = None) -> PairScores:
+    def score(self: Known, pairs: Any, log: Any = None, *, at: int | None = None) -> PairScores:
         """Logit, probability and rank of (user, item) pairs: `recollect.score`."""
-        return score(self, pairs, log)
+        return score(self, pairs, log, at=at)
 
     def vectors(self: Known) -> Frame:
         """The vectors of the items, with their ids: `recollect.vectors`."""
         return vectors(self)
 
-    def user_vectors(self: Known, log: Any = None, *, users: Iterable[Any] | None = None) -> Frame:
+    def user_vectors(
+        self: Known, log: Any = None, *, users: Iterable[Any] | None = None, at: int | None = None
+    ) -> Frame:
         """The vectors of users after their whole histories: `recollect.user_vectors`."""
-        return user_vectors(self, log, users=users)
+        return user_vectors(self, log, users=users, at=at)
 
     def explain(
         self: Known,

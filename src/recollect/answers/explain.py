@@ -81,7 +81,8 @@ def explain(
 ) -> Explanations:
     """How each of the `last` events of a history moved the logits of some items.
 
-    `history`: item ids, oldest first; `times`: seconds, one for each; `at`: the time of asking, for models that use it.
+    `history`: item ids, oldest first; `times`: seconds, one for each; `at`: the time of asking, in seconds, for models
+    that use it; without `times` the items count as if they had come just then.
     `items`: ids or titles to explain; None: the list that `recommend` gives for k, seen, allow, deny and within. The
     effect of an event is the logit of the item after the whole history minus the logit after the history without that
     event, in the model's own unit: of a model whose scores are a likelihood, nats, and exp(effect) is the factor on the
@@ -95,6 +96,9 @@ def explain(
         raise ValueError(f"last must be at least 1, got {last}")
     if times is not None and len(times) != len(history):
         raise ValueError(f"the history has {len(history)} items but {len(times)} times")
+    at = at if trained.model.request_time and trained.clock else None
+    if at is not None and times is None:
+        times = [at] * len(history)
     if items is None:
         (answer,) = recommend(
             trained.model,
@@ -155,6 +159,6 @@ def _logits(
         when = None if times is None else np.concatenate([np.concatenate([times[:cut], times[one]]) for one in kept])
         offsets = np.cumsum([0, *map(len, whole)])
         requests = Requests(model, np.concatenate(whole), when, offsets, place)
-        moment = np.full(len(kept), at) if at is not None and model.request_time and trained.clock else None
+        moment = None if at is None else np.full(len(kept), at)
         scores = model.score(state, requests.of_rows(np.arange(len(kept)), moment)).double()
     return scores[:, torch.from_numpy(wanted).to(scores.device)].cpu().numpy()

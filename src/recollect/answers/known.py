@@ -44,6 +44,11 @@ class Known(Protocol):
         ...
 
     @property
+    def request_time(self) -> bool:
+        """Whether the model was evaluated with the time of each request, if it uses that."""
+        ...
+
+    @property
     def clock(self) -> bool:
         """Whether the model was trained on times; if not, it is shown none."""
         ...

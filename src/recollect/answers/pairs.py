@@ -11,6 +11,7 @@ import torch
 
 from recollect.answers.known import Known, log_for
 from recollect.answers.lists import audience
+from recollect.answers.moment import moment_for
 from recollect.data.blocks import ranges
 from recollect.data.frame import Frame, read_columns_of
 from recollect.data.log import DataError, EventLog
@@ -25,13 +26,15 @@ class PairScores(Frame):
     """Users that the log does not have, each once."""
     unknown_items: tuple[Any, ...] = ()
     """Items that the model does not know, each once."""
+    at: int | None = None
+    """The time of asking that the model was told, in seconds; None where it was told none."""
 
 
-def score(trained: Known, pairs: Any, log: Any = None) -> PairScores:
+def score(trained: Known, pairs: Any, log: Any = None, *, at: int | None = None) -> PairScores:
     """Logit, probability and rank of each (user, item) pair, after the user's whole history in the log.
 
-    `pairs`: (user, item) tuples, a file or a table with the columns user and item. `log`: as in `recommend_all`. The
-    rank is the item's place in a list of all items, those had before among them, from 1; equal scores stand in the
+    `pairs`: (user, item) tuples, a file or a table with the columns user and item. `log`, `at`: as in `recommend_all`.
+    The rank is the item's place in a list of all items, those had before among them, from 1; equal scores stand in the
     order of the item codes. A pair whose user is not in the log, or whose item the model does not know, has no
     figures; `unknown_users` and `unknown_items` name them. Raises DataError where no pair is known.
     """
@@ -47,7 +50,8 @@ def score(trained: Known, pairs: Any, log: Any = None) -> PairScores:
             f"none of the {len(users):,} pairs is known: {len(unknown_users):,} users are not in {histories.name}, "
             f"{len(unknown_items):,} items not in the model"
         )
-    found = _figures(trained, histories, user_codes[there], item_codes[there])
+    at = moment_for(trained, histories, at)
+    found = _figures(trained, histories, user_codes[there], item_codes[there], at)
     known = {"logit": np.float32, "probability": np.float32, "rank": np.int64}
     columns: dict[str, np.ndarray] = {
         "user": _as_column(users),
@@ -61,14 +65,16 @@ def score(trained: Known, pairs: Any, log: Any = None) -> PairScores:
         values[there] = found[name]
         columns[name] = np.ma.masked_array(values, ~there)
     result = PairScores(columns)
-    result.unknown_users, result.unknown_items = unknown_users, unknown_items
+    result.unknown_users, result.unknown_items, result.at = unknown_users, unknown_items, at
     return result
 
 
-def _figures(trained: Known, log: EventLog, users: np.ndarray, items: np.ndarray) -> dict[str, np.ndarray]:
+def _figures(
+    trained: Known, log: EventLog, users: np.ndarray, items: np.ndarray, at: int | None
+) -> dict[str, np.ndarray]:
     """users, items [P] codes -> logit, probability, rank [P]."""
     asked, row_of = np.unique(users, return_inverse=True)
-    who = audience(trained, log, log.user_ids.decode(asked).tolist())
+    who = audience(trained, log, log.user_ids.decode(asked).tolist(), at=at)
     order = np.argsort(row_of, kind="stable")  # the pairs of a user stand together
     ends = np.cumsum(np.bincount(row_of, minlength=len(asked)))
     starts = np.concatenate([[0], ends[:-1]])
@@ -77,17 +83,18 @@ def _figures(trained: Known, log: EventLog, users: np.ndarray, items: np.ndarray
     model = trained.model
     with torch.inference_mode(), evaluating(model):
         blocks = memories(model, who.histories, clock=who.clock)
-        for rows, scores in scored(model, blocks, requests_of(model, who.histories, who.clock)):
+        requests = requests_of(model, who.histories, who.clock)
+        for rows, scores in scored(model, blocks, requests, who.moments):
             index, row = ranges(starts[rows], ends[rows])
             pair = order[index]
-            at, code = (torch.from_numpy(one).to(scores.device) for one in (row, items[pair]))
+            which, code = (torch.from_numpy(one).to(scores.device) for one in (row, items[pair]))
             ranked = scores.argsort(dim=1, descending=True, stable=True)  # [B V]
             place = torch.empty_like(ranked)
             place.scatter_(1, ranked, torch.arange(ranked.shape[1], device=ranked.device).expand_as(ranked))
             normaliser = torch.logsumexp(scores, dim=1)
-            logits[pair] = scores[at, code].cpu().numpy()
-            shares[pair] = (scores[at, code] - normaliser[at]).exp().cpu().numpy()
-            places[pair] = place[at, code].cpu().numpy() + 1
+            logits[pair] = scores[which, code].cpu().numpy()
+            shares[pair] = (scores[which, code] - normaliser[which]).exp().cpu().numpy()
+            places[pair] = place[which, code].cpu().numpy() + 1
     return {"logit": logits, "probability": shares, "rank": places}
 
 

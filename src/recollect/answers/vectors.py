@@ -16,7 +16,7 @@ from recollect.answers.known import Known, log_for
 from recollect.answers.lists import audience
 from recollect.answers.similar import HasItemVectors
 from recollect.config import ConfigError
-from recollect.contracts import Carried, Recommender, State, Window, take_last
+from recollect.contracts import CLOCK, Carried, Recommender, Request, State, Window, take_last
 from recollect.data.frame import Frame
 from recollect.nn.evaluating import evaluating
 from recollect.recommend import memories
@@ -54,8 +54,11 @@ def vectors(trained: Known) -> Frame:
     return Frame(columns if bias is None else {**columns, "bias": _plain(bias)[first:]})
 
 
-def user_vectors(trained: Known, log: Any = None, *, users: Iterable[Any] | None = None) -> Frame:
-    """Users after their whole histories: columns user and vector [N D] float32. `log`, `users`: as in `recommend_all`.
+def user_vectors(
+    trained: Known, log: Any = None, *, users: Iterable[Any] | None = None, at: int | None = None
+) -> Frame:
+    """Users after their whole histories: columns user and vector [N D] float32. `log`, `users`, `at`: as in
+    `recommend_all`. What a repeat head adds to the logits of items that a user has met is in no vector.
 
     A factorisation answers somebody whose events say nothing to it by popularity: that vector is zero, or says nothing.
     Raises ConfigError where the model has no vectors of users.
@@ -63,26 +66,31 @@ def user_vectors(trained: Known, log: Any = None, *, users: Iterable[Any] | None
     model = trained.model
     if not isinstance(model, Carried | Window | HasUserVectors):
         raise ConfigError(f"{trained.name} has no vectors of users; take a network or a factorisation (svd, nmf, ...)")
-    who = audience(trained, log_for(trained, log), users)
+    who = audience(trained, log_for(trained, log), users, at=at)
     table: np.ndarray | None = None
     with torch.inference_mode(), evaluating(model):
         for rows, state in memories(model, who.histories, clock=who.clock):
-            found = _plain(hidden(model, state))
+            found = _plain(hidden(model, state, who.at))
             table = np.empty((len(who), found.shape[1]), np.float32) if table is None else table
             table[rows] = found
     assert table is not None
     return Frame({"user": who.ids, "vector": table})
 
 
-def hidden(model: Recommender, state: State) -> Tensor:
-    """[B D]: what the model multiplies with its item vectors to score these memories."""
+def hidden(model: Recommender, state: State, at: int | None = None) -> Tensor:
+    """[B D]: what the model multiplies with its item vectors to score these memories at the time `at`, in seconds."""
+    moments = None if at is None else torch.full((state.users,), at, dtype=torch.int64, device=_device(state))
     if isinstance(model, Carried):
-        return state["hidden"]
+        return model.respond(state["hidden"], state.part(CLOCK), moments)
     if isinstance(model, Window):
-        after, _ = model.encode(model.recall(state, None))
+        after, _ = model.encode(model.recall(state, Request(moments)))
         return take_last(after, state["held"], model.start().to(after.dtype))
     assert isinstance(model, HasUserVectors)
     return model.user_vectors(state)
+
+
+def _device(state: State) -> torch.device:
+    return next(iter(state.values())).device
 
 
 def _plain(tensor: Tensor) -> np.ndarray:

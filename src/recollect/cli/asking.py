@@ -37,8 +37,19 @@ Within = Annotated[
         metavar="COLUMN=VALUE",
     ),
 ]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        help="When it is asked for, by models that use that: a date (UTC) or unix time.",
+        metavar="TIME",
+        show_default="as the model was evaluated",
+    ),
+]
 OUT = "A file: .csv, .jsonl or .parquet."
 SHOWN = 5
+FARTHEST = 1 << 40
+"""The largest time of asking, in seconds before or after 1970."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -99,6 +110,38 @@ def history_of(log: EventLog, code: int) -> tuple[list[Any], list[int] | None]:
     first, last = log.offsets[code : code + 2]
     times = log.times[first:last].tolist() if log.clock else None
     return log.item_ids.decode(log.items[first:last]).tolist(), times
+
+
+def seconds_of(at: str | None) -> int | None:
+    """What `--at` says, in seconds. ConfigError where it is no time."""
+    from recollect.config import ConfigError
+    from recollect.data.filters import parse_time
+
+    try:
+        seconds = None if at is None else parse_time(at)
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(f"--at: {error}") from None
+    if seconds is not None and abs(seconds) > FARTHEST:
+        raise ConfigError("--at: seconds since 1970 are expected; these look like milliseconds or less")
+    return seconds
+
+
+def say_when(trained: Artifact, said: int | None, told: int | None, log: EventLog | None = None) -> None:
+    """What a reader should know of the time of asking: what `--at` said, and what the model was told.
+
+    `log`: whose users are asked for; None: a typed history.
+    """
+    from recollect.study.lineage import moment
+
+    if said is not None and told is None:
+        if not trained.model.request_time:
+            note(f"{trained.name} as it was trained does not use the time of asking, so --at changes nothing")
+        else:
+            whose = log.name if log is not None and not log.clock else f"the log that {trained.name} was trained on"
+            note(f"{whose} has only an order, so --at changes nothing")
+    elif said is None and told is not None:
+        which = "the present" if log is None else f"the time of the last event in {log.name}"
+        note(f"asked for at {moment(told)} UTC, {which}, since the run was evaluated with request times; see --at")
 
 
 def answering_log(trained: Artifact, data: str | None) -> EventLog:

@@ -10,6 +10,7 @@ import typer
 from recollect.cli.asking import (
     OUT,
     Allow,
+    At,
     Data,
     Deny,
     Json,
@@ -22,6 +23,8 @@ from recollect.cli.asking import (
     named,
     note,
     restricted,
+    say_when,
+    seconds_of,
     such_as,
     user_of,
 )
@@ -63,6 +66,7 @@ def recommend(
     why: Annotated[
         bool, typer.Option("--why", help=f"Say how each of the last {TAIL} events moved the logits of the list.")
     ] = False,
+    at: At = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
@@ -81,6 +85,7 @@ def recommend(
     - `recollect recommend runs/first --history "Toy Story; The Matrix; 260"`
     - `recollect recommend runs/first --all --out lists.csv --allow in-stock.txt`
     - `recollect recommend runs/first --users newsletter.csv --within genres=Comedy --out lists.parquet`
+    - `recollect recommend runs/first --user 42 --at 2024-05-31T20:00`
     """
     from recollect.config import ConfigError
 
@@ -100,23 +105,33 @@ def recommend(
 
         checked_ending(out)
 
+    said = seconds_of(at)
+
     from recollect.artifact import load
 
     trained = load(run)
     hide: Any = seen.value if seen is not None else trained.seen
     may = restricted(trained, allow, deny, within)
     if out is not None:
-        _write(trained, data, user if user is not None else users, out, k, hide, may, json)
+        _write(trained, data, user if user is not None else users, out, k, hide, may, said, json)
     elif user is not None:
+        from recollect.answers.moment import moment_for
+
         log = answering_log(trained, data)
         past, times = history_of(log, user_of(log, user))
-        _show(trained, past, times, k, hide, may, why, json, f"user {user}")
+        told = moment_for(trained, log, said)
+        say_when(trained, said, told, log)
+        _show(trained, past, times, k, hide, may, told, why, json, f"user {user}")
     else:
+        from recollect.answers.moment import moment_for_history
         from recollect.data.titles import resolve_history
 
         assert history is not None
         codes = resolve_history(history, trained.items, trained.titles)
-        _show(trained, trained.items.decode(codes).tolist(), None, k, hide, may, why, json, "a typed history")
+        told = moment_for_history(trained, said)
+        say_when(trained, said, told)
+        past = trained.items.decode(codes).tolist()
+        _show(trained, past, None, k, hide, may, told, why, json, "a typed history")
 
 
 def _show(
@@ -126,18 +141,21 @@ def _show(
     k: int,
     seen: Any,
     may: Restriction,
+    at: int | None,
     why: bool,
     json: bool,
     whose: str,
 ) -> None:
-    (answer,) = trained.recommend([past], times=None if times is None else [times], k=k, seen=seen, **may.asked)
+    moments = None if at is None else [at]
+    clock = None if times is None else [times]
+    (answer,) = trained.recommend([past], times=clock, k=k, seen=seen, at=moments, **may.asked)
     listed = [one.item for one in answer]
-    reasons = trained.explain(past, times=times, items=listed, last=TAIL) if why else None
+    reasons = trained.explain(past, times=times, items=listed, last=TAIL, at=at) if why else None
     if json:
         rows = [
             {name: getattr(one, name) for name in ("rank", "item", "title", "logit", "probability")} for one in answer
         ]
-        about = {"model": trained.name, "digest": trained.digest, "seen": seen, "events": len(past)}
+        about = {"model": trained.name, "digest": trained.digest, "seen": seen, "at": at, "events": len(past)}
         shown = {"history": past[-TAIL:], "unknown": list(answer.unknown), "recommendations": rows}
         print_json({**about, **shown, **({} if reasons is None else {"why": reasons.items})})
         return
@@ -194,6 +212,7 @@ def _write(
     k: int,
     seen: Any,
     may: Restriction,
+    at: int | None,
     json: bool,
 ) -> None:
     import numpy as np
@@ -211,7 +230,8 @@ def _write(
             note(f"{users}: {found.empty:,} lines have no id")
     elif users is not None:
         asked = [log.user_ids.decode(user_of(log, users))]
-    who = audience(trained, log, asked)
+    who = audience(trained, log, asked, at=at)
+    say_when(trained, at, who.at, log)
     with_list = 0
 
     def counted() -> Any:
@@ -221,6 +241,8 @@ def _write(
             yield block
 
     about = {"recollect.model": trained.name, "recollect.digest": trained.digest, "recollect.seen": str(seen)}
+    if who.at is not None:
+        about["recollect.at"] = str(who.at)
     rows = write_blocks(out, counted(), about)
     empty = len(who) - with_list
     if isinstance(users, Path) and who.unknown_users:
@@ -238,6 +260,7 @@ def _write(
                 "users": len(who),
                 "rows": rows,
                 "seen": seen,
+                "at": who.at,
                 "unknown_events": who.unknown_events,
                 "unknown_users": list(who.unknown_users),
                 "empty_lists": empty,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from recollect.cli.asking import OUT, Data, Json, Run, answering_log, column_of, note, such_as
+from recollect.cli.asking import OUT, At, Data, Json, Run, answering_log, column_of, note, say_when, seconds_of, such_as
 from recollect.cli.output import print_json, table
 
 SHOWN = 20
@@ -21,6 +21,7 @@ def score(
         Path, typer.Option(help="A table with a user and an item column: .csv, .tsv, .jsonl, .parquet.", metavar="FILE")
     ],
     out: Annotated[Path | None, typer.Option(help=OUT, show_default=False)] = None,
+    at: At = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
@@ -40,10 +41,12 @@ def score(
 
     if out is not None:
         checked_ending(out)
+    said = seconds_of(at)
     trained = load(run)
     users, items = read_pairs(pairs, user=column_of(trained, "user"), item=column_of(trained, "item"))
     log = answering_log(trained, data)
-    found = trained.score(list(zip(users, items, strict=True)), log)
+    found = trained.score(list(zip(users, items, strict=True)), log, at=said)
+    say_when(trained, said, found.at, log)
     rows = len(found)
     if out is not None:
         found.write(out, {"recollect.model": trained.name, "recollect.digest": trained.digest})
@@ -55,7 +58,7 @@ def score(
     if known < rows:
         note(f"{rows - known:,} of the {rows:,} pairs have no figures")
     if json:
-        about = {"model": trained.name, "digest": trained.digest, "pairs": rows, "scored": known}
+        about = {"model": trained.name, "digest": trained.digest, "at": found.at, "pairs": rows, "scored": known}
         print_json({**about, **({"out": str(out)} if out else {"scores": list(found.rows())})})
     elif out is not None:
         typer.echo(f"{known:,} scores of {rows:,} pairs are in {out}")

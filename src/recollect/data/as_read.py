@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from recollect.config import ConfigError
-from recollect.data.formats.text.dialect import TAB, TYPED_TAB
+from recollect.data.formats.text.dialect import meant
 from recollect.data.parquet import as_table
 from recollect.data.reading import NO_TIME, Reading
 from recollect.data.times import numbers
@@ -45,7 +45,7 @@ class AsRead:
             raise ConfigError(f"is read as data.format={reading.format}, and {path} would be none{hint}")
         if reading.targets or reading.weights:
             raise ConfigError("tells kinds of events apart (data.kind), and an event of a service has no kind")
-        self._separator = (reading.separator or ",").replace(TYPED_TAB, TAB)
+        self._separator = meant(reading.separator or ",")
         if ending == ".csv" and len(self._separator.encode()) > 1:
             raise ConfigError(f"has {self._separator!r} between its columns (data.separator); give .jsonl or .parquet")
         self._headed = not (ending == ".csv" and reading.header is False)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import functools
 import hashlib
 import logging
 import sys
@@ -25,8 +24,9 @@ from recollect.contracts import State
 from recollect.data.seen import Seen
 from recollect.serve.layout import Layout
 from recollect.serve.memory_cache import MemoryCache, Unsaved
-from recollect.serve.ranker import Ranker, Source
-from recollect.serve.requests import HistoryRequest, Response, SourceName, UserRequest
+from recollect.serve.ranker import Ranker
+from recollect.serve.requests import HistoryRequest, ListRequest, Response, UserRequest
+from recollect.serve.sources import source_of_history, source_of_user
 from recollect.serve.stores.contract import (
     History,
     IncomingEvent,
@@ -160,21 +160,33 @@ class Engine:
                 ranker, state, histories, deferred = self._current(list(dict.fromkeys(one.user for one in part)), limit)
                 row_of = {user: row for row, user in enumerate(histories)}
                 ready = [one for one in part if one.user in histories]
-                sources = [self._source_of_user(one, histories[one.user].summary, ranker) for one in ready]
-                states = self._imagine(ranker, ready, state.rows([row_of[one.user] for one in ready]), histories)
-                answered = iter(ranker.respond(ready, states, sources, self.now))
+                moments = self._moments(ready)
+                summaries = [histories[one.user].summary for one in ready]
+                thens = [_imagined(*each) for each in zip(ready, summaries, moments, strict=True)]
+                states = ranker.read(state.rows([row_of[one.user] for one in ready]), thens)
+                find = ranker.artifact.items.find
+                sources = [
+                    source_of_user(self.store, one.user, summary, then, find)
+                    for one, summary, then in zip(ready, summaries, thens, strict=True)
+                ]
+                answered = iter(ranker.respond(ready, states, sources, moments))
                 responses += [next(answered) if one.user in histories else deferred[one.user] for one in part]
             return responses
 
     def recommend_after(self, requests: Sequence[HistoryRequest]) -> list[Response]:
-        """One list for each request. Nothing is kept. Requests for users need not wait for these."""
+        """One list for each request. Nothing is kept. Requests for users need not wait for these.
+
+        The items have no times. A model that uses the time of asking is told that they have come just then.
+        """
         ranker = self._active.ranker
         with torch.inference_mode():
             responses: list[Response] = []
             for part in _parts(list(requests), BATCH):
-                events = [[(item, 0) for item in one.history] for one in part]
-                state = ranker.read(ranker.fresh(len(part)), events, timed=False)
-                responses += ranker.respond(part, state, [_source_of_history(one.history, ranker) for one in part])
+                moments = self._moments(part)
+                events = [[(item, at) for item in one.history] for one, at in zip(part, moments, strict=True)]
+                state = ranker.read(ranker.fresh(len(part)), events, timed=ranker.request_time)
+                sources = [source_of_history(each, ranker.artifact.items.find) for each in events]
+                responses += ranker.respond(part, state, sources, moments)
             return responses
 
     def forget(self, user: str) -> bool:
@@ -307,28 +319,10 @@ class Engine:
                 left -= missing
         return deferred
 
-    def _imagine(
-        self, ranker: Ranker, requests: Sequence[UserRequest], state: State, histories: Mapping[str, History]
-    ) -> State:
-        """The state of each request after its `then`, as if those events had come just now. Nothing is kept of it."""
-        now, imagined = self.now, []
-        for one in requests:
-            summary = histories[one.user].summary
-            at = now if summary is None else max(now, summary.latest_time)
-            imagined.append([(item, at) for item in one.then])
-        return ranker.read(state, imagined)
-
-    def _source_of_user(self, request: UserRequest, summary: UserSummary | None, ranker: Ranker) -> Source:
-        in_store = functools.partial(self.store.has_seen, request.user)
-        if not request.then:
-            return Source("popularity", 0, in_store) if summary is None else Source("memory", summary.events, in_store)
-        then = set(request.then)
-
-        def has_seen(items: Sequence[str]) -> list[bool]:
-            return [seen or item in then for seen, item in zip(in_store(items), items, strict=True)]
-
-        events = len(request.then) + (0 if summary is None else summary.events)
-        return Source("history" if summary is None else "memory", events, has_seen, _unknown(request.then, ranker))
+    def _moments(self, requests: Sequence[ListRequest]) -> list[int]:
+        """The time of asking of each request."""
+        now = self.now
+        return [now if one.at is None else one.at for one in requests]
 
     def _save(self, active: _ActiveModel, users: Sequence[str], state: State, positions: Sequence[Position]) -> None:
         now = self._clock()
@@ -344,14 +338,10 @@ class Engine:
             _log.warning("%s; memories that were evicted are not saved, and will be made again", error)
 
 
-def _source_of_history(history: Sequence[str], ranker: Ranker) -> Source:
-    seen = set(history)
-    name: SourceName = "history" if history else "popularity"
-    return Source(name, len(history), lambda items: [one in seen for one in items], _unknown(history, ranker))
-
-
-def _unknown(items: Sequence[str], ranker: Ranker) -> tuple[str, ...]:
-    return tuple(one for one in items if not ranker.knows(one))
+def _imagined(request: UserRequest, summary: UserSummary | None, at: int) -> list[tuple[str, int]]:
+    """The events of `then`, as if they had come just when the list is asked for, after all others."""
+    time = at if summary is None else max(at, summary.latest_time)
+    return [(item, time) for item in request.then]
 
 
 def _state_before(

@@ -9,25 +9,26 @@ from math import isfinite
 
 from recollect.answers.explain import Explanation, explain
 from recollect.data.log import DataError
-from recollect.serve.ranker import Ranker, Source
+from recollect.serve.ranker import Ranker
 from recollect.serve.requests import ExplanationRequest, ExplanationResponse, HistoryRequest, SourceName
+from recollect.serve.sources import source_of_history
 from recollect.serve.stores.contract import Store
 
 
 def explain_items(ranker: Ranker, store: Store, request: ExplanationRequest, now: int) -> ExplanationResponse:
-    """The effects of the last events on the logits that a list for the same request has. `now`: the time of the
-    request, in seconds.
+    """The effects of the last events on the logits that a list for the same request has. `now`: the present, in
+    seconds.
 
     Raises DataError where the model scores NaN.
     """
-    artifact = ranker.artifact
-    history, times, at = list(request.then), None, None
+    artifact, at = ranker.artifact, now if request.at is None else request.at
+    history, times = list(request.then), None
     source: SourceName = "history" if history else "popularity"
     if request.user is not None:
         stored = store.history(request.user).events
-        latest = max([now, *(when for _, when in stored)])
+        latest = max([at, *(when for _, when in stored)])
         history = [*(item for item, _ in stored), *request.then]
-        times, at = [*(when for _, when in stored), *[latest] * len(request.then)], now
+        times = [*(when for _, when in stored), *[latest] * len(request.then)]
         source = "memory" if stored else source
     known = [item for item in request.items if ranker.knows(item)]
     if not known:
@@ -52,7 +53,7 @@ def explain_items(ranker: Ranker, store: Store, request: ExplanationRequest, now
 def _by_popularity(ranker: Ranker, items: list[str]) -> tuple[Explanation, ...]:
     """The logits of a list without events; there are no effects."""
     request = HistoryRequest((), k=len(items), seen="allowed", allow=frozenset(items))
-    nothing = Source("popularity", 0, lambda some: [False] * len(some))
-    (response,) = ranker.respond([request], ranker.fresh(1), [nothing])
+    nothing = source_of_history((), ranker.artifact.items.find)
+    (response,) = ranker.respond([request], ranker.fresh(1), [nothing], [0])
     found = {str(one.item): one for one in response.items}
     return tuple(Explanation(found[item].item, found[item].title, found[item].logit, ()) for item in items)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -21,7 +21,8 @@ from recollect.data.candidates import allowed_mask, unknown_ids
 from recollect.data.log import DataError
 from recollect.data.seen import Seen
 from recollect.recommend import SCORE_CELLS, SEGMENT, TOKENS, Recommendation, top
-from recollect.serve.requests import ListRequest, RequestError, Response, SourceName
+from recollect.serve.requests import ListRequest, RequestError, Response
+from recollect.serve.sources import Source, met_of
 from recollect.serve.title_search import TitleSearch
 
 MARGIN = 16
@@ -37,17 +38,6 @@ class WeighsLongMemory(Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Source:
-    """What a response is computed from; see `Response`."""
-
-    name: SourceName
-    events: int
-    has_seen: Callable[[Sequence[str]], Sequence[bool]]
-    """For each of these items whether it is among the events."""
-    unknown: tuple[str, ...] = ()
-
-
 class Ranker:
     """A trained model that reads and returns item ids. Threads may share it."""
 
@@ -56,6 +46,8 @@ class Ranker:
         self._model = artifact.model
         self._device = getattr(artifact.model, "device", torch.device("cpu"))
         self._timed = bool(artifact.card.get("data", {}).get("clock", True))
+        self.request_time = artifact.model.request_time and self._timed
+        """Whether the model uses the time of asking."""
         self.seen: Seen = artifact.settings.get("evaluate", {}).get("seen", "hidden")
         """Whether seen items may be listed where a request does not say: as in the run of the model."""
 
@@ -99,9 +91,9 @@ class Ranker:
         return State.stack(done).rows(original_order)
 
     def respond(
-        self, requests: Sequence[ListRequest], state: State, sources: Sequence[Source], at: int | None = None
+        self, requests: Sequence[ListRequest], state: State, sources: Sequence[Source], moments: Sequence[int]
     ) -> list[Response]:
-        """One list for each row of the state. `at`: the time of the request, in seconds.
+        """One list for each row of the state. `moments`: the time of asking of each, in seconds.
 
         Raises DataError where the model scores NaN, RequestError where a request is within what is not there.
         """
@@ -112,7 +104,7 @@ class Ranker:
         step = max(1, SCORE_CELLS // self._model.catalog.size)
         for begin in range(0, len(requests), step):
             some = slice(begin, begin + step)
-            lists = self._lists(requests[some], state.rows(some), sources[some], at)
+            lists = self._lists(requests[some], state.rows(some), sources[some], moments[some])
             for row, (items, candidates) in enumerate(lists, begin):
                 source = sources[row]
                 weight = None if weights is None or source.name == "popularity" else weights[row]
@@ -126,6 +118,7 @@ class Ranker:
                         digest=self.artifact.digest,
                         seen=requests[row].seen or self.seen,
                         candidates=candidates,
+                        at=moments[row] if self.request_time and source.name != "popularity" else None,
                         unknown=source.unknown,
                         unknown_items=self._unknown_items(requests[row]),
                     )
@@ -133,13 +126,10 @@ class Ranker:
         return responses
 
     def _lists(
-        self, requests: Sequence[ListRequest], state: State, sources: Sequence[Source], at: int | None
+        self, requests: Sequence[ListRequest], state: State, sources: Sequence[Source], moments: Sequence[int]
     ) -> Iterator[tuple[tuple[Recommendation, ...], int]]:
         """For each request its list, and how many items were candidates."""
-        asked = None
-        if self._model.request_time and self._timed and at is not None:
-            asked = Request(torch.full((len(requests),), at, dtype=torch.int64, device=self._device))
-        scores = self._model.score(state, asked).float()
+        scores = self._model.score(state, self._asked(sources, moments)).float()
         fresh = [source.name == "popularity" for source in sources]
         if any(fresh):
             scores = torch.where(torch.tensor(fresh, device=scores.device)[:, None], self._popularity(scores), scores)
@@ -175,12 +165,19 @@ class Ranker:
             )
             yield items, candidates[row]
 
+    def _asked(self, sources: Sequence[Source], moments: Sequence[int]) -> Request | None:
+        """What the model looks at when it is asked."""
+        at = torch.tensor(moments, dtype=torch.int64) if self.request_time else None
+        last, find = self._model.met_events, self.artifact.items.find
+        met = met_of(sources, find, last, timed=self._timed) if last else None
+        return None if at is None and met is None else Request(at, met).to(self._device)
+
     def _chosen(self, request: ListRequest, source: Source, best: Tensor, codes: Tensor) -> list[tuple[float, int]]:
         """The first k of a ranking that may be listed: logit, code."""
         ranked = [(logit, code) for logit, code in zip(best.tolist(), codes.tolist(), strict=True) if logit > -np.inf]
         if request.seen == "hidden":
-            seen = source.has_seen([str(self.artifact.items.ids[code - 1]) for _, code in ranked])
-            ranked = [one for one, hide in zip(ranked, seen, strict=True) if not hide]
+            meetings = source.meetings([str(self.artifact.items.ids[code - 1]) for _, code in ranked])
+            ranked = [one for one, count in zip(ranked, meetings, strict=True) if not count]
         return ranked[: request.k]
 
     def _restrict(self, scores: Tensor, request: ListRequest) -> int:

@@ -22,11 +22,13 @@ class ListRequest:
     """How long a list should be and what it may hold: only items in `allow` (None: all), none in `deny`, and only those
     whose column has the value, for each (column, value) in `within`. As in `data.candidates.allowed_mask`.
 
-    `seen`: whether items of the history may be listed; None: as the model was trained and evaluated.
+    `seen`: whether items of the history may be listed; None: as the model was trained and evaluated. `at`: the time of
+    asking, in seconds; None: the present. Only models that use the time of asking look at it.
     """
 
     k: int = 10
     seen: Seen | None = None
+    at: int | None = None
     allow: frozenset[str] | None = None
     deny: frozenset[str] = frozenset()
     within: tuple[tuple[str, str], ...] = ()
@@ -65,6 +67,8 @@ class Response:
     """Whether items of the history could be listed."""
     candidates: int
     """How many items the request allowed, before seen ones were hidden."""
+    at: int | None = None
+    """The time of asking that the model was told, in seconds; None where it does not use one."""
     unknown: tuple[str, ...] = ()
     """Items of the request's `history` or `then` that the model does not know; they were skipped."""
     unknown_items: tuple[str, ...] = ()
@@ -81,6 +85,8 @@ class ExplanationRequest:
     then: tuple[str, ...]
     items: tuple[str, ...]
     last: int = 10
+    at: int | None = None
+    """The time of asking, as of a list."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -86,12 +86,14 @@ def shown(
     split, _ = _split(trained, settings, log, protocol, on)
     targets = _targets(split, on)
     users, first = np.unique(targets.users, return_index=True)
-    starts, ends = log.offsets[users], targets.positions[first]
+    positions = targets.positions[first]
+    starts, ends = log.offsets[users], positions
     index, _ = ranges(starts, ends)
     offsets = np.concatenate([[0], np.cumsum(ends - starts)])
     histories = Ragged(log.items[index].astype(np.int64), log.times[index], offsets)
+    at = log.times[positions] if settings.evaluate.request_time == "used" else None
     tally = ListTally(np.bincount(split.train.items, minlength=log.item_ids.size))
-    for lists in top_lists(trained.model, histories, k=k, seen=seen or settings.evaluate.seen, clock=log.clock):
+    for lists in top_lists(trained.model, histories, k=k, seen=seen or settings.evaluate.seen, at=at, clock=log.clock):
         tally.add(lists.codes)
     return tally.result()
 

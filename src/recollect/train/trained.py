@@ -59,6 +59,11 @@ class Trained(Answering, Displayed):
         return self.log.item_table
 
     @property
+    def request_time(self) -> bool:
+        """Whether validation told the model the time of each request, if it uses that."""
+        return bool(self.settings.get("evaluate", {}).get("request_time") == "used")
+
+    @property
     def clock(self) -> bool:
         return self.log.clock
 

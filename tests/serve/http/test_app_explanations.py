@@ -16,7 +16,7 @@ from recollect.serve.stores.volatile import VolatileStore
 
 from ...conformance.material import START
 from ...conformance.subjects import ready, small
-from ..material import ITEMS, artifact
+from ..material import ITEMS, TOLD, artifact
 from .running import Client, events, serving
 
 NOW = START + 5000
@@ -26,7 +26,7 @@ def engine(name: str) -> Engine:
     return Engine(artifact(name), VolatileStore(), clock=lambda: NOW)
 
 
-@pytest.mark.parametrize("name", ["xlstm-lsr", "sasrec", "hstu", "markov", "itemknn"])
+@pytest.mark.parametrize("name", ["xlstm-lsr", "sasrec", "hstu", "markov", "itemknn", TOLD])
 def test_an_explanation_is_that_of_the_library_and_of_the_list(name: str) -> None:
     one = engine(name)
     with serving(one) as client:

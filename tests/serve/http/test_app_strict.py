@@ -24,7 +24,7 @@ from .test_app import listed
         (
             "GET",
             "/recommendations?user=ann&category=x",
-            "unknown query parameter 'category'; known: k, seen, user, within",
+            "unknown query parameter 'category'; known: at, k, seen, user, within",
         ),
         ("GET", "/recommendations?user=ann&allow=1", "'allow'; send it in the JSON body of POST /recommendations"),
         ("GET", "/recommendations?user=ann&user=bob", "'user' is given 2 times; give it once"),

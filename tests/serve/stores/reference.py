@@ -98,7 +98,7 @@ class AgainstReference(RuleBasedStateMachine):
             assert self.store.summary(user) == self.reference.summary(user)
             assert self.store.history(user) == self.reference.history(user)
             assert self.store.recent_events(user, 3) == self.reference.recent_events(user, 3)
-            assert self.store.has_seen(user, ITEMS) == self.reference.has_seen(user, ITEMS)
+            assert self.store.meetings(user, ITEMS) == self.reference.meetings(user, ITEMS)
         for user, memory in zip(USERS, self.store.load_memories(USERS), strict=True):
             summary = self.store.summary(user)
             assert memory is None or (summary is not None and memory.position.last_record >= summary.first_record)

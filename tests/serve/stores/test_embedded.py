@@ -17,6 +17,7 @@ from hypothesis.stateful import rule
 from recollect.serve.stores import embedded, index, journal
 from recollect.serve.stores.contract import IncomingEvent, Position, SavedMemory, StoreError
 from recollect.serve.stores.embedded import INDEX, JOURNAL, EmbeddedStore
+from recollect.serve.stores.encoding import number_key
 from recollect.serve.stores.index import Index
 from recollect.serve.stores.journal import Journal, read, segments
 
@@ -89,7 +90,7 @@ def test_a_stranger_with_an_impossible_id_is_a_stranger(folder: Path) -> None:
     with EmbeddedStore(folder) as store:
         store.append(incoming(1), 0)
         assert store.summary("") is None and store.summary("x" * 600) is None
-        assert store.has_seen("ann", ["x" * 600]) == [False]
+        assert store.meetings("ann", ["x" * 600, "item-0"]) == [0, 1] and store.meetings("bob", ["item-0"]) == [0]
 
 
 def test_an_event_that_the_index_missed_is_not_doubled(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,12 +283,39 @@ def test_a_changed_value_is_found_and_the_index_made_anew(folder: Path, caplog: 
     file = folder / INDEX / "data.mdb"
     (folder / INDEX / index.SEAL).unlink()  # as if it had not been closed
     data = file.read_bytes()
-    assert data.count(b"item-17") > 1  # in the event, and in the set of what was seen
+    assert data.count(b"item-17") > 1  # in the event, and in the counts of what was met
     file.write_bytes(data.replace(b"item-17", b"item-71"))
     with EmbeddedStore(folder) as store:
         assert store.history("ann").events[17] == ("item-17", 1017)
         assert "rebuilt" in caplog.text
         assert not (folder / INDEX / index.DAMAGED).exists()
+
+
+def test_a_changed_count_is_found_and_counted_anew(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with EmbeddedStore(folder) as store:
+        store.append([IncomingEvent("ann", item) for item in ("one", "two", "one", "one")], 0)
+        assert store._index is not None
+        key = number_key(1) + b"one"
+        with store._index._writing() as change:
+            value = bytearray(change.get(key, db=store._index._meetings))
+            value[-4] ^= 1
+            change.put(key, bytes(value), db=store._index._meetings)
+        assert store.meetings("ann", ["one", "two", "three"]) == [3, 1, 0]
+        assert "rebuilt" in caplog.text
+
+
+def test_an_index_that_kept_only_what_was_seen_is_made_anew(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with EmbeddedStore(folder) as store:
+        store.append([IncomingEvent("ann", item) for item in ("one", "two", "one")], 0)
+        assert store._index is not None
+        with store._index._writing() as change:  # as version 2 of the index had it
+            change.drop(store._index._meetings)
+            for item in (b"one", b"two"):
+                change.put(number_key(1) + item, b"", db=store._index._environment.open_db(b"seen", txn=change))
+            change.put(b"version", b"2")
+    with EmbeddedStore(folder) as store:
+        assert store.meetings("ann", ["one", "two", "three"]) == [2, 1, 0]
+        assert "of another version" in caplog.text
 
 
 def test_a_page_that_a_disk_has_changed_is_found_wherever_it_is(folder: Path, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def test_a_changed_value_is_refused_and_so_is_one_in_the_wrong_place(
 def test_profiles_and_memories_come_back(
     number: int, count: int, last: int, newest: int, used: float, data: bytes
 ) -> None:
+    assert encoding.to_count(encoding.count_value(count % (1 << 32))) == count % (1 << 32)
     summary = UserSummary(number, count, last, newest, 0)
     assert encoding.to_summary(encoding.summary_value(summary)) == summary
     memory = SavedMemory("0123456789ab", Position(last, count, newest), used, data)

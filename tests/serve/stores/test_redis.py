@@ -67,6 +67,44 @@ def test_several_workers_answer_alike_whoever_was_told(server: Server, store: Re
         assert workers[1].recommend([UserRequest("ann")])[0].source == "popularity"
 
 
+def as_of_an_older_version(store: RedisStore, user: str) -> None:
+    """Take the counts of a user away and put the set of seen items in their place."""
+    keys = [key.decode() for key in store._redis.keys("*")]
+    assert f"recollect:c:{user}" in keys and not [key for key in keys if key.startswith("recollect:s:")]
+    store._redis.sadd(f"recollect:s:{user}", *store._redis.hkeys(f"recollect:c:{user}"))
+    store._redis.delete(f"recollect:c:{user}")
+    store._redis.hdel(f"recollect:p:{user}", "counted")
+
+
+@pytest.mark.parametrize("first", ["asked", "told"])
+def test_users_of_an_older_version_are_counted_when_they_are_asked_for(store: RedisStore, first: str) -> None:
+    items = ["a|b", "c", "a|b", "d\ne", "c", "a|b"]
+    store.append([IncomingEvent("ann", item, 100 - turn) for turn, item in enumerate(items)], 0)
+    as_of_an_older_version(store, "ann")
+    expected = [3, 2, 1, 0]
+    if first == "told":
+        store.append([IncomingEvent("ann", "c"), IncomingEvent("ann", "f")], 200)
+        expected = [3, 3, 1, 1]
+    for _ in range(2):
+        assert store.meetings("ann", ["a|b", "c", "d\ne", "f"]) == expected
+        assert store._redis.exists("recollect:s:ann") == 0 and store._redis.exists("recollect:c:ann") == 1
+    store.append([IncomingEvent("ann", "a|b")], 300)
+    assert store.meetings("ann", ["a|b"]) == [4]
+    assert store.forget("ann") and store.meetings("ann", ["a|b"]) == [0]
+    assert not store._redis.keys("recollect:?:ann")
+
+
+def test_events_that_an_older_version_took_in_meanwhile_are_counted_too(store: RedisStore) -> None:
+    store.append([IncomingEvent("ann", "a"), IncomingEvent("ann", "b")], 0)
+    store._redis.rpush("recollect:e:ann", "3|5|a")  # as its script does
+    store._redis.hset("recollect:p:ann", mapping={"count": 3, "last": 3, "newest": 5})
+    store.append([IncomingEvent("ann", "b")], 9)
+    assert store.meetings("ann", ["a", "b", "c"]) == [2, 2, 0]
+    store._redis.delete("recollect:p:ann", "recollect:e:ann", "recollect:i:ann")  # as it forgot
+    store.append([IncomingEvent("ann", "c")], 9)
+    assert store.meetings("ann", ["a", "b", "c"]) == [0, 0, 1]
+
+
 def test_workers_that_write_at_once_lose_and_double_nothing(server: Server, store: RedisStore) -> None:
     def work(number: int) -> None:
         with RedisStore(server.url) as own:

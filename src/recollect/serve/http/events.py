@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException, Response
 
 from recollect.serve.http import schemas
 from recollect.serve.http.errors import error_responses
+from recollect.serve.http.fields import FUTURE_SECONDS
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.metrics import Metrics
 from recollect.serve.http.query import KnownQuery
@@ -24,7 +25,7 @@ def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
     async def add_events(body: schemas.OneOrMany, response: Response) -> schemas.EventsOut:
         """Take in one event or several. They are durable when the response comes."""
         events = body.events if isinstance(body, schemas.EventsIn) else [body]
-        latest = int(time.time()) + schemas.FUTURE_SECONDS
+        latest = int(time.time()) + FUTURE_SECONDS
         for position, event in enumerate(events):
             if event.time is not None and event.time > latest:
                 raise HTTPException(422, f"event {position}: time {event.time} is in the future; seconds are expected")

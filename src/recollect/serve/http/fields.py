@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any
 
 from pydantic import (
@@ -21,6 +22,9 @@ from recollect.serve.stores.records import ID_BYTES
 _FARTHEST = 1 << 40
 """The largest time, in seconds before or after 1970."""
 
+FUTURE_SECONDS = 86_400
+"""How far ahead of the server's clock a time may be: after an event in milliseconds, all others would be late."""
+
 SHOWN = 64
 """Letters of an unknown name that are repeated to whoever sent it."""
 
@@ -34,6 +38,12 @@ def _seconds(value: object) -> object:
     value = whole(value)
     if isinstance(value, int) and abs(value) > _FARTHEST:
         raise ValueError("seconds since 1970 are expected; these look like milliseconds or less")
+    return value
+
+
+def _not_in_the_future(value: int) -> int:
+    if value > int(time.time()) + FUTURE_SECONDS:
+        raise ValueError(f"{value} is in the future; seconds are expected")
     return value
 
 
@@ -79,6 +89,8 @@ Id = Annotated[_Text, BeforeValidator(_text), AfterValidator(_fits), WithJsonSch
 UserId = Annotated[Id, WithJsonSchema({**_ID, "examples": ["42"]}, "validation")]
 ItemId = Annotated[Id, WithJsonSchema({**_ID, "examples": ["661"]}, "validation")]
 Time = Annotated[int, Field(strict=True, ge=-_FARTHEST, le=_FARTHEST), BeforeValidator(_seconds)]
+Moment = Annotated[Time, AfterValidator(_not_in_the_future)]
+MomentInQuery = Annotated[int, AfterValidator(_seconds), AfterValidator(_not_in_the_future)]
 Ids = Annotated[list[str], BeforeValidator(_ids), WithJsonSchema({"type": "array", "items": _ID}, "validation")]
 
 

@@ -10,7 +10,7 @@ from recollect.data.seen import Seen
 from recollect.recommend import Recommendation
 from recollect.serve.http import schemas
 from recollect.serve.http.errors import error_responses
-from recollect.serve.http.fields import UserId
+from recollect.serve.http.fields import MomentInQuery, UserId
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.metrics import Metrics
 from recollect.serve.http.query import KnownQuery
@@ -23,6 +23,10 @@ SeenInQuery = Annotated[
     Seen | None,
     Query(description="Whether items of the history may be listed. If left out, as in the run of the model."),
 ]
+AtInQuery = Annotated[
+    MomentInQuery | None,
+    Query(description="The time of asking, in seconds since 1970, for models that use it. Now, if left out."),
+]
 
 
 def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
@@ -31,10 +35,10 @@ def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
 
     @router.get("/recommendations")
     async def recommend_for(
-        user: UserInQuery, within: WithinInQuery, k: schemas.K = 10, seen: SeenInQuery = None
+        user: UserInQuery, within: WithinInQuery, k: schemas.K = 10, seen: SeenInQuery = None, at: AtInQuery = None
     ) -> schemas.RecommendationsOut:
         """The next items for a user. `POST` takes more: `then`, `allow`, `deny`, or a history without a user."""
-        return await respond(UserRequest(user, k=k, seen=seen, within=conditions(within)))
+        return await respond(UserRequest(user, k=k, seen=seen, at=at, within=conditions(within)))
 
     @router.post("/recommendations")
     async def recommend_to(body: schemas.UserOrHistory) -> schemas.RecommendationsOut:
@@ -60,6 +64,7 @@ def _out(response: Response) -> schemas.RecommendationsOut:
         events=response.events,
         seen=response.seen,
         candidates=response.candidates,
+        at=response.at,
         long_term_weight=response.long_term_weight,
         long_weight=response.long_term_weight,
         unknown=list(response.unknown),

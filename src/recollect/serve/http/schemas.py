@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from recollect.data.seen import Seen
-from recollect.serve.http.fields import Id, Ids, Strict, Time, at_most, with_examples
+from recollect.serve.http.fields import Id, Ids, Moment, Strict, Time, at_most, with_examples
 from recollect.serve.http.guard import BODY_BYTES
 from recollect.serve.http.within import Within
 from recollect.serve.requests import ExplanationRequest, HistoryRequest, SourceName, UserRequest
@@ -17,9 +17,6 @@ MOST_EVENTS, MOST_ITEMS, MOST_HISTORY, MOST_THEN = 1000, 1000, 10_000, 1000
 
 MOST_EXPLAINED, MOST_EXPLAINING = 20, 20
 """Items that a request has explained, and events that are looked at for it."""
-
-FUTURE_SECONDS = 86_400
-"""How far ahead of the server's clock an event's time may be: after one in milliseconds, all others would be late."""
 
 K = Annotated[int, Field(ge=1, le=MOST_ITEMS, description="How many items the list should have.")]
 
@@ -75,6 +72,13 @@ class EventsOut(Strict):
 
 _BOUNDED = f"As many ids as fit into a body of {BODY_BYTES:,} bytes; unknown ones are named in `unknown_items`."
 Allow = Annotated[Ids | None, Field(description=f"Only these items are candidates; all, if left out. {_BOUNDED}")]
+At = Annotated[
+    Moment | None,
+    Field(
+        description="The time of asking, in seconds since 1970, for models that use it: how long ago events were, the "
+        "hour, the day of the week. Now, if left out."
+    ),
+]
 Deny = Annotated[Ids, Field(description=f"None of these items is a candidate. {_BOUNDED}")]
 
 
@@ -84,6 +88,7 @@ class RecommendationsIn(Strict):
     k: K = 10
     seen: Seen | None = None
     """Whether items of the history may be listed. If left out, as in the run of the model."""
+    at: At = None
     allow: Allow = None
     deny: Deny = Field([])
     within: Within = Field([])
@@ -92,7 +97,7 @@ class RecommendationsIn(Strict):
         """The fields of a `ListRequest`."""
         allow = None if self.allow is None else frozenset(self.allow)
         deny, within = frozenset(self.deny), tuple(self.within)
-        return {"k": self.k, "seen": self.seen, "allow": allow, "deny": deny, "within": within}
+        return {"k": self.k, "seen": self.seen, "at": self.at, "allow": allow, "deny": deny, "within": within}
 
 
 def _without_user(values: Any) -> Any:
@@ -120,7 +125,7 @@ class HistoryRecommendationsIn(RecommendationsIn):
     model_config = with_examples({"history": ["661", "1210"], "k": 5})
 
     history: at_most(MOST_HISTORY)  # type: ignore[valid-type]
-    """Items, oldest first."""
+    """Items, oldest first. They have no times, and count as if they had come just when the list is asked for."""
 
     @model_validator(mode="before")
     @classmethod
@@ -151,6 +156,7 @@ class ExplanationsIn(Strict):
     """Items, of the list or any others."""
     last: Annotated[int, Field(strict=True, ge=1, le=MOST_EXPLAINING)] = 10
     """How many of the last events to leave out, one at a time."""
+    at: At = None
 
 
 class UserExplanationsIn(ExplanationsIn):
@@ -163,7 +169,7 @@ class UserExplanationsIn(ExplanationsIn):
     """Items that the user might have next, as for a list; they are events like the others here."""
 
     def request(self) -> ExplanationRequest:
-        return ExplanationRequest(self.user, tuple(self.then), tuple(self.items), self.last)
+        return ExplanationRequest(self.user, tuple(self.then), tuple(self.items), self.last, self.at)
 
 
 class HistoryExplanationsIn(ExplanationsIn):
@@ -180,7 +186,7 @@ class HistoryExplanationsIn(ExplanationsIn):
         return _without_user(values)
 
     def request(self) -> ExplanationRequest:
-        return ExplanationRequest(None, tuple(self.history), tuple(self.items), self.last)
+        return ExplanationRequest(None, tuple(self.history), tuple(self.items), self.last, self.at)
 
 
 ExplainUserOrHistory = Annotated[
@@ -215,6 +221,8 @@ class RecommendationsOut(Strict):
     """Whether items of the history could be listed."""
     candidates: int
     """How many items `allow`, `deny` and `within` left, before seen ones were hidden."""
+    at: int | None
+    """The time of asking that the model was told, in seconds since 1970; null where it uses none, or has no events."""
     long_term_weight: float | None
     """The share of long-term memory, 0 to 1; null for models without one, and without events."""
     long_weight: Annotated[float | None, Field(deprecated="Renamed to long_term_weight.")]

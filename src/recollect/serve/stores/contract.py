@@ -140,8 +140,9 @@ class Store(Protocol):
         """The newest events of the user (item, time), oldest of them first. Costs as much as `limit`."""
         ...
 
-    def has_seen(self, user: str, items: Sequence[str]) -> list[bool]:
-        """For each item whether the user has an event with it. The length of the history does not matter."""
+    def meetings(self, user: str, items: Sequence[str]) -> list[int]:
+        """For each item how many events the user has with it; those with one or more are seen. The length of the
+        history does not matter."""
         ...
 
     def load_memories(self, users: Sequence[str]) -> list[SavedMemory | None]:

@@ -91,8 +91,8 @@ class EmbeddedStore:
     def recent_events(self, user: str, limit: int) -> list[tuple[str, int]]:
         return self._query(Index.recent_events, user, limit)
 
-    def has_seen(self, user: str, items: Sequence[str]) -> list[bool]:
-        return self._query(Index.has_seen, user, items)
+    def meetings(self, user: str, items: Sequence[str]) -> list[int]:
+        return self._query(Index.meetings, user, items)
 
     def load_memories(self, users: Sequence[str]) -> list[SavedMemory | None]:
         return self._query(Index.load_memories, users)

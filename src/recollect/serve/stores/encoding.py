@@ -15,6 +15,7 @@ from recollect.serve.stores.contract import Position, SavedMemory, UserSummary
 Bytes = bytes | memoryview
 
 _NUMBER = struct.Struct(">Q")
+_COUNT = struct.Struct("<I")
 _EVENT_KEY = struct.Struct(">QQQ")
 _SUMMARY = struct.Struct("<QQQqQ")
 _MEMORY_HEADER = struct.Struct("<12sQQqd")
@@ -70,6 +71,14 @@ def summary_value(summary: UserSummary) -> bytes:
 
 def to_summary(value: bytes) -> UserSummary:
     return UserSummary(*_SUMMARY.unpack(value))
+
+
+def count_value(count: int) -> bytes:
+    return _COUNT.pack(count)
+
+
+def to_count(value: bytes) -> int:
+    return int(_COUNT.unpack(value)[0])
 
 
 def memory_value(memory: SavedMemory) -> bytes:

@@ -1,4 +1,4 @@
-"""The index of the embedded store: events by user and time, event ids, seen items, saved memories.
+"""The index of the embedded store: events by user and time, event ids, how often each item was met, saved memories.
 
 All of it is derived from the journal up to record `applied`, and is rebuilt where it is behind, lost or damaged. So
 nothing here is synced when an event is acknowledged: the kernel keeps it when the process is killed, and an index that
@@ -24,6 +24,7 @@ from recollect.serve.stores.contract import History, Position, SavedMemory, User
 from recollect.serve.stores.encoding import (
     Bytes,
     ChecksumError,
+    count_value,
     event_key,
     from_event_key,
     id_key,
@@ -31,6 +32,7 @@ from recollect.serve.stores.encoding import (
     memory_value,
     number_key,
     summary_value,
+    to_count,
     to_memory,
     to_number,
     to_summary,
@@ -49,7 +51,7 @@ DATA, SEAL = "data.mdb", "seal"
 DAMAGED = "damaged"
 """A file of this name in the folder says: discard the index when it is opened."""
 
-_VERSION, _CLOSED = b"2", b"closed"
+_VERSION, _CLOSED = b"3", b"closed"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _DAMAGE_ERRORS = (
     lmdb.CorruptedError,
@@ -185,14 +187,14 @@ class Index:
                     valid = cursor.prev()
                 return found[::-1]
 
-    def has_seen(self, user: str, items: Sequence[str]) -> list[bool]:
-        """As `Store.has_seen`."""
+    def meetings(self, user: str, items: Sequence[str]) -> list[int]:
+        """As `Store.meetings`."""
         with self._reading() as view:
             summary = self._summary(view, user)
             if summary is None:
-                return [False] * len(items)
+                return [0] * len(items)
             prefix, keys = number_key(summary.first_record), (item.encode() for item in items)
-            return [len(key) <= ID_BYTES and view.get(prefix + key, db=self._seen) is not None for key in keys]
+            return [self._count(view, prefix + key) if len(key) <= ID_BYTES else 0 for key in keys]
 
     def save_memories(self, memories: Iterable[tuple[str, SavedMemory]]) -> None:
         """As `Store.save_memories`."""
@@ -309,14 +311,19 @@ class Index:
             environment.close()
             # Reading beyond the end of a mapped file would kill the process.
             raise IndexDamagedError(f"{self.folder}: the file has lost its end")
-        names = (b"users", b"events", b"ids", b"seen", b"memories")
-        self._users, self._events, self._ids, self._seen, self._memories = map(environment.open_db, names)
+        names = (b"users", b"events", b"ids", b"meetings", b"memories")
+        self._users, self._events, self._ids, self._meetings, self._memories = map(environment.open_db, names)
         return environment
 
     def _summary(self, view: lmdb.Transaction, user: str) -> UserSummary | None:
         key = user.encode()
         value = view.get(key, db=self._users) if 0 < len(key) <= ID_BYTES else None
         return None if value is None else to_summary(verified(key, value))
+
+    def _count(self, view: lmdb.Transaction, key: bytes) -> int:
+        """How often a user has met an item: the user's number and the item are the key."""
+        value = view.get(key, db=self._meetings)
+        return 0 if value is None else to_count(verified(key, value))
 
     def _add(self, change: lmdb.Transaction, number: int, event: Event) -> None:
         old = self._summary(change, event.user)
@@ -329,14 +336,16 @@ class Index:
         change.put(user_key, with_checksum(user_key, summary_value(new)), db=self._users)
         change.put(key, with_checksum(key, event.item.encode()), db=self._events)
         change.put(id_key(new.first_record, event.id), key, db=self._ids)
-        change.put(key[:8] + event.item.encode(), b"", db=self._seen)
+        met_key = key[:8] + event.item.encode()
+        met = self._count(change, met_key) + 1
+        change.put(met_key, with_checksum(met_key, count_value(met)), db=self._meetings)
 
     def _remove(self, change: lmdb.Transaction, user: str) -> None:
         summary = self._summary(change, user)
         if summary is None:
             return
         prefix = number_key(summary.first_record)
-        for database in (self._events, self._ids, self._seen, self._memories):
+        for database in (self._events, self._ids, self._meetings, self._memories):
             with change.cursor(database) as cursor:
                 cursor.set_range(prefix)
                 while cursor.key()[:8] == prefix:  # empty after the last one

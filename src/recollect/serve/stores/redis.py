@@ -30,8 +30,10 @@ from recollect.serve.stores.records import Event
 SECONDS = 10.0
 """How long a response of the server may take."""
 
-# Keys of a user: p (summary), e (events in the order taken in: "number|time|item"), i (event id -> "number|item"), s
-# (items seen), m (memory). Of all users: the last record number, users by id, users by when their memory was last used.
+# Keys of a user: p (summary), e (events in the order taken in: "number|time|item"), i (event id -> "number|item"), c
+# (item -> how often it was met), m (memory). Of all users: the last record number, users by id, users by when their
+# memory was last used. Versions before 0.2 kept s, the items seen, instead of c: `counted` of the summary says how many
+# of the events are in c, and the others are counted when they are asked for.
 _PREFIX = "recollect:"
 _NUMBER, _USERS, _USED = (_PREFIX + name for name in ("number", "users", "used"))
 
@@ -43,7 +45,7 @@ if known then
   return {same and 'repeated' or 'conflict', string.sub(known, 1, bar - 1)}
 end
 local number = redis.call('INCR', KEYS[5])
-local old = redis.call('HMGET', KEYS[1], 'number', 'count', 'newest', 'late')
+local old = redis.call('HMGET', KEYS[1], 'number', 'count', 'newest', 'late', 'counted')
 local time = ARGV[3]
 if time == '' then
   time = ARGV[5]
@@ -59,9 +61,25 @@ redis.call('HSET', KEYS[1], 'number', old[1] or number, 'count', (old[2] or 0) +
 redis.call('HSET', KEYS[1], 'newest', newest, 'late', late)
 redis.call('RPUSH', KEYS[2], number .. '|' .. time .. '|' .. ARGV[2])
 redis.call('HSET', KEYS[3], ARGV[4], number .. '|' .. ARGV[2])
-redis.call('SADD', KEYS[4], ARGV[2])
+if not old[1] then redis.call('DEL', KEYS[4]) end
+if (old[2] or '0') == (old[5] or '0') then
+  redis.call('HINCRBY', KEYS[4], ARGV[2], 1)
+  redis.call('HSET', KEYS[1], 'counted', (old[2] or 0) + 1)
+end
 redis.call('ZADD', KEYS[6], 0, ARGV[1])
 return {'new', tostring(number)}
+"""
+
+_COUNT = """
+local p = redis.call('HMGET', KEYS[1], 'count', 'counted')
+if not p[1] then return 0 end
+if not p[2] then redis.call('DEL', KEYS[3]) end
+for _, row in ipairs(redis.call('LRANGE', KEYS[2], p[2] or 0, -1)) do
+  redis.call('HINCRBY', KEYS[3], string.match(row, '^[^|]*|[^|]*|(.*)$'), 1)
+end
+redis.call('HSET', KEYS[1], 'counted', p[1])
+redis.call('DEL', KEYS[4])
+return 1
 """
 
 _HISTORY = """
@@ -88,10 +106,10 @@ return 1
 
 _FORGET = """
 local there = redis.call('EXISTS', KEYS[1])
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
-redis.call('ZREM', KEYS[6], ARGV[1])
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6])
 redis.call('ZREM', KEYS[7], ARGV[1])
-if there == 1 then redis.call('INCR', KEYS[8]) end
+redis.call('ZREM', KEYS[8], ARGV[1])
+if there == 1 then redis.call('INCR', KEYS[9]) end
 return there
 """
 
@@ -130,8 +148,8 @@ class RedisStore:
             )
         except ValueError as error:
             raise StoreError(f"{parts.scheme}://{self._address}: a folder or redis://HOST:PORT ({error})") from None
-        self._append, self._history, self._save_memory, self._forget = (
-            self._redis.register_script(text) for text in (_APPEND, _HISTORY, _SAVE, _FORGET)
+        self._append, self._count, self._history, self._save_memory, self._forget = (
+            self._redis.register_script(text) for text in (_APPEND, _COUNT, _HISTORY, _SAVE, _FORGET)
         )
         with self._store_errors():
             try:
@@ -156,7 +174,7 @@ class RedisStore:
             Event(one.user, one.item, one.time or 0, event_id)  # refuse before anything is taken in
         with self._store_errors(), self._redis.pipeline(transaction=False) as several:
             for one, event_id in zip(incoming, ids, strict=True):
-                keys = [*(_key(kind, one.user) for kind in "peis"), _NUMBER, _USERS]
+                keys = [*(_key(kind, one.user) for kind in "peic"), _NUMBER, _USERS]
                 when = "" if one.time is None else one.time
                 self._append(keys, [one.user, one.item, when, event_id, now], client=several)
             replies = several.execute()
@@ -190,11 +208,17 @@ class RedisStore:
             # Where events came late, the newest by time may be anywhere in the list.
             return _by_time(self._redis.lrange(_key("e", user), 0 if summary.late_record else -limit, -1))[-limit:]
 
-    def has_seen(self, user: str, items: Sequence[str]) -> list[bool]:
+    def meetings(self, user: str, items: Sequence[str]) -> list[int]:
         if not items:
             return []
         with self._store_errors():
-            return [bool(found) for found in self._redis.smismember(_key("s", user), list(items))]
+            with self._redis.pipeline(transaction=False) as both:
+                both.hmget(_key("p", user), "count", "counted").hmget(_key("c", user), list(items))
+                (events, counted), found = both.execute()
+            if events != counted:  # an older version took events in
+                self._count([_key(kind, user) for kind in "pecs"])
+                found = self._redis.hmget(_key("c", user), list(items))
+            return [int(count or 0) for count in found]
 
     def load_memories(self, users: Sequence[str]) -> list[SavedMemory | None]:
         if not users:
@@ -220,7 +244,7 @@ class RedisStore:
             return len(old)
 
     def forget(self, user: str) -> bool:
-        keys = [*(_key(kind, user) for kind in "peism"), _USERS, _USED, _NUMBER]
+        keys = [*(_key(kind, user) for kind in "peicsm"), _USERS, _USED, _NUMBER]
         with self._store_errors():
             return bool(self._forget(keys, [user]))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from recollect.serve.stores.contract import (
@@ -80,9 +81,9 @@ class VolatileStore:
         events = self.history(user).events
         return events[max(0, len(events) - limit) :]
 
-    def has_seen(self, user: str, items: Sequence[str]) -> list[bool]:
-        seen = {item for item, _ in self.history(user).events}
-        return [item in seen for item in items]
+    def meetings(self, user: str, items: Sequence[str]) -> list[int]:
+        counts = Counter(item for item, _ in self.history(user).events)
+        return [counts[item] for item in items]
 
     def load_memories(self, users: Sequence[str]) -> list[SavedMemory | None]:
         with self._mutex:
