@@ -35,7 +35,10 @@ class SLSTM4Rec(Carried):
         super().__init__()
         self.config, self.catalog = config, catalog
         self.table = ItemTable(catalog.size, config.width, config.dropout)
-        self.blocks = Stack(SLSTMBlock(config.width, config.slstm, config.dropout) for _ in range(config.blocks))
+        self.blocks = Stack(
+            SLSTMBlock(config.width, config.slstm, config.dropout, (block, config.blocks))
+            for block in range(config.blocks)
+        )
         self.norm = nn.LayerNorm(config.width)
         self.start = nn.Parameter(torch.randn(config.width) * 0.02)
 

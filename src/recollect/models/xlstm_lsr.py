@@ -62,10 +62,10 @@ class XLSTMLSR(Carried):
         width, dropout = config.width, config.dropout
         self.table = ItemTable(catalog.size, width, dropout * config.normalise, normalised=config.normalise)
         self.long = Stack(
-            make_mlstm_block(width, config.mlstm, dropout)
+            make_mlstm_block(width, config.mlstm, dropout, (block, config.blocks))
             if config.long_memory == "mlstm"
             else RecurrentBlock(width, dropout, config.mlstm.feedforward_factor)
-            for _ in range(config.blocks)
+            for block in range(config.blocks)
         )
         self.short = (
             SLSTMBlock(width, config.slstm, dropout)
