@@ -1,8 +1,9 @@
 """xLSTM-LSR: a matrix memory for the whole history, a scalar memory for the last few events, and a gate between them.
 
 Source: the xLSTM-LSR paper, sec. 4, eq. 1-27. What it leaves open is a switch here: the shape of the gate, where the
-norms stand, the contrastive temperature and weight (tuned on ML-1M validation, see docs/results). The published tables
-are no targets: most of their columns are arithmetically impossible.
+norms stand, the contrastive temperature and weight (tuned on ML-1M validation, see docs/results). The defaults are what
+did best here; with the settings of `papers/xlstm_lsr.py` it is the paper's model, equation by equation. The published
+tables are no targets: most of their columns are arithmetically impossible.
 """
 
 from __future__ import annotations
