@@ -2,6 +2,8 @@
 
     python papers/xlstm_lsr.py            the figures, and which of them no ranking can have given
     python papers/xlstm_lsr.py settings   its models and settings, as a file for `recollect compare --config`
+    python papers/xlstm_lsr.py preset     its own model alone, as a file for `recollect train --config`
+    python papers/xlstm_lsr.py difference where that model and its training differ from this project's defaults
 
 Source: "Matrix and mixing dual-stream xLSTM for lifelong sequential recommendation" (in Chinese), tables 3 to 7; loo,
 all items ranked, seen items allowed, figures as printed. Its data are prepared in ways of its own; it states no seed.
@@ -117,13 +119,40 @@ SEARCHED = {
 }
 """Sec. 5.4. Which values were chosen where is not said, nor any temperature or weight of eq. 24 and 27."""
 
-MLSTM = {"block": 4, "feedforward": 0.0}
-"""Sec. 4.3: block-diagonal projections, nothing behind the cell."""
-SLSTM = {"block": 4, "feedforward": 4 / 3}
-"""Sec. 4.4: the same, and a projection up by 4/3 and down by 3/4."""
+MLSTM = {
+    "block": 4,  # sec. 4.3
+    "projection_bias": True,  # eq. 6-8
+    "gates_read": "input",  # eq. 9-10: they read what v reads
+    "forget_gate": "exp",  # eq. 10
+    "output_gate": "sigmoid",  # eq. 11
+    "feedforward": 0.0,  # sec. 4.3: nothing behind the cell
+    "initialisation": "nxai",
+}
+"""The equations come first, then the text of sec. 4.3, then NX-AI's code, which it followed (sec. 5.4): there, the
+convolution feeds q and k, and a learnt skip and a norm of each head stand behind the cell. Its eq. 5 lacks the absolute
+value of n q, without which a negative one is divided by 1; eq. 7 scales k where q is scaled here, the same product."""
+SLSTM = {
+    "block": 4,  # sec. 4.4
+    "forget_gate": "exp",  # eq. 20
+    "feedforward": 4 / 3,  # sec. 4.4: up by 4/3, down by 3/4
+    "activation": "gelu",
+    "initialisation": "nxai",
+}
+"""Likewise, from eq. 15-21 and sec. 4.4; in NX-AI's code the convolution feeds the input and forget gates."""
+
+PRESET = {
+    "blocks": 1,  # sec. 4.3: one mLSTM; sec. 3.2 finds that stacks gain little
+    "recent": 20,  # m of sec. 4.8 is 10, 20 or 30
+    "gate": "scalar",  # eq. 23 writes the dot of eq. 15-17, not the product of eq. 4; fig. 6-7 plot one number
+    "short_training": "sliding",  # sec. 4.4: the last m events, no more
+    "normalise": True,  # eq. 1
+    "mlstm": MLSTM,
+    "slstm": SLSTM,
+}
+"""xLSTM-LSR as the paper has it. Temperature and weight of eq. 24 and 27 are nowhere in it, and stay the defaults."""
 
 MODELS: Mapping[str, Mapping[str, Mapping[str, object]]] = {
-    "xlstm-lsr": {"model": {"mlstm": MLSTM, "slstm": SLSTM}},
+    "xlstm-lsr": {"model": PRESET},
     "mlstm4rec": {"model": {"mlstm": MLSTM}},
     "slstm4rec": {"model": {"slstm": SLSTM}},
     "xlstm4rec": {"model": {"mlstm": MLSTM, "slstm": SLSTM}},
@@ -136,7 +165,7 @@ MODELS: Mapping[str, Mapping[str, Mapping[str, object]]] = {
     "mamba4rec": {},
     "mimn": {},
 }
-"""Its models: the blocks as sec. 4.3 and 4.4 draw them; all else, unstated there, is this project's default."""
+"""Its models, built of the blocks above; all else, unstated there, is this project's default."""
 
 TRAIN = {"epochs": 300, "learning_rate": 0.001, "warmup": 0, "final_rate": 1.0, "weight_decay": 0.0}
 """Adam at one rate, up to 300 epochs (sec. 5.4), from the middle of the ranges searched."""
@@ -157,4 +186,4 @@ DATA = tuple(_TABLES_3_AND_4)
 if __name__ == "__main__":
     from published import main
 
-    main({(data, method): row for data in DATA for method, row in figures(data).items()}, MODELS, TRAIN)
+    main({(data, method): row for data in DATA for method, row in figures(data).items()}, MODELS, TRAIN, "xlstm-lsr")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from recollect.config import ConfigError, decode
-from recollect.losses.choice import LossSettings, loss_of
+from recollect.losses.choice import LossSettings, loss_of, refuse_one_for_all
 from recollect.losses.full import full_cross_entropy
 from recollect.losses.sampled import (
     bayesian_personalised_ranking,
@@ -40,3 +40,15 @@ def test_each_kind(kind: str, shared: bool) -> None:
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"loss\.kind"):
         decode(LossSettings, {"kind": "softmax"}, where="loss")
+
+
+@pytest.mark.parametrize("kind", ["sampled", "bce", "gbce", "bpr"])
+def test_one_negative_for_a_whole_batch_is_refused(kind: str) -> None:
+    def settings(**changed: object) -> LossSettings:
+        return decode(LossSettings, {"kind": kind, "negatives": 1, **changed}, where="loss")
+
+    with pytest.raises(ConfigError, match=r"^train\.loss\.negatives=1: .*shared_negatives=false") as refused:
+        refuse_one_for_all(settings())
+    assert "\n" not in str(refused.value)
+    for allowed in ({"shared_negatives": False}, {"negatives": 2}, {"kind": "full"}):
+        refuse_one_for_all(settings(**allowed))

@@ -47,7 +47,7 @@ def naive(
         elif kind == "bce":
             rate = min(1.0, K / max(1, V - 2))
             beta = rate * (t * (1 - 1 / rate) + 1 / rate)
-            losses.append(-beta * log_sigmoid(own) - sum(log_sigmoid(-s) for s in others))
+            losses.append((-beta * log_sigmoid(own) - sum(log_sigmoid(-s) for s in others)) / (K + 1))
         else:
             pairs += [-log_sigmoid(own - s) for s in others]
     if kind == "bpr":
@@ -114,7 +114,22 @@ def test_full_calibration_of_gbce_scales_the_positive_by_the_sampling_rate() -> 
     hidden, table, targets, negatives, bias = draw(4, 42, 10, seed=5)
     plain, calibrated = (binary_cross_entropy(hidden, table, targets, negatives, bias, t) for t in (0.0, 1.0))
     positive = -torch.nn.functional.logsigmoid((hidden * table[targets]).sum(-1) + bias[targets]).mean()
-    assert (plain - calibrated).item() == pytest.approx((1 - 10 / 40) * positive.item(), rel=1e-5)
+    assert (plain - calibrated).item() == pytest.approx((1 - 10 / 40) * positive.item() / 11, rel=1e-5)
+
+
+def test_bce_is_torchs_mean_over_the_target_and_its_negatives() -> None:
+    """So it is of the size of one binary cross-entropy however many negatives there are."""
+    hidden, table, targets, _, bias = draw(6, 30, 1, seed=6)
+    for K in (1, 9, 200):
+        negatives = torch.randint(1, 29, (6, K), generator=torch.Generator().manual_seed(K))
+        negatives += negatives >= targets[:, None]  # any item but the target
+        codes = torch.cat([targets[:, None], negatives], dim=1)
+        logits = torch.einsum("nd,nkd->nk", hidden, table[codes]) + bias[codes]
+        wanted = torch.zeros_like(logits)
+        wanted[:, 0] = 1
+        theirs = torch.nn.functional.binary_cross_entropy_with_logits(logits, wanted)
+        got = binary_cross_entropy(hidden, table, targets, negatives, bias)
+        torch.testing.assert_close(got.double(), theirs, rtol=1e-5, atol=1e-6)
 
 
 def test_negatives_are_uniform_over_items_and_never_padding() -> None:

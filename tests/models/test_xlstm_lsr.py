@@ -33,9 +33,13 @@ SWITCHES: list[dict[str, object]] = [
     {"mlstm": {"heads": 2, "forget_gate": "exp"}},
     {"mlstm": {"heads": 2, "output_gate": "sigmoid"}},
     {"mlstm": {"heads": 2, "block": 4}},
+    {"mlstm": {"heads": 2, "gates_read": "qkv"}},
+    {"mlstm": {"heads": 2, "gates_read": "input", "projection_bias": True}},
+    {"mlstm": {"heads": 2, "initialisation": "nxai"}},
     {"mlstm": {"heads": 2, "feedforward": 0}},
     {"slstm": {"heads": 2, "input_gate": "sigmoid"}},
     {"slstm": {"heads": 2, "block": 4}},
+    {"slstm": {"heads": 2, "activation": "gelu", "initialisation": "nxai"}},
     {"slstm": {"heads": 2, "feedforward": 0}},
 ]
 each_switch = pytest.mark.parametrize("switch", SWITCHES, ids=lambda switch: str(switch) if switch else "default")

@@ -30,6 +30,10 @@ SWITCHES = [
     {"input_gate": "sigmoid"},
     {"forget_gate": "exp"},
     {"output_gate": "sigmoid"},
+    {"projection_bias": True},
+    {"gates_read": "qkv"},
+    {"gates_read": "input"},
+    {"initialisation": "nxai"},
     {"feedforward": 0.0},
     {"convolution": 2},
     {"expansion": 1},
@@ -126,8 +130,32 @@ def test_the_7b_block_is_its_definition() -> None:
     torch.testing.assert_close(found, torch.stack(wanted, dim=1), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("reads", ["convolution", "qkv", "input"])
+def test_the_gates_read_what_they_are_said_to_read(reads: str) -> None:
+    """By the gates that the cell is handed, from the block's own projections."""
+    block, x = made(gates_read=reads, block=4), torch.randn(2, 6, 8)
+    assert isinstance(block, MLSTMBlock)
+    seen: list[torch.Tensor] = []
+    block.memory.register_forward_pre_hook(lambda _, given: seen.append(given[3]))
+    block(x, events(6, 6), block.fresh(2))
+    inner = (F.layer_norm(x, (8,), block.norm.weight, block.norm.bias) @ block.up.weight.T + block.up.bias)[..., :16]
+    conv = F.conv1d(F.pad(inner.mT, (3, 0)), block.conv.weight.T[:, None], block.conv.bias, groups=16).mT
+    mixed = conv * torch.sigmoid(conv)
+    q, k, v = block.q(mixed), block.k(mixed), block.v(inner)
+    wanted = {"convolution": mixed, "qkv": torch.cat([q, k, v], dim=-1), "input": inner}[reads]
+    torch.testing.assert_close(seen[0], wanted, rtol=1e-4, atol=1e-5)
+    assert block.memory.gates.in_features == wanted.shape[-1]
+
+
 def test_the_7b_style_takes_no_setting_it_does_not_have() -> None:
-    for settings in ({"convolution": 3}, {"block": 4}, {"output_gate": "silu"}, {"heads": 16}):
+    for settings in (
+        {"convolution": 3},
+        {"block": 4},
+        {"output_gate": "silu"},
+        {"gates_read": "qkv"},
+        {"projection_bias": True},
+        {"heads": 16},
+    ):
         with pytest.raises(ConfigError, match="7b|half"):
             made(style="7b", **settings)
 

@@ -18,6 +18,16 @@ def test_each_block_maps_its_own_channels(channels: int, block: int) -> None:
     assert layer.weight.numel() == channels * block
 
 
+@pytest.mark.parametrize("block", [4, 12])
+def test_a_bias_starts_at_nothing_and_is_added(block: int) -> None:
+    layer, plain = BlockLinear(12, block, bias=True), BlockLinear(12, block)
+    assert layer.bias is not None and not layer.bias.any() and plain.bias is None
+    x = torch.randn(3, 12)
+    before = layer(x)
+    layer.bias.data.copy_(torch.arange(12.0))
+    torch.testing.assert_close(layer(x), before + torch.arange(12.0))
+
+
 def test_block_must_divide() -> None:
     with pytest.raises(ValueError, match="do not divide"):
         BlockLinear(10, 4)

@@ -62,6 +62,8 @@ def test_it_is_norm_convolution_gates_cell_norm_residual(input_gate: str, forget
         {"block": 4},
         {"convolution": 2},
         {"feedforward": 0.0},
+        {"activation": "gelu"},
+        {"initialisation": "nxai"},
         {"heads": 4},
     ],
 )

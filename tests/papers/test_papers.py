@@ -12,9 +12,11 @@ from types import ModuleType
 import pytest
 
 from recollect import registry
-from recollect.config import decode
+from recollect.config import apply_sets, decode, plain
 from recollect.evaluate.arithmetic import contradictions
+from recollect.models.xlstm_lsr import XLSTMLSR
 from recollect.study.compare_settings import comparison_from
+from recollect.study.settings import compose
 from recollect.train.settings import TrainSettings
 
 FOLDER = Path(__file__).parents[2] / "papers"
@@ -52,6 +54,40 @@ def test_the_ablations_are_settings_of_xlstm_lsr() -> None:
     assert set(module.ABLATION) == set(module.ABLATION_FIGURES)
     for settings in module.ABLATION.values():
         decode(registry.model_class("xlstm-lsr").Config, settings, where="model")
+
+
+def run_of_paper(name: str, argument: str, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> str:
+    patch.syspath_prepend(str(FOLDER))
+    patch.setattr(sys, "argv", [name, argument])
+    runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+    return capsys.readouterr().out
+
+
+def test_the_preset_is_a_run_of_xlstm_lsr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "paper.toml"
+    file.write_text(run_of_paper("xlstm_lsr", "preset", capsys, monkeypatch))
+    settings = compose(file, {"data": {"source": "simulated"}}, name="xlstm-lsr")
+    module = paper("xlstm_lsr")
+    assert settings.model_fields_given == plain(decode(XLSTMLSR.Config, module.PRESET, where="model"))
+    assert settings.train == decode(TrainSettings, module.TRAIN, where="train") and settings.evaluate.seen == "allowed"
+
+
+def test_the_difference_to_our_defaults_is_printed_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our defaults with what is printed laid over them are the preset."""
+    lines = run_of_paper("xlstm_lsr", "difference", capsys, monkeypatch).splitlines()[1:]
+    sets = [f"{path}={value}" for path, value, *_ in map(str.split, lines)]
+    ours = {"model": plain(XLSTMLSR.Config()), "train": plain(TrainSettings())}
+    made = apply_sets(ours, [one.replace("=True", "=true") for one in sets])
+    module = paper("xlstm_lsr")
+    assert decode(XLSTMLSR.Config, made["model"], where="model") == decode(
+        XLSTMLSR.Config, module.PRESET, where="model"
+    )
+    assert decode(TrainSettings, made["train"], where="train") == decode(TrainSettings, module.TRAIN, where="train")
+    assert "model.mlstm.output_gate" in " ".join(sets) and "model.blocks=1" in sets
 
 
 def test_most_columns_of_the_xlstm_lsr_paper_are_impossible() -> None:

@@ -173,3 +173,14 @@ def test_without_a_validated_epoch_there_is_no_best(tmp_path: Path) -> None:
         run("gru4rec", tmp_path, Interrupts(0))
     with pytest.raises(ConfigError, match="no epoch of it has been validated yet.*--resume"):
         best_so_far(*asked)  # type: ignore[arg-type]
+
+
+def test_one_negative_shared_by_all_is_refused_before_any_step_and_no_matter_to_a_counting_model() -> None:
+    one = {"kind": "bce", "negatives": 1}
+    with pytest.raises(ConfigError, match="shared_negatives=false"):
+        run("gru4rec", loss=one)
+    assert (
+        fit("popularity", log(), settings(loss={"kind": "bce", "negatives": 1}), report=Silent()).name == "popularity"
+    )
+    trained = run("gru4rec", epochs=1, loss={**one, "shared_negatives": False})
+    assert len(trained.history) == 1

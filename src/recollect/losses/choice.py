@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor
 
-from recollect.config import Settings
+from recollect.config import ConfigError, Settings
 from recollect.losses.full import full_cross_entropy
 from recollect.losses.sampled import (
     bayesian_personalised_ranking,
@@ -38,6 +38,18 @@ class LossSettings(Settings):
     def asked(self, seen: Literal["hidden", "allowed"]) -> LossSettings:
         """The same, with `auto` decided."""
         return self.model_copy(update={"seen": seen}) if self.seen == "auto" else self
+
+
+def refuse_one_for_all(settings: LossSettings) -> None:
+    """ConfigError for a single negative that all targets of a batch share: a step would push down that one item only.
+
+    Asked before training and not of the settings themselves, so that older runs with it can still be read.
+    """
+    if settings.kind != "full" and settings.negatives == 1 and settings.shared_negatives:
+        raise ConfigError(
+            f"train.loss.negatives=1: kind={settings.kind} would set a whole batch against one and the same item; set "
+            "train.loss.shared_negatives=false (one for each target), or train.loss.negatives=256"
+        )
 
 
 def loss_of(

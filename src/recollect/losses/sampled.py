@@ -90,14 +90,15 @@ def binary_cross_entropy(
 ) -> Tensor:
     """Target against negatives as yes and no; `calibration` t in [0, 1] is gBCE's, which undoes overconfidence.
 
-    With sampling rate a = K / (V - 2), the positive's log-likelihood is scaled by b = a (t (1 - 1/a) + 1/a).
+    With sampling rate a = K / (V - 2), the positive's log-likelihood is scaled by b = a (t (1 - 1/a) + 1/a). As gBCE is
+    published, a target's loss is the mean over it and its K negatives; one that is the target adds nothing to it.
     """
     positive, negative = _scores(hidden, table, targets, negatives, bias, excluded, added)
     rate = min(1.0, negatives.shape[-1] / max(1, len(table) - 2))
     power = rate * (calibration * (1 - 1 / rate) + 1 / rate)
     finite = negative.isfinite()
     against = torch.where(finite, F.softplus(negative.masked_fill(~finite, 0.0)), 0.0)
-    return _mean(power * F.softplus(-positive) + against.sum(-1), weights)
+    return _mean((power * F.softplus(-positive) + against.sum(-1)) / (negatives.shape[-1] + 1), weights)
 
 
 def bayesian_personalised_ranking(

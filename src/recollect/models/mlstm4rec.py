@@ -43,8 +43,10 @@ class MLSTM4Rec(Carried):
         self.request_time = config.time.request
         self.table = ItemTable(catalog.size, config.width, config.dropout)
         self.blocks = Stack(
-            make_mlstm_block(config.width, config.mlstm, config.dropout, elapsing=config.time.gaps)
-            for _ in range(config.blocks)
+            make_mlstm_block(
+                config.width, config.mlstm, config.dropout, (block, config.blocks), elapsing=config.time.gaps
+            )
+            for block in range(config.blocks)
         )
         self.norm = nn.LayerNorm(config.width)
         self.start = nn.Parameter(torch.randn(config.width) * 0.02)

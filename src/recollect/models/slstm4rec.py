@@ -42,7 +42,10 @@ class SLSTM4Rec(Carried):
         self.clock = Clock(config.width, config.time)
         self.request_time = config.time.request
         self.table = ItemTable(catalog.size, config.width, config.dropout)
-        self.blocks = Stack(SLSTMBlock(config.width, config.slstm, config.dropout) for _ in range(config.blocks))
+        self.blocks = Stack(
+            SLSTMBlock(config.width, config.slstm, config.dropout, (block, config.blocks))
+            for block in range(config.blocks)
+        )
         self.norm = nn.LayerNorm(config.width)
         self.start = nn.Parameter(torch.randn(config.width) * 0.02)
 

@@ -50,10 +50,10 @@ class XLSTM4Rec(Carried):
         width, dropout = config.width, config.dropout
         self.table = ItemTable(catalog.size, width, dropout)
         self.blocks = Stack(
-            make_mlstm_block(width, config.mlstm, dropout, elapsing=config.time.gaps)
+            make_mlstm_block(width, config.mlstm, dropout, (block, len(config.pattern)), elapsing=config.time.gaps)
             if letter == "m"
-            else SLSTMBlock(width, config.slstm, dropout)
-            for letter in config.pattern
+            else SLSTMBlock(width, config.slstm, dropout, (block, len(config.pattern)))
+            for block, letter in enumerate(config.pattern)
         )
         self.norm = nn.LayerNorm(width)
         self.start = nn.Parameter(torch.randn(width) * 0.02)

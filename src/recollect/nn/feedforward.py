@@ -34,19 +34,26 @@ class FeedForward(nn.Module):
 
 
 class GatedFeedForward(nn.Module):
-    """x + Dropout(W_down(SiLU(a) * b)), (a, b) = W_up norm(x); hidden width `factor` times the width.
+    """x + Dropout(W_down(activation(a) * b)), (a, b) = W_up norm(x); hidden width `factor` times the width.
 
     `norm`: what stands before it; a layer norm where none is given.
     """
 
-    def __init__(self, width: int, factor: float, dropout: float, norm: nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        width: int,
+        factor: float,
+        dropout: float,
+        norm: nn.Module | None = None,
+        activation: Callable[[Tensor], Tensor] = F.silu,
+    ) -> None:
         super().__init__()
         inner = max(8, round(width * factor / 8) * 8)
         self.norm = nn.LayerNorm(width) if norm is None else norm
         self.up = nn.Linear(width, 2 * inner)
         self.down = nn.Linear(inner, width)
-        self.dropout = Dropout(dropout)
+        self.dropout, self.activation = Dropout(dropout), activation
 
     def forward(self, x: Tensor) -> Tensor:
         gate, value = self.up(self.norm(x)).chunk(2, dim=-1)
-        return x + self.dropout(self.down(F.silu(gate) * value))
+        return x + self.dropout(self.down(self.activation(gate) * value))

@@ -48,12 +48,17 @@ class MatrixMemory(nn.Module):
             self.elapse = nn.Parameter(torch.full((heads,), -3.0))
             self.register_buffer("tau", torch.logspace(math.log10(60), math.log10(3.15e7), heads), persistent=False)
 
-    def set_gates(self, forget_range: tuple[float, float]) -> None:
-        """Start the gates blind to what they read: f from sigmoid(low) to sigmoid(high) over the heads, i about 1."""
+    def set_gates(self, forget_range: tuple[float, float], input_bias: float | None = None) -> None:
+        """Start the gates blind to what they read: f from sigmoid(low) to sigmoid(high) over the heads, i about 1.
+
+        `input_bias`: what the input gate's input starts at instead, in every head.
+        """
         heads = self.gates.out_features // 2
         nn.init.zeros_(self.gates.weight)
         with torch.no_grad():
             self.gates.bias[:heads].normal_(std=0.1)
+            if input_bias is not None:
+                self.gates.bias[:heads] = input_bias
             start = torch.linspace(*forget_range, heads)
             # An exponential gate starts at the same f: one above 1 would let the first events drown all later ones.
             self.gates.bias[heads:] = start if self.forget_gate == "sigmoid" else F.logsigmoid(start)

@@ -20,11 +20,21 @@ from recollect.nn.clock import GAP
 from recollect.nn.conv import CausalConv
 from recollect.nn.dropout import Dropout
 from recollect.nn.feedforward import GatedFeedForward
+from recollect.nn.initialisation import (
+    Initialisation,
+    Place,
+    start_convolution,
+    start_feedforward,
+    start_small,
+    start_wang,
+)
 from recollect.nn.matrix_memory import MatrixMemory
 from recollect.nn.projection import BlockLinear
 
 GATE_CAP = 15.0
 """Soft cap of the gates in the 7B style."""
+CLOSED = -10.0
+"""Where the input gate of xLSTM 7B starts (Beck et al. 2025): nearly closed."""
 
 
 class MLSTMSettings(Settings):
@@ -40,6 +50,11 @@ class MLSTMSettings(Settings):
     """Width of the causal convolution that feeds q and k; not in the 7b style."""
     block: int = Field(0, ge=0)
     """Block size of the q, k, v projections (the paper: 4); 0 is dense; not in the 7b style."""
+    projection_bias: bool = False
+    """Biases of the q, k, v projections (eq. 6-8 of the paper; the xLSTM code has none); not in the 7b style."""
+    gates_read: Literal["convolution", "qkv", "input"] = "convolution"
+    """What the input and forget gates read: the convolved branch, q, k and v side by side (the xLSTM code), or the
+    branch before its convolution (eq. 9-10 of the paper); not in the 7b style."""
     input_gate: Literal["exp", "sigmoid"] = "exp"
     """sigmoid is the paper's ablation `w/o MTXE`."""
     forget_gate: Literal["sigmoid", "exp"] = "sigmoid"
@@ -48,6 +63,9 @@ class MLSTMSettings(Settings):
     """silu has a branch of its own (the xLSTM code), sigmoid is eq. 11 of the paper; unset: silu (7b: sigmoid)."""
     forget_range: tuple[float, float] = (3.0, 6.0)
     """Where the forget gate starts, spread over the heads: f = sigmoid of it; 6 forgets to 1/e in about 400 events."""
+    initialisation: Initialisation = "own"
+    """own: projections start uniform, as torch's layers do; nxai: as in NX-AI's code, normal and smaller, those back
+    into the residual by the number of blocks (7b: the input gate nearly closed, besides)."""
     feedforward: float | None = Field(None, ge=0)
     """Width factor of the gated feed-forward behind the cell; 0: none (the paper's block); unset: 2 (7b: 8/3)."""
     chunk: int = Field(32, ge=1)
@@ -62,23 +80,30 @@ class MLSTMSettings(Settings):
 
 
 def make_mlstm_block(
-    width: int, settings: MLSTMSettings, dropout: float, *, elapsing: bool = False
+    width: int, settings: MLSTMSettings, dropout: float, place: Place = (0, 1), *, elapsing: bool = False
 ) -> MLSTMBlock | MLSTM7BBlock:
-    """The block of the style that the settings name. `elapsing`: it forgets with the time between events."""
-    return (MLSTMBlock if settings.style == "lsr" else MLSTM7BBlock)(width, settings, dropout, elapsing=elapsing)
+    """The block of the style that the settings name; `place`: which of how many. `elapsing`: it forgets with the time
+    between events."""
+    style = MLSTMBlock if settings.style == "lsr" else MLSTM7BBlock
+    return style(width, settings, dropout, place, elapsing=elapsing)
 
 
 class MLSTMBlock(nn.Module):
     """x [B T D] -> [B T D], with the convolution's tail and the cell's memory as state."""
 
-    def __init__(self, width: int, settings: MLSTMSettings, dropout: float, *, elapsing: bool = False) -> None:
+    def __init__(
+        self, width: int, settings: MLSTMSettings, dropout: float, place: Place = (0, 1), *, elapsing: bool = False
+    ) -> None:
         super().__init__()
         inner, self.heads, self.size = _sizes(width, settings)
         self.norm = nn.LayerNorm(width)
         self.up = nn.Linear(width, 2 * inner)
         self.conv = CausalConv(inner, settings.convolution)
-        self.q, self.k, self.v = (BlockLinear(inner, settings.block or inner) for _ in range(3))
-        self.memory = _memory(settings, self.size, inner, elapsing=elapsing)
+        self.q, self.k, self.v = (
+            BlockLinear(inner, settings.block or inner, bias=settings.projection_bias) for _ in range(3)
+        )
+        self.reads = settings.gates_read
+        self.memory = _memory(settings, self.size, 3 * inner if self.reads == "qkv" else inner, elapsing=elapsing)
         self.skip = nn.Parameter(torch.ones(inner))
         self.down = nn.Linear(inner, width)
         self.open = torch.sigmoid if settings.output_gate == "sigmoid" else F.silu
@@ -86,6 +111,12 @@ class MLSTMBlock(nn.Module):
         factor = settings.feedforward_factor
         self.feedforward = GatedFeedForward(width, factor, dropout) if factor else None
         self.memory.set_gates(settings.forget_range)
+        if settings.initialisation == "nxai":
+            for layer in (self.up, self.q, self.k, self.v):
+                start_small(layer, width)
+            start_convolution(self.conv)
+            start_wang(self.down, width, place)
+            start_feedforward(self.feedforward, width, place)
 
     def fresh(self, users: int) -> State:
         memory = mlstm.Memory.zeros(users, self.heads, self.size, self.size, device=self.skip.device)
@@ -97,9 +128,11 @@ class MLSTMBlock(nn.Module):
         inner, branch = self.up(self.norm(x)).chunk(2, dim=-1)
         mixed, tail = self.conv(inner, events.lengths, state["tail"])
         mixed = F.silu(mixed)
-        q, k, v = (part.unflatten(-1, (self.heads, -1)) for part in (self.q(mixed), self.k(mixed), self.v(inner)))
+        qkv = self.q(mixed), self.k(mixed), self.v(inner)
+        read = mixed if self.reads == "convolution" else inner if self.reads == "input" else torch.cat(qkv, dim=-1)
+        q, k, v = (part.unflatten(-1, (self.heads, -1)) for part in qkv)
         memory = mlstm.Memory(state["cell"], state["norm"], state["peak"])
-        h, memory = self.memory(q, k, v, mixed, events.mask, memory, events.features.get(GAP))
+        h, memory = self.memory(q, k, v, read, events.mask, memory, events.features.get(GAP))
         h = h + self.skip.to(mixed.dtype) * mixed
         x = x + self.dropout(self.down(h * self.open(branch)))
         if self.feedforward is not None:
@@ -110,9 +143,11 @@ class MLSTMBlock(nn.Module):
 class MLSTM7BBlock(nn.Module):
     """x [B T D] -> [B T D], with the cell's memory as state: everything is read from the normalised input itself."""
 
-    def __init__(self, width: int, settings: MLSTMSettings, dropout: float, *, elapsing: bool = False) -> None:
+    def __init__(
+        self, width: int, settings: MLSTMSettings, dropout: float, place: Place = (0, 1), *, elapsing: bool = False
+    ) -> None:
         super().__init__()
-        for name in ("convolution", "block", "output_gate"):
+        for name in ("convolution", "block", "projection_bias", "gates_read", "output_gate"):
             if getattr(settings, name) != MLSTMSettings.model_fields[name].default:
                 raise ConfigError(f"mlstm.{name}: the 7b style has none; leave it out, or set mlstm.style=lsr")
         inner, self.heads, self.size = _sizes(width, settings)
@@ -126,7 +161,12 @@ class MLSTM7BBlock(nn.Module):
         self.dropout = Dropout(dropout)
         factor = settings.feedforward_factor
         self.feedforward = GatedFeedForward(width, factor, dropout, norm=nn.RMSNorm(width)) if factor else None
-        self.memory.set_gates(settings.forget_range)
+        self.memory.set_gates(settings.forget_range, CLOSED if settings.initialisation == "nxai" else None)
+        if settings.initialisation == "nxai":
+            start_small(self.qkv, width)
+            start_small(self.gate, width)
+            start_wang(self.down, width, place)
+            start_feedforward(self.feedforward, width, place)
 
     def fresh(self, users: int) -> State:
         memory = mlstm.Memory.zeros(users, self.heads, self.size // 2, self.size, device=self.qkv.weight.device)

@@ -1,7 +1,7 @@
 """A linear map whose matrix is block-diagonal: each small group of channels is mixed only with itself.
 
-Source: xLSTM-LSR sec. 4.3-4.4 (block size 4). The matrix is laid out dense for the product, which is faster than many
-small products up to a few hundred channels.
+Source: xLSTM-LSR sec. 4.3-4.4 (block size 4), and eq. 6-8 for biases. The matrix is laid out dense for the product,
+which is faster than many small products up to a few hundred channels.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from recollect.config import ConfigError
 class BlockLinear(nn.Module):
     """[... C] -> [... C] with C / block blocks of block x block; `block` equal to C is an ordinary dense map."""
 
-    def __init__(self, channels: int, block: int) -> None:
+    def __init__(self, channels: int, block: int, *, bias: bool = False) -> None:
         super().__init__()
         if channels % block:
             raise ConfigError(f"{channels} channels do not divide into blocks of {block}")
         bound = 1 / math.sqrt(block)
         self.weight = nn.Parameter(torch.empty(channels // block, block, block).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(channels)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         if len(self.weight) == 1:
-            return F.linear(x, self.weight[0])
+            return F.linear(x, self.weight[0], self.bias)
         matrix: Tensor = torch.block_diag(*self.weight.unbind(0))  # type: ignore[no-untyped-call]
-        return F.linear(x, matrix)
+        return F.linear(x, matrix, self.bias)

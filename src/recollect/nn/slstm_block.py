@@ -5,6 +5,8 @@ Source: xLSTM-LSR sec. 4.4; Beck et al. 2024, fig. 9. The convolution feeds the 
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -16,6 +18,14 @@ from recollect.nn import slstm
 from recollect.nn.conv import CausalConv
 from recollect.nn.dropout import Dropout
 from recollect.nn.feedforward import GatedFeedForward
+from recollect.nn.initialisation import (
+    Initialisation,
+    Place,
+    power_law,
+    start_convolution,
+    start_feedforward,
+    start_small,
+)
 from recollect.nn.matrix_memory import Gate
 from recollect.nn.norm import HeadNorm
 from recollect.nn.projection import BlockLinear
@@ -38,12 +48,17 @@ class SLSTMSettings(Settings):
     """Start of the forget gate's input, spread over the heads: it keeps sigmoid(low) to sigmoid(high)."""
     feedforward: float = Field(4 / 3, ge=0)
     """Width factor of the gated feed-forward behind the cell; 0 leaves it out."""
+    activation: Literal["silu", "gelu"] = "silu"
+    """Of the feed-forward's gate (the xLSTM code: gelu)."""
+    initialisation: Initialisation = "own"
+    """own: projections and mixing start uniform, as torch's layers do; nxai: as in NX-AI's code, projections normal and
+    smaller, no mixing, the forget gate spread over the channels by a power law, in place of `forget_range`."""
 
 
 class SLSTMBlock(nn.Module):
     """x [B T D] -> [B T D]: over a whole history with its state, or over windows that start from nothing (`encode`)."""
 
-    def __init__(self, width: int, settings: SLSTMSettings, dropout: float) -> None:
+    def __init__(self, width: int, settings: SLSTMSettings, dropout: float, place: Place = (0, 1)) -> None:
         super().__init__()
         if width % settings.heads:
             raise ConfigError(f"an sLSTM block of width {width} does not divide into {settings.heads} heads")
@@ -59,7 +74,27 @@ class SLSTMBlock(nn.Module):
             self.bias[:, 2] = (start if settings.forget_gate == "sigmoid" else F.logsigmoid(start))[:, None]
         self.head_norm = HeadNorm(heads, size)
         self.dropout = Dropout(dropout)
-        self.feedforward = GatedFeedForward(width, settings.feedforward, dropout) if settings.feedforward else None
+        activation = F.gelu if settings.activation == "gelu" else F.silu
+        self.feedforward = (
+            GatedFeedForward(width, settings.feedforward, dropout, activation=activation)
+            if settings.feedforward
+            else None
+        )
+        if settings.initialisation == "nxai":
+            self._start_as_nxai(width, place)
+
+    def _start_as_nxai(self, width: int, place: Place) -> None:
+        settings = self.settings
+        if settings.forget_range != SLSTMSettings.model_fields["forget_range"].default:
+            raise ConfigError("slstm.forget_range: initialisation nxai has a range of its own; leave it out")
+        for layer in (self.z, self.i, self.f, self.o):
+            start_small(layer, width)
+        start_convolution(self.conv)
+        start_feedforward(self.feedforward, width, place)
+        nn.init.zeros_(self.mixing)
+        with torch.no_grad():
+            start = power_law(self.size, place)
+            self.bias[:, 2] = start if settings.forget_gate == "sigmoid" else F.logsigmoid(start)
 
     def fresh(self, users: int) -> State:
         """`tail`: the convolution's last inputs; `cell`, `norm`, `hidden`, `peak`: the memory, [B H d] each."""

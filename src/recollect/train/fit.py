@@ -25,6 +25,7 @@ from recollect.data.seen import Seen
 from recollect.data.splits import loo
 from recollect.evaluate.metrics import measure
 from recollect.evaluate.ranking import rank
+from recollect.losses.choice import refuse_one_for_all
 from recollect.train.checkpoint import Progress, load_best
 from recollect.train.choice import Model, chosen
 from recollect.train.device import check_device, device_of, on_cuda, refuse_several_processes
@@ -84,6 +85,7 @@ def fit(
         report.note(f"{name}: fitted on {len(split.train.items):,} events in {seconds:.1f} s")
         return _trained(name, built, Progress(seconds=seconds), about)
     assert isinstance(built, Network)
+    refuse_one_for_all(settings.loss)
     tokens = token_budget(split.train.lengths, settings.batches)
     device_type = "cuda" if on_cuda(settings) else "cpu"
     estimated = estimate_bytes(built, tokens, prepared=prepares_products(settings), device_type=device_type)
