@@ -45,6 +45,7 @@ def test_the_demonstration_shows_the_whole_path(recollect: Command, small: Simul
         "100%",
         "split loo, test",
         "95 % interval",
+        "with this training of xlstm-lsr",
         "logit",
         "probability",
         "History",

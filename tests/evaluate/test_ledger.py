@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def ledger(ranks, *, run="a", seed=0, ids=None, protocol=PROTOCOL) -> Ledger:
 
 
 def assert_same(mine: Ledger, theirs: Ledger) -> None:
-    assert mine.protocols == theirs.protocols
+    assert mine.protocols == theirs.protocols and mine.unseeded == theirs.unseeded
     for name, column in mine.columns().items():
         assert column.tolist() == theirs.columns()[name].tolist()
         assert column.dtype == theirs.columns()[name].dtype
@@ -54,6 +55,25 @@ def test_saved_and_loaded_is_the_same(tmp_path_factory, rows):
 def test_integer_ids_stay_integers(tmp_path):
     ledger([1, 2, MISS]).save(tmp_path / "l.parquet")
     assert_same(Ledger.load(tmp_path / "l.parquet"), ledger([1, 2, MISS]))
+
+
+def test_which_runs_draw_no_random_numbers_is_kept_with_them(tmp_path):
+    counted = dataclasses.replace(ledger([1, 2], run="counted"), unseeded={"counted"})
+    both = concat([ledger([3, 4]), counted])
+    assert both.unseeded == {"counted"} and both.ranks_only().unseeded == {"counted"}
+    assert both.of("counted").unseeded == {"counted"} and both.of("a").unseeded == frozenset()
+    assert "any" in both._display().rows[1] and "any" not in both._display().rows[0]
+    both.save(tmp_path / "l.parquet")
+    assert_same(Ledger.load(tmp_path / "l.parquet"), both)
+    with pytest.raises(ValueError, match="'b', and the ledger has no such run"):
+        dataclasses.replace(both, unseeded={"b"})
+
+
+def test_a_ledger_kept_before_it_said_so_is_read(tmp_path):
+    columns = ledger([1, 2]).columns()
+    about = {"format": 1, "miss": MISS, "protocols": {"a": dataclasses.asdict(PROTOCOL)}}
+    write_columns(tmp_path / "old.parquet", columns, {"recollect.ledger": json.dumps(about)})
+    assert_same(Ledger.load(tmp_path / "old.parquet"), ledger([1, 2]))
 
 
 def test_filter_by_run_and_seed():

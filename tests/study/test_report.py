@@ -35,17 +35,18 @@ COST = Cost(1_234_567, 12.34, (9, 12), 20, 1234.5, 912_000_000, None, 0.1234, ("
 COUNTED = Cost(90, None, (), 0, 0.0123, 912_000_000, None, 0.1234, ("cpu, 2 threads",))
 
 
-def make(on: Any = "test", **failed: tuple[str, ...]) -> Table:
+def make(on: Any = "test", *, seeds: int = 2, **failed: tuple[str, ...]) -> Table:
+    """The best with `seeds` seeds, a network with one fewer, and a model that draws no random numbers."""
     parts = [
-        *(ledger("xlstm-lsr", seed, 0) for seed in range(2)),
-        ledger("mlstm4rec", 0, 2, "last 50"),
+        *(ledger("xlstm-lsr", seed, 0) for seed in range(seeds)),
+        *(ledger("mlstm4rec", seed, 2, "last 50") for seed in range(seeds - 1)),
         ledger("popularity", 0, 9),
     ]
-    whole = concat(parts)
+    whole = dataclasses.replace(concat(parts), unseeded={"popularity"})
     tests = {one.run: one for one in paired(whole, "xlstm-lsr", draws=200)}
     costs = {"xlstm-lsr": COST, "mlstm4rec": COST, "popularity": COUNTED}
     rows = [Row(name, measure(whole.of(name)), costs[name], name != "popularity", tests.get(name)) for name in costs]
-    return Table(on, tuple(rows), whole, 2, failed)
+    return Table(on, tuple(rows), whole, seeds, failed)
 
 
 def words(sheet: Sheet) -> str:
@@ -84,16 +85,28 @@ def test_accuracy_says_what_its_errors_and_seeds_are() -> None:
 
 
 def test_differences_have_their_interval_and_corrected_p() -> None:
-    table = make()
+    table = make(seeds=4)
     sheet = sheets(table)[1]
     assert sheet.title == "NDCG@10, minus that of xlstm-lsr"
     for row, shown in zip(table.rows[1:], sheet.rows, strict=True):
         one = row.comparison
         assert one is not None and shown[0] == row.model
+        assert one.p is not None and one.p_holm is not None
         assert float(shown[1]) == pytest.approx(one.difference, abs=5e-5)
         assert [float(x) for x in shown[2].strip("[]").split(", ")] == pytest.approx([one.low, one.high], abs=5e-5)
-        assert float(shown[4]) == pytest.approx(one.p_holm, abs=5e-5)
-    assert "2 comparisons" in words(sheet) and "Fewer than three seeds" in words(sheet)
+        assert [float(p) for p in shown[3:]] == pytest.approx([one.p, one.p_holm], abs=5e-5)
+    assert "2 comparisons" in words(sheet) and "another training would" in words(sheet)
+    assert "LEFT OUT" not in words(sheet)
+
+
+def test_below_three_seeds_no_p_is_given_and_what_is_left_out_is_said() -> None:
+    sheet = sheets(make())[1]
+    assert [row[3:] for row in sheet.rows] == [("none", "none")] * 2
+    assert "LEFT OUT, for fewer than three seeds: how another training of mlstm4rec, xlstm-lsr" in words(sheet)
+    assert "p:" not in words(sheet)
+    some = sheets(make(seeds=3))[1]  # the best has three, the network two, and popularity needs none
+    assert some.rows[0][3:] == ("none", "none") and float(some.rows[1][3]) < 0.05
+    assert "another training of mlstm4rec would end" in words(some) and "over 1 comparison." in words(some)
 
 
 def test_costs_are_open_where_there_is_nothing_to_say() -> None:

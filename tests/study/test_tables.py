@@ -64,8 +64,10 @@ def test_rows_are_what_the_ledgers_say_the_best_first(table: Table) -> None:
 
 
 def test_differences_are_those_of_the_paired_test(table: Table) -> None:
-    (wanted,) = paired(concat([*POOR, *GOOD]), "good", ["poor"])
+    whole = dataclasses.replace(concat([*POOR, *GOOD]), unseeded={"poor"})
+    (wanted,) = paired(whole, "good", ["poor"])
     assert table.rows[0].comparison is None and table.rows[1].comparison == wanted
+    assert wanted.leaves_out == ("good",) and table.ledger is not None and table.ledger.unseeded == {"poor"}
 
 
 def test_the_protocol_speaks_for_all_rows(table: Table) -> None:
@@ -95,6 +97,7 @@ def test_plain_values_have_the_same_figures(table: Table) -> None:
     good, poor = plain(table)["rows"]
     assert good["values"]["ndcg@10"] == table.rows[0].metrics["ndcg@10"] and good["seeds"] == [0, 1]
     assert good["minus the best"] is None and poor["minus the best"]["difference"] < 0
+    assert poor["minus the best"]["p"] is None and list(poor["minus the best"]["leaves_out"]) == ["good"]
     assert good["standard deviations over seeds"] and poor["misses"] == 1
     alone = ledger("alone", 0, [1])
     assert measure(alone).errors["hr@10"] != measure(alone).errors["hr@10"]  # nan, which JSON does not know

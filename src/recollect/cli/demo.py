@@ -118,10 +118,15 @@ def show_figures(result: Demonstration) -> None:
     if one is None:
         prose("Stopped before the last model was there; the table holds those that were.")
         return
-    verdict = "better" if one.better else "not shown to be better"
+    verdict = "better" if one.low > 0 else "not shown to be better"
+    kept = (
+        f" with this training of {' and '.join(one.leaves_out)}; another is not in the interval"
+        if one.leaves_out
+        else ""
+    )
     prose(
         f"{one.run} minus {one.baseline}, NDCG@10: {figure(one.difference)}, paired 95 % interval "
-        f"[{figure(one.low)}, {figure(one.high)}] over {one.users:,} users: {verdict}."
+        f"[{figure(one.low)}, {figure(one.high)}] over {one.users:,} users: {verdict}{kept}."
     )
     typer.echo()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,8 @@ class Ledger(Displayed):
 
     run: object of str, the model's name in this comparison; seed int64; user int64, the log's code; user_id, the
     caller's own id; item int64, the target's code; length int64, how many events stand before the target in the
-    user's history; rank int32, from 1, or `MISS`. `protocols`: how each run was measured.
+    user's history; rank int32, from 1, or `MISS`. `protocols`: how each run was measured. `unseeded`: the runs of
+    models that draw no random numbers, of which one seed says all; a ledger kept before 0.2 names none.
     """
 
     run: np.ndarray
@@ -42,19 +43,28 @@ class Ledger(Displayed):
     length: np.ndarray
     rank: np.ndarray
     protocols: Mapping[str, Protocol]
+    unseeded: Set[str] = frozenset()
 
     def __post_init__(self) -> None:
         sizes = {name: len(column) for name, column in self.columns().items()}
         if len(set(sizes.values())) > 1:
             raise ValueError(f"ledger columns differ in length: {sizes}")
         object.__setattr__(self, "protocols", {run: self._counted(run) for run in self.protocols})
+        object.__setattr__(self, "unseeded", frozenset(self.unseeded))
+        if unknown := sorted(self.unseeded - self.protocols.keys()):
+            raise ValueError(f"unseeded names {unknown[0]!r}, and the ledger has no such run")
 
     def __len__(self) -> int:
         return len(self.rank)
 
     def _display(self) -> Display:
         rows = [
-            [run, ", ".join(map(str, one.seeds)), f"{one.users:,}", f"{one.targets:,}"]
+            [
+                run,
+                "any" if run in self.unseeded else ", ".join(map(str, one.seeds)),
+                f"{one.users:,}",
+                f"{one.targets:,}",
+            ]
             for run, one in self.protocols.items()
         ]
         lines = dict.fromkeys(one.line() for one in self.protocols.values())
@@ -91,7 +101,8 @@ class Ledger(Displayed):
             keep &= self.seed == seed
             if not keep.any():
                 raise DataError(f"run {run!r} has no seed {seed}; it has {list(self.protocols[run].seeds)}")
-        return Ledger(**{name: c[keep] for name, c in self.columns().items()}, protocols={run: self.protocols[run]})
+        columns = {name: column[keep] for name, column in self.columns().items()}
+        return Ledger(**columns, protocols={run: self.protocols[run]}, unseeded=frozenset({run}) & self.unseeded)
 
     def ranks_only(self) -> Ledger:
         """The same ranks without what only the log may tell, to be published where the log must not be.
@@ -102,7 +113,8 @@ class Ledger(Displayed):
 
     def save(self, path: Path | str) -> None:
         protocols = {run: dataclasses.asdict(protocol) for run, protocol in self.protocols.items()}
-        text = json.dumps({"format": _FORMAT, "miss": MISS, "protocols": protocols})
+        about = {"format": _FORMAT, "miss": MISS, "protocols": protocols, "unseeded": sorted(self.unseeded)}
+        text = json.dumps(about)
         write_columns(path, self.columns(), {_METADATA: text})
 
     @classmethod
@@ -115,7 +127,7 @@ class Ledger(Displayed):
         if about["format"] > _FORMAT:
             raise DataError(f"{path}: ledger format {about['format']} is newer than {_FORMAT}; update recollect")
         protocols = {run: Protocol.from_plain(values) for run, values in about["protocols"].items()}
-        return cls(**columns, protocols=protocols)
+        return cls(**columns, protocols=protocols, unseeded=frozenset(about.get("unseeded", ())))
 
 
 def concat(ledgers: Sequence[Ledger]) -> Ledger:
@@ -132,5 +144,6 @@ def concat(ledgers: Sequence[Ledger]) -> Ledger:
             if twice := known & {(run, seed) for seed in protocol.seeds}:
                 raise DataError(f"run {run!r} has seed {min(twice)[1]} in two ledgers; keep one of them")
             known |= {(run, seed) for seed in protocol.seeds}
-    names = ledgers[0].columns()
-    return Ledger(**{n: np.concatenate([x.columns()[n] for x in ledgers]) for n in names}, protocols=protocols)
+    columns = {name: np.concatenate([one.columns()[name] for one in ledgers]) for name in ledgers[0].columns()}
+    unseeded = frozenset[str]().union(*(one.unseeded for one in ledgers))
+    return Ledger(**columns, protocols=protocols, unseeded=unseeded)

@@ -115,6 +115,7 @@ def rank(
         length=targets.positions - offsets[targets.users],
         rank=ranks,
         protocols={name: protocol},
+        unseeded=frozenset() if model.seeded else frozenset({name}),
     )
 
 

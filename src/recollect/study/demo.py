@@ -194,6 +194,7 @@ def best_ledger(made: Simulation, split: Split, targets: Targets) -> Ledger:
         length=targets.positions - log.offsets[targets.users],
         rank=ranks,
         protocols={BEST: protocol},
+        unseeded={BEST},
     )
 
 

@@ -9,12 +9,13 @@ import dataclasses
 import datetime
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from recollect.artifact import ArtifactError, reason
 from recollect.evaluate.metrics import figure
+from recollect.evaluate.significance import Comparison
 from recollect.study.tables import DECIDES, Cost, Row, Table, plain
 from recollect.train.memory import human_bytes
 from recollect.version import __version__
@@ -92,15 +93,30 @@ def differences(table: Table) -> Sheet:
     rows = []
     for one in found:
         interval = f"[{figure(one.low, signed=True)}, {figure(one.high, signed=True)}]"
-        rows.append((one.run, figure(one.difference, signed=True), interval, figure(one.p), figure(one.p_holm)))
+        tests = ["none" if p is None else figure(p) for p in (one.p, one.p_holm)]
+        rows.append((one.run, figure(one.difference, signed=True), interval, *tests))
     heads = _heads("minus the best", "95 % interval", "p", "p (Holm)")
-    notes = [
-        f"Paired over users: bootstrap interval, sign-flip test, Holm's correction over {len(found)} "
-        f"comparison{'s' * (len(found) != 1)}. The best was found by these same figures, which favours it."
-    ]
-    if any(row.seeded and len(row.metrics.seeds) < 3 for row in table.rows):
-        notes.append("Fewer than three seeds say little about how another training would have ended.")
-    return Sheet(f"NDCG@10, minus that of {table.rows[0].model}", heads, tuple(rows), tuple(notes))
+    return Sheet(f"NDCG@10, minus that of {table.rows[0].model}", heads, tuple(rows), tuple(_what_is_in(found)))
+
+
+def _what_is_in(found: Sequence[Comparison]) -> Iterator[str]:
+    """What the intervals and tests of the differences hold, and what they leave out."""
+    yield (
+        "The interval holds what another draw of users would change (paired bootstrap) and, from three seeds on, what "
+        "another training would (variance between seeds, Student's t)."
+    )
+    if few := dict.fromkeys(name for one in found for name in one.leaves_out):
+        yield (
+            f"LEFT OUT, for fewer than three seeds: how another training of {', '.join(few)} would end. An interval "
+            "with one of them may lie beside zero by the luck of that training alone, and no p is given."
+        )
+    if tested := sum(one.p is not None for one in found):
+        yield (
+            "p: sign-flip test over users with the same variance between seeds, Holm's correction over "
+            f"{tested} comparison{'s' * (tested != 1)}."
+        )
+    if found:
+        yield "The best was found by these same figures, which favours it."
 
 
 def costs(table: Table) -> Sheet:

@@ -120,6 +120,7 @@ def score_since(
         protocols={
             name: dataclasses.replace(ledger.protocols[name], split=f"{split}, new items are misses"),
         },
+        unseeded=ledger.unseeded,
     )
     return Since(
         missed,

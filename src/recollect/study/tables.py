@@ -90,6 +90,9 @@ def tabulate(done: Sequence[Measured], on: Part, seeds: int, failed: Mapping[str
     if not done:
         return Table(on, (), None, seeds, failed)
     whole = concat([one.ledger for one in done])
+    # Ledgers kept before 0.2 do not say it of themselves.
+    unseeded = {name for one in done if not one.seeded for name in one.ledger.protocols}
+    whole = dataclasses.replace(whole, unseeded=whole.unseeded | unseeded)
     measured = {name: measure(whole.of(name)) for name in whole.runs}
     order = sorted(whole.runs, key=lambda name: -measured[name][DECIDES])
     tests: dict[str, Comparison] = {}
