@@ -42,10 +42,11 @@ def _broken_by_switches(name: str, laws: list[str]) -> list[str]:
     kind = registry.model_class(name)
     broken = []
     for switch, settings in variants(kind):
+        model = ready(kind, settings)
         for law in laws:
             if issubclass(kind, LAWS[law].kind):
                 try:
-                    LAWS[law](ready(kind, settings))
+                    LAWS[law](model)
                 except Exception as error:
                     broken.append(f"{switch}: {law}: {type(error).__name__}: {error}")
     return broken

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -124,6 +126,15 @@ def every_event(log: EventLog) -> Targets:
     return Targets(log.users.astype(np.int64), np.arange(len(log)))
 
 
+@functools.cache
+def walked(kind, seen, request_time) -> list[tuple[Targets, list[int]]]:
+    """Some targets of the log with their ranks by the plain walk, which is slow and has no budget."""
+    log = make_log()
+    model = kind(log.item_ids.size, levels=6)
+    some = (loo(log).test, loo(log).validation, temporal(log, target="all").test, every_event(log))
+    return [(targets, slow_ranks(model, log, targets, seen, request_time)) for targets in some]
+
+
 @pytest.mark.parametrize("kind", [Bigram, Tally, Shelf])
 @pytest.mark.parametrize("seen", ["hidden", "allowed"])
 @pytest.mark.parametrize("request_time", [False, True])
@@ -131,9 +142,8 @@ def every_event(log: EventLog) -> Targets:
 def test_ranks_are_those_of_a_plain_walk(kind, seen, request_time, budget, segment):
     log = make_log()
     model = kind(log.item_ids.size, levels=6)
-    for targets in (loo(log).test, loo(log).validation, temporal(log, target="all").test, every_event(log)):
+    for targets, expected in walked(kind, seen, request_time):
         ledger = rank(model, log, targets, seen=seen, request_time=request_time, token_budget=budget, segment=segment)
-        expected = slow_ranks(model, log, targets, seen, request_time)
         assert ledger.rank.tolist() == expected
         assert (seen == "allowed") == (MISS not in expected)
 
