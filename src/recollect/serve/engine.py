@@ -26,7 +26,7 @@ from recollect.serve.layout import Layout
 from recollect.serve.memory_cache import MemoryCache, Unsaved
 from recollect.serve.ranker import Ranker
 from recollect.serve.requests import HistoryRequest, ListRequest, Response, UserRequest
-from recollect.serve.sources import source_of_history, source_of_user
+from recollect.serve.sources import Source, source_of_history, source_of_user
 from recollect.serve.stores.contract import (
     History,
     IncomingEvent,
@@ -162,13 +162,14 @@ class Engine:
                 ready = [one for one in part if one.user in histories]
                 moments = self._moments(ready)
                 summaries = [histories[one.user].summary for one in ready]
-                thens = [_imagined(*each) for each in zip(ready, summaries, moments, strict=True)]
-                states = ranker.read(state.rows([row_of[one.user] for one in ready]), thens)
                 find = ranker.artifact.items.find
                 sources = [
-                    source_of_user(self.store, one.user, summary, then, find)
-                    for one, summary, then in zip(ready, summaries, thens, strict=True)
+                    source_of_user(self.store, one.user, summary, one.then, find)
+                    for one, summary in zip(ready, summaries, strict=True)
                 ]
+                thens = [_imagined(*each) for each in zip(ready, summaries, moments, strict=True)]
+                counts = [_counts(ranker, source, one.then) for one, source in zip(ready, sources, strict=True)]
+                states = ranker.read(state.rows([row_of[one.user] for one in ready]), thens, counts)
                 answered = iter(ranker.respond(ready, states, sources, moments))
                 responses += [next(answered) if one.user in histories else deferred[one.user] for one in part]
             return responses
@@ -183,9 +184,10 @@ class Engine:
             responses: list[Response] = []
             for part in _parts(list(requests), BATCH):
                 moments = self._moments(part)
+                sources = [source_of_history(one.history, ranker.artifact.items.find) for one in part]
+                counts = [_counts(ranker, source, one.history) for one, source in zip(part, sources, strict=True)]
                 events = [[(item, at) for item in one.history] for one, at in zip(part, moments, strict=True)]
-                state = ranker.read(ranker.fresh(len(part)), events, timed=ranker.request_time)
-                sources = [source_of_history(each, ranker.artifact.items.find) for each in events]
+                state = ranker.read(ranker.fresh(len(part)), events, counts, timed=ranker.request_time)
                 responses += ranker.respond(part, state, sources, moments)
             return responses
 
@@ -257,9 +259,13 @@ class Engine:
         saved = self._load(active, [user for user in users if user not in positions])
         positions |= {user: one.position for user, one in saved.items()}
         deferred = self._deferred(users, positions, limit) if limit < sys.maxsize else {}
-        histories = {user: self.store.history(user, positions.get(user)) for user in users if user not in deferred}
+        counts = active.ranker.counts
+        histories = {
+            user: self.store.history(user, positions.get(user), counts=counts) for user in users if user not in deferred
+        }
         state = _state_before(active, histories, cached, state, saved)
-        state = active.ranker.read(state, [history.events for history in histories.values()])
+        events, met = [one.events for one in histories.values()], [one.counts for one in histories.values()]
+        state = active.ranker.read(state, events, met)
         evicted: list[Unsaved] = []
         with self._mutex:
             if self._active is active:
@@ -336,6 +342,11 @@ class Engine:
             self._save(active, users, state, positions)
         except StoreError as error:
             _log.warning("%s; memories that were evicted are not saved, and will be made again", error)
+
+
+def _counts(ranker: Ranker, source: Source, items: Sequence[str]) -> dict[str, int]:
+    """How often these items of a request are among all events, where the model looks at that."""
+    return source.counts(items) if ranker.counts else {}
 
 
 def _imagined(request: UserRequest, summary: UserSummary | None, at: int) -> list[tuple[str, int]]:

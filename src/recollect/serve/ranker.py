@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -21,9 +21,13 @@ from recollect.data.candidates import allowed_mask, unknown_ids
 from recollect.data.log import DataError
 from recollect.data.seen import Seen
 from recollect.recommend import SCORE_CELLS, SEGMENT, TOKENS, Recommendation, top
+from recollect.serve.meetings import Meetings
 from recollect.serve.requests import ListRequest, RequestError, Response
-from recollect.serve.sources import Source, met_of
+from recollect.serve.sources import Source
 from recollect.serve.title_search import TitleSearch
+
+MET = "met"
+"""The corner of a state that says what was met lately, for a model that looks at it. The rest is the model's own."""
 
 MARGIN = 16
 """How many items beyond `k` are looked up where seen ones are hidden. More are looked up where that is too few."""
@@ -48,6 +52,8 @@ class Ranker:
         self._timed = bool(artifact.card.get("data", {}).get("clock", True))
         self.request_time = artifact.model.request_time and self._timed
         """Whether the model uses the time of asking."""
+        last = artifact.model.met_events
+        self._meetings = Meetings(last, timed=self._timed) if last else None
         self.seen: Seen = artifact.settings.get("evaluate", {}).get("seen", "hidden")
         """Whether seen items may be listed where a request does not say: as in the run of the model."""
 
@@ -60,14 +66,28 @@ class Ranker:
         """Whether the model can score this item."""
         return self.artifact.items.find(item) is not None
 
+    @property
+    def counts(self) -> bool:
+        """Whether `read` needs counts, since the model looks at what was met."""
+        return self._meetings is not None
+
     def fresh(self, users: int) -> State:
         """States without events, which may be written to."""
-        return self._model.fresh(users).map(torch.clone)
+        own = self._model.fresh(users).map(torch.clone)
+        return own if self._meetings is None else State.join({**own, MET: self._meetings.fresh(users)})
 
-    def read(self, state: State, histories: Sequence[Sequence[tuple[str, int]]], *, timed: bool = True) -> State:
+    def read(
+        self,
+        state: State,
+        histories: Sequence[Sequence[tuple[str, int]]],
+        counts: Sequence[Mapping[str, int]],
+        *,
+        timed: bool = True,
+    ) -> State:
         """Advance each row by its events (item, time). Items that the model does not know are skipped.
 
-        `timed` False: the times mean nothing, and the model is given none.
+        `counts`: for each row how often each of these items was met by then, where `Ranker.counts` says that they are
+        needed. `timed` False: the times mean nothing, and the model is given none.
         """
         find = self.artifact.items.find
         known = [[(code, when) for item, when in events if (code := find(item)) is not None] for events in histories]
@@ -75,9 +95,17 @@ class Ranker:
         if not lengths.any():
             return state
         items = np.array([code for events in known for code, _ in events], dtype=np.int64)
-        times = None
-        if timed and self._timed:
-            times = np.array([when for events in known for _, when in events], dtype=np.int64)
+        times = np.array([when for events in known for _, when in events], dtype=np.int64)
+        own = self._advance(_own(state), lengths, items, times if timed and self._timed else None)
+        if self._meetings is None:
+            return own
+        of_rows = zip(histories, counts, strict=True)
+        often = [count[item] for events, count in of_rows for item, _ in events if find(item) is not None]
+        met = self._meetings.advance(state.part(MET), lengths, items, times, np.array(often, dtype=np.int64))
+        return State.join({**own, MET: met})
+
+    def _advance(self, state: State, lengths: np.ndarray, items: np.ndarray, times: np.ndarray | None) -> State:
+        """The model's own state after `lengths[b]` events of each row, which stand one row after the other."""
         ends = np.cumsum(lengths)
         starts = ends - lengths
         done, order = [], []
@@ -100,7 +128,8 @@ class Ranker:
         # A missing `seen` is replaced here, where the model is known: the next one may have been trained otherwise.
         requests = [one if one.seen else dataclasses.replace(one, seen=self.seen) for one in requests]
         responses = []
-        weights = self._model.long_weight(state).tolist() if isinstance(self._model, WeighsLongMemory) else None
+        own = _own(state)
+        weights = self._model.long_weight(own).tolist() if isinstance(self._model, WeighsLongMemory) else None
         step = max(1, SCORE_CELLS // self._model.catalog.size)
         for begin in range(0, len(requests), step):
             some = slice(begin, begin + step)
@@ -129,7 +158,7 @@ class Ranker:
         self, requests: Sequence[ListRequest], state: State, sources: Sequence[Source], moments: Sequence[int]
     ) -> Iterator[tuple[tuple[Recommendation, ...], int]]:
         """For each request its list, and how many items were candidates."""
-        scores = self._model.score(state, self._asked(sources, moments)).float()
+        scores = self._model.score(_own(state), self._asked(state, moments)).float()
         fresh = [source.name == "popularity" for source in sources]
         if any(fresh):
             scores = torch.where(torch.tensor(fresh, device=scores.device)[:, None], self._popularity(scores), scores)
@@ -165,11 +194,10 @@ class Ranker:
             )
             yield items, candidates[row]
 
-    def _asked(self, sources: Sequence[Source], moments: Sequence[int]) -> Request | None:
+    def _asked(self, state: State, moments: Sequence[int]) -> Request | None:
         """What the model looks at when it is asked."""
         at = torch.tensor(moments, dtype=torch.int64) if self.request_time else None
-        last, find = self._model.met_events, self.artifact.items.find
-        met = met_of(sources, find, last, timed=self._timed) if last else None
+        met = None if self._meetings is None else self._meetings.met(state.part(MET))
         return None if at is None and met is None else Request(at, met).to(self._device)
 
     def _chosen(self, request: ListRequest, source: Source, best: Tensor, codes: Tensor) -> list[tuple[float, int]]:
@@ -211,3 +239,8 @@ class Ranker:
         logits = torch.log(torch.as_tensor(counts, dtype=torch.float32, device=scores.device).clamp(min=0.5))
         logits[PAD] = -torch.inf
         return logits
+
+
+def _own(state: State) -> State:
+    """What the model has made itself."""
+    return State({name: tensor for name, tensor in state.items() if not name.startswith(f"{MET}.")})

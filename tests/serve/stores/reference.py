@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
@@ -83,7 +85,10 @@ class AgainstReference(RuleBasedStateMachine):
         """A memory of then and the events since make a memory of now, wherever the store says so."""
         user, position = moment
         history, whole = self.store.history(user, position), self.reference.history(user)
-        assert history == self.reference.history(user, position)
+        assert history == self.reference.history(user, position) and history.counts == {}
+        counted = self.store.history(user, position, counts=True)
+        assert counted == self.reference.history(user, position, counts=True)
+        assert counted.counts == Counter(item for item, _ in whole.events if item in dict(history.events))
         assert history.events == whole.events[0 if history.complete else position.events :]
 
     @invariant()

@@ -94,6 +94,16 @@ def test_users_of_an_older_version_are_counted_when_they_are_asked_for(store: Re
     assert not store._redis.keys("recollect:?:ann")
 
 
+def test_a_history_of_an_older_version_is_read_with_counts(store: RedisStore) -> None:
+    store.append([IncomingEvent("ann", item) for item in ("a|b", "c", "a|b")], 0)
+    before = store.summary("ann")
+    assert before is not None
+    store.append([IncomingEvent("ann", item) for item in ("c", "d")], 0)
+    as_of_an_older_version(store, "ann")
+    assert store.history("ann", before.position, counts=True).counts == {"c": 2, "d": 1}
+    assert store.history("ann", counts=True).counts == {"a|b": 2, "c": 2, "d": 1}
+
+
 def test_events_that_an_older_version_took_in_meanwhile_are_counted_too(store: RedisStore) -> None:
     store.append([IncomingEvent("ann", "a"), IncomingEvent("ann", "b")], 0)
     store._redis.rpush("recollect:e:ann", "3|5|a")  # as its script does

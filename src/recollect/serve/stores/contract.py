@@ -93,6 +93,8 @@ class History:
     """item, time."""
     complete: bool
     """True if these are all events of the user, False if they are only those that a memory lacked."""
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    """How many of all events of the user are with each item in `events`; empty unless it was asked for."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -132,8 +134,11 @@ class Store(Protocol):
         `after`."""
         ...
 
-    def history(self, user: str, position: Position | None = None) -> History:
-        """The events that a memory at this position lacks; all events, where it cannot be used or there is none."""
+    def history(self, user: str, position: Position | None = None, *, counts: bool = False) -> History:
+        """The events that a memory at this position lacks; all events, where it cannot be used or there is none.
+
+        `counts`: also say how often each of their items was met.
+        """
         ...
 
     def recent_events(self, user: str, limit: int) -> list[tuple[str, int]]:

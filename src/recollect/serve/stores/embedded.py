@@ -85,8 +85,8 @@ class EmbeddedStore:
     def users(self, after: str = "", limit: int = 1 << 60, prefix: str = "") -> list[str]:
         return self._query(Index.users, after, limit, prefix)
 
-    def history(self, user: str, position: Position | None = None) -> History:
-        return self._query(Index.history, user, position)
+    def history(self, user: str, position: Position | None = None, *, counts: bool = False) -> History:
+        return self._query(Index.history, user, position, counts)
 
     def recent_events(self, user: str, limit: int) -> list[tuple[str, int]]:
         return self._query(Index.recent_events, user, limit)

@@ -154,7 +154,7 @@ class Index:
                 found.append((from_event_key(key)[2], verified(key, value).decode()))
             return found
 
-    def history(self, user: str, position: Position | None = None) -> History:
+    def history(self, user: str, position: Position | None = None, counts: bool = False) -> History:
         """As `Store.history`, from one moment."""
         with self._reading() as view:
             summary = self._summary(view, user)
@@ -164,13 +164,16 @@ class Index:
             begin = number_key(summary.first_record)
             if position is not None and position.events and not complete:
                 begin = event_key(summary.first_record, position.latest_time, position.last_record + 1)
+            found: list[tuple[str, int]] = []
             with view.cursor(self._events) as cursor:
-                found: list[tuple[str, int]] = []
                 valid = cursor.set_range(begin)
                 while valid and cursor.key()[:8] == begin[:8]:
                     found.append(_item_and_time(*cursor.item()))
                     valid = cursor.next()
-                return History(summary, found, complete)
+            items = {item for item, _ in found} if counts else ()
+            return History(
+                summary, found, complete, {one: self._count(view, begin[:8] + one.encode()) for one in items}
+            )
 
     def recent_events(self, user: str, limit: int) -> list[tuple[str, int]]:
         """As `Store.recent_events`."""

@@ -71,18 +71,22 @@ return {'new', tostring(number)}
 """
 
 _COUNT = """
-local p = redis.call('HMGET', KEYS[1], 'count', 'counted')
-if not p[1] then return 0 end
-if not p[2] then redis.call('DEL', KEYS[3]) end
-for _, row in ipairs(redis.call('LRANGE', KEYS[2], p[2] or 0, -1)) do
-  redis.call('HINCRBY', KEYS[3], string.match(row, '^[^|]*|[^|]*|(.*)$'), 1)
+local function item_of(row) return string.match(row, '^[^|]*|[^|]*|(.*)$') end
+local function count()
+  local p = redis.call('HMGET', KEYS[1], 'count', 'counted')
+  if not p[1] or p[1] == p[2] then return end
+  if not p[2] then redis.call('DEL', KEYS[3]) end
+  for _, row in ipairs(redis.call('LRANGE', KEYS[2], p[2] or 0, -1)) do
+    redis.call('HINCRBY', KEYS[3], item_of(row), 1)
+  end
+  redis.call('HSET', KEYS[1], 'counted', p[1])
+  redis.call('DEL', KEYS[4])
 end
-redis.call('HSET', KEYS[1], 'counted', p[1])
-redis.call('DEL', KEYS[4])
-return 1
 """
 
-_HISTORY = """
+_HISTORY = (
+    _COUNT
+    + """
 local p = redis.call('HMGET', KEYS[1], 'number', 'count', 'last', 'newest', 'late')
 if not p[1] then return {} end
 local from, complete = 0, 1
@@ -93,8 +97,14 @@ if ARGV[1] ~= '' then
     from, complete = count, 0
   end
 end
-return {p, complete, redis.call('LRANGE', KEYS[2], from, -1)}
+local rows, counts = redis.call('LRANGE', KEYS[2], from, -1), {}
+if ARGV[3] == '1' then
+  count()
+  for place, row in ipairs(rows) do counts[place] = redis.call('HGET', KEYS[3], item_of(row)) end
+end
+return {p, complete, rows, counts}
 """
+)
 
 _SAVE = """
 local number = redis.call('HGET', KEYS[1], 'number')
@@ -149,7 +159,7 @@ class RedisStore:
         except ValueError as error:
             raise StoreError(f"{parts.scheme}://{self._address}: a folder or redis://HOST:PORT ({error})") from None
         self._append, self._count, self._history, self._save_memory, self._forget = (
-            self._redis.register_script(text) for text in (_APPEND, _COUNT, _HISTORY, _SAVE, _FORGET)
+            self._redis.register_script(text) for text in (_APPEND, _COUNT + "count()", _HISTORY, _SAVE, _FORGET)
         )
         with self._store_errors():
             try:
@@ -192,13 +202,15 @@ class RedisStore:
             found = self._redis.zrangebylex(_USERS, least, most, start=0, num=min(limit, 1 << 31))
         return [user.decode() for user in found]
 
-    def history(self, user: str, position: Position | None = None) -> History:
+    def history(self, user: str, position: Position | None = None, *, counts: bool = False) -> History:
         read = ["", ""] if position is None else [position.last_record, position.events]
         with self._store_errors():
-            found = self._history([_key("p", user), _key("e", user)], read)
+            found = self._history([_key(kind, user) for kind in "pecs"], [*read, int(counts)])
         if not found:
             return History(None, [], complete=True)
-        return History(_summary(found[0]), _by_time(found[2]), complete=bool(found[1]))
+        summary, complete, rows, met = found
+        counted = {_item(row): int(count) for row, count in zip(rows, met, strict=True)} if counts else {}
+        return History(_summary(summary), _by_time(rows), bool(complete), counted)
 
     def recent_events(self, user: str, limit: int) -> list[tuple[str, int]]:
         summary = self.summary(user)
@@ -327,6 +339,10 @@ def _key(kind: str, user: str) -> str:
 
 def _summary(values: Sequence[bytes | None]) -> UserSummary | None:
     return None if values[0] is None else UserSummary(*(int(value or 0) for value in values))
+
+
+def _item(row: bytes) -> str:
+    return row.decode().split("|", 2)[2]
 
 
 def _by_time(rows: Iterable[bytes]) -> list[tuple[str, int]]:

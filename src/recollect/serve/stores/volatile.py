@@ -67,15 +67,17 @@ class VolatileStore:
             everyone = [user for user in self._users if user.startswith(prefix)]
             return [user for user in sorted(everyone, key=str.encode) if user.encode() > after.encode()][:limit]
 
-    def history(self, user: str, position: Position | None = None) -> History:
+    def history(self, user: str, position: Position | None = None, *, counts: bool = False) -> History:
         with self._mutex:
             if user not in self._users:
                 return History(None, [], complete=True)
             summary, events = self._users[user].summary, self._users[user].history
+            met = Counter(event.item for _, event in events)
             complete = position is None or not summary.extends(position)
             if position is not None and not complete:
                 events = [one for one in events if one[0] > position.last_record]
-            return History(summary, [(event.item, event.time) for _, event in events], complete)
+            counted = {event.item: met[event.item] for _, event in events} if counts else {}
+            return History(summary, [(event.item, event.time) for _, event in events], complete, counted)
 
     def recent_events(self, user: str, limit: int) -> list[tuple[str, int]]:
         events = self.history(user).events

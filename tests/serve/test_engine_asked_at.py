@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from recollect.data.log import build_log
 from recollect.recommend import Recommendation, recommend
 from recollect.serve.engine import Engine
 from recollect.serve.explaining import explain_items
@@ -109,28 +107,3 @@ def test_a_late_event_makes_the_memory_anew_with_its_time() -> None:
     for each in (one, again):
         (answer,) = each.recommend([UserRequest("ann", k=100)])
         alike(answer.items, offline(each, each.store.history("ann").events, NOW))
-
-
-def test_users_of_a_log_are_asked_as_the_model_was_evaluated() -> None:
-    people = np.array(["ann"] * 3 + ["bob"] * 2, dtype=object)
-    what = np.array(["item-01", "item-02", "item-01", "item-03", "item-04"], dtype=object)
-    log = build_log(people, what, NOW + np.arange(5) * 3600)
-    end = NOW + 4 * 3600
-    for used, at, expected in (("used", None, end), ("unused", None, None), ("used", LATER, LATER), ("unused", 7, 7)):
-        model = artifact(TOLD)
-        model.settings["evaluate"] = {"request_time": used}  # type: ignore[index]
-        table = model.recommend_all(log, k=3, at=at)
-        assert table.at == expected
-        past = [("item-01", NOW), ("item-02", NOW + 3600), ("item-01", NOW + 7200)]
-        (answer,) = model.recommend(
-            [[item for item, _ in past]], times=[[time for _, time in past]], k=3,
-            at=None if expected is None else [expected],
-        )  # fmt: skip
-        rows = [row for row in table.rows() if row["user"] == "ann"]
-        assert [row["item"] for row in rows] == [row.item for row in answer]
-        assert [row["logit"] for row in rows] == pytest.approx([row.logit for row in answer], abs=1e-4)
-        pairs = [("ann", row.item) for row in answer]
-        scores = model.score(pairs, log, at=at)
-        assert scores.at == expected
-        assert scores["logit"].tolist() == pytest.approx([row.logit for row in answer], abs=1e-4)
-    assert artifact("hstu").recommend_all(log, at=LATER).at is None
