@@ -8,16 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from recollect.artifact import Artifact, load
 from recollect.cli import main
 from recollect.data.log import EventLog
 from recollect.data.sources import read
+from recollect.data.splits import loo
+from recollect.evaluate.lists import ListTally
 from recollect.serve.engine import Engine
 from recollect.serve.explaining import explain_items
 from recollect.serve.requests import ExplanationRequest, HistoryRequest, UserRequest
 from recollect.serve.stores.embedded import EmbeddedStore
+from recollect.study.scoring import shown
 
 from .conftest import Command
 
@@ -52,6 +56,13 @@ def events_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(events_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(tmp_path_factory.mktemp("runs") / "told", events_file)
+
+
+@pytest.fixture(scope="module")
+def used(events_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was evaluated with request times."""
+    more = ["--set", "evaluate.request_time=used", "--set", "train.epochs=1"]
+    return train(tmp_path_factory.mktemp("runs") / "used", events_file, *more)
 
 
 @pytest.fixture(scope="module")
@@ -186,12 +197,11 @@ def test_pairs_and_typed_histories_are_asked_alike(
 
 
 def test_which_moment_was_taken_is_said(
-    recollect: Command, run: Path, events_file: Path, log: EventLog, trained: Path, tmp_path: Path
+    recollect: Command, run: Path, used: Path, events_file: Path, log: EventLog, trained: Path, tmp_path: Path
 ) -> None:
     """A run that was evaluated with request times is asked so, at the end of the log; others are told none."""
     said = recollect("recommend", run, "--user", "u3", "--json")
     assert said.json["at"] is None and "asked for at" not in said.err, "the run was evaluated without"
-    used = train(tmp_path / "used", events_file, "--set", "evaluate.request_time=used", "--set", "train.epochs=1")
     end = int(log.times.max())
     for arguments in (["--user", "u3"], ["--all", "--out", tmp_path / "all.csv"]):
         said = recollect("recommend", used, *arguments, "--json")
@@ -209,6 +219,17 @@ def test_which_moment_was_taken_is_said(
     assert said.json == plain.json and said.json["at"] is None
     note = "gru4rec as it was trained does not use the time of asking, so --at changes nothing"
     assert said.err.strip() == f"note: {note}"
+
+
+def test_the_lists_that_are_described_are_those_of_the_targets_times(used: Path, events_file: Path) -> None:
+    model, log = load(used), read(events_file)
+    tally = ListTally(np.bincount(loo(log).train.items, minlength=log.item_ids.size))
+    for target in loo(log).test.positions.tolist():
+        first = log.offsets[log.users[target]]
+        items, times = log.item_ids.decode(log.items[first:target]).tolist(), log.times[first:target].tolist()
+        (answer,) = model.recommend([items], times=[times], at=[int(log.times[target])])
+        tally.add(np.array([[model.items.find(one.item) for one in answer]]))
+    assert shown(model, log) == tally.result()
 
 
 def test_a_log_that_has_only_an_order_is_asked_without(recollect: Command, run: Path, tmp_path: Path) -> None:
