@@ -372,3 +372,18 @@ def test_a_full_disk_is_called_so_whoever_says_it() -> None:
     said = 'Error while serializing: I/O error: Os { code: 28, kind: StorageFull, message: "No space left on device" }'
     assert "disk is full" in artifact.reason(RuntimeError(said))
     assert artifact.reason(OSError(13, "Permission denied")) == "Permission denied"
+
+
+@pytest.mark.parametrize("name", ["popularity", "markov", "personal-popularity"])
+def test_a_model_fitted_on_weighted_events_comes_back(name: str, tmp_path: Path) -> None:
+    """Counts that are no whole numbers are counts as well."""
+    kind = model_class(name)
+    model = kind(kind.Config(), Catalog(6))  # type: ignore[call-arg]
+    assert isinstance(model, Counting)
+    items = np.array([1, 2, 3, 1, 2], dtype=np.int64)
+    weights = np.array([0.5, 0, 1, 0.25, 1], dtype=np.float32)
+    model.fit(Ragged(items, np.arange(5) * 60, np.array([0, 3, 5]), weights))
+    known = Vocabulary(np.arange(10, 15), first=1)
+    loaded = artifact.load(artifact.save(tmp_path / "kept", model, known, {"model": {"name": name}}))
+    state = model.advance(model.fresh(1), Events.of([[1, 3]], [[0, 60]]))
+    assert torch.equal(loaded.model.score(state), model.score(state))

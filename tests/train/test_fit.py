@@ -11,12 +11,16 @@ import numpy as np
 import pytest
 import torch
 
+from recollect.artifact import load
 from recollect.config import ConfigError
 from recollect.contracts import Counting
 from recollect.data.histories import Targets
+from recollect.data.sources import read
 from recollect.data.splits import everything, loo
 from recollect.evaluate.metrics import measure
 from recollect.evaluate.ranking import rank
+from recollect.study.scoring import whole_log
+from recollect.study.settings import settings_in
 from recollect.train.fit import _some, best_so_far, fit
 from recollect.train.loop import Interrupted
 from recollect.train.progress import Silent
@@ -184,3 +188,15 @@ def test_one_negative_shared_by_all_is_refused_before_any_step_and_no_matter_to_
     )
     trained = run("gru4rec", epochs=1, loss={**one, "shared_negatives": False})
     assert len(trained.history) == 1
+
+
+def test_a_model_kept_from_python_knows_how_its_log_was_read(tmp_path: Path) -> None:
+    lines = [f"{user};{(user + turn) % 7};2024-05-{turn + 10}" for user in range(9) for turn in range(5)]
+    (tmp_path / "log.csv").write_text("Kunde;Artikelnummer;bestellt\n" + "\n".join(lines))
+    options = {"user": "Kunde", "item": "Artikelnummer", "time": "bestellt"}
+    trained = fit("popularity", read(tmp_path / "log.csv", **options), report=Silent())
+    kept = load(trained.save(tmp_path / "kept"))
+    assert kept.settings["data"] == options
+    assert len(whole_log(kept, str(tmp_path / "log.csv"))) == len(lines)
+    with pytest.raises(ConfigError, match="kept from Python"):
+        settings_in(tmp_path / "kept")

@@ -137,6 +137,8 @@ class EventLog(Displayed):
     """How the source was understood (which columns were taken, which unit the times had), one sentence each."""
     date_order: str | None = None
     """Of day and month (`day-first`), where the dates of the source left a choice: a later file may not show it."""
+    reading: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """The options it was read with, as [data] of a run.toml has them: a later file is read alike."""
 
     def __post_init__(self) -> None:
         for name in ("users", "items", "times", "weights", "targets"):  # what the digest, which is kept, is made of

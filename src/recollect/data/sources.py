@@ -5,6 +5,7 @@ A folder is recognised by what it holds; a name is looked up in the data folder.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import glob
 import os
@@ -90,7 +91,7 @@ def read(
         from recollect.data.formats.frames import read_frame
         from recollect.data.sides import with_sides
 
-        return with_sides(read_frame(source, reading), reading, sides).to_log(reading)
+        return _read_so(with_sides(read_frame(source, reading), reading, sides).to_log(reading), reading)
     text = os.fspath(source)
     if is_simulated(text):
         from recollect.data.simulate import world
@@ -106,7 +107,14 @@ def read(
     from recollect.data.formats.contract import Place
     from recollect.data.sides import with_sides
 
-    return with_sides(registry.read(Place.of(place), reading, name=name), reading, sides).to_log(reading)
+    table = with_sides(registry.read(Place.of(place), reading, name=name), reading, sides)
+    return _read_so(table.to_log(reading), reading)
+
+
+def _read_so(log: EventLog, reading: Reading) -> EventLog:
+    """The log, and how it was read; tables beside it are not what another log would have."""
+    options = reading.model_dump(exclude_defaults=True, exclude={"items", "users", "candidates"})
+    return dataclasses.replace(log, reading=options)
 
 
 def _refuse_options(what: str, reading: Reading, sides: Mapping[str, Any]) -> None:

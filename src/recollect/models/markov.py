@@ -47,7 +47,7 @@ class Markov(Counting):
     def __init__(self, config: Config, catalog: Catalog) -> None:
         self.config = config
         self.catalog = catalog
-        self._counts = np.zeros(catalog.size, dtype=np.int64)  # [V], fp64 where events have weights
+        self._counts = np.zeros(catalog.size)  # [V]: events may count for parts
         self._steps = sp.csr_array((catalog.size, catalog.size), dtype=np.float32)  # T [V V]
 
     def fit(self, histories: Histories) -> None:
@@ -55,7 +55,7 @@ class Markov(Counting):
         items = histories.items
         owner = np.repeat(np.arange(len(histories.offsets) - 1), np.diff(histories.offsets))
         weights = histories.weights
-        self._counts = np.bincount(items, weights, minlength=size)
+        self._counts = np.bincount(items, weights, minlength=size).astype(np.float64)
         steps = sp.csr_array((size, size), dtype=np.float64)
         for gap in range(1, settings.gaps + 1):
             same = owner[gap:] == owner[:-gap]
@@ -111,4 +111,4 @@ class Markov(Counting):
         size = self.catalog.size
         expect_tables("markov", tensors, list(self.tensors()), size)
         self._steps = from_tensors("steps", tensors, (size, size))
-        self._counts = tensors["counts"].cpu().numpy()
+        self._counts = tensors["counts"].cpu().double().numpy()

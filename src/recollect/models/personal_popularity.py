@@ -49,12 +49,12 @@ class PersonalPopularity(Counting):
     def __init__(self, config: Config, catalog: Catalog) -> None:
         self.config = config
         self.catalog = catalog
-        self._counts = np.zeros(catalog.size, dtype=np.int64)  # [V], fp64 where events have weights
+        self._counts = np.zeros(catalog.size)  # [V]: events may count for parts
 
     def fit(self, histories: Histories) -> None:
         if self.config.half_life is not None and len(histories.items):
             _expect_a_clock(histories)
-        self._counts = np.bincount(histories.items, histories.weights, minlength=self.catalog.size)
+        self._counts = np.bincount(histories.items, histories.weights, minlength=self.catalog.size).astype(np.float64)
 
     def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         """`time`, where there is a half-life: of the newest event, seconds; 0 where there is none."""
@@ -105,7 +105,7 @@ class PersonalPopularity(Counting):
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         if set(tensors) != {"counts"} or len(tensors["counts"]) != self.catalog.size:
             raise ValueError(f"personal-popularity: expected only 'counts' of {self.catalog.size} items")
-        self._counts = tensors["counts"].cpu().numpy()
+        self._counts = tensors["counts"].cpu().double().numpy()
 
 
 def _log(counts: np.ndarray) -> np.ndarray:

@@ -36,7 +36,7 @@ class Popularity(Counting):
     def __init__(self, config: Config, catalog: Catalog) -> None:
         self.config = config
         self.catalog = catalog
-        self._counts = torch.zeros(catalog.size, dtype=torch.int64)  # [V], fp64 where events lose worth with age
+        self._counts = torch.zeros(catalog.size, dtype=torch.float64)  # [V]: events may count for parts
 
     def fit(self, histories: Histories) -> None:
         items, weights = histories.items, histories.weights
@@ -47,7 +47,7 @@ class Popularity(Counting):
             weights = None if weights is None else weights[recent]
             if self.config.half_life is not None:
                 weights = 0.5 ** (age / self.config.half_life) * (1.0 if weights is None else weights)
-        self._counts = torch.from_numpy(np.bincount(items, weights, minlength=self.catalog.size))
+        self._counts = torch.from_numpy(np.bincount(items, weights, minlength=self.catalog.size).astype(np.float64))
 
     def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
         # Nothing about a user changes the answer: rows of no cells, which still say how many users there are.
@@ -68,7 +68,7 @@ class Popularity(Counting):
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         if set(tensors) != {"counts"} or tensors["counts"].shape != self._counts.shape:
             raise ValueError(f"popularity: expected only 'counts' of {len(self._counts)} items")
-        self._counts = tensors["counts"].cpu()
+        self._counts = tensors["counts"].cpu().double()
 
 
 def _days_ago(histories: Histories) -> np.ndarray:

@@ -100,7 +100,7 @@ def shown(
 
 def settings_of(trained: Artifact) -> RunSettings:
     """The settings of a run. Raises ConfigError for a model that was kept without a log."""
-    if "data" not in trained.settings:
+    if "source" not in trained.settings.get("data", {}):
         raise ConfigError(
             f"{trained.folder}: kept without a log, so nothing says which events it has not learnt from; "
             "rank it in Python, with recollect.rank"

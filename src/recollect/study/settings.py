@@ -202,9 +202,14 @@ def layered(
 
 
 def settings_in(folder: Path) -> RunSettings:
-    """The settings of a run's folder. Raises ConfigError."""
+    """The settings of a run's folder. Raises ConfigError, also for a model that was kept without a log."""
     try:
-        return settings_from(read_toml(folder / "run.toml"))
+        values = read_toml(folder / "run.toml")
+        if "source" not in values.get("data", {}):
+            raise ConfigError(
+                "kept from Python without its log and split, so it is no run to go on from; make one by recollect train"
+            )
+        return settings_from(values)
     except ConfigError as error:
         raise ConfigError(f"{folder}: {error}") from None
 

@@ -70,8 +70,8 @@ class Trained(Answering, Displayed):
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Keep the model in a folder, for `load`, `recollect recommend` and `recollect serve`.
 
-        Raises ArtifactError where something is there already or it cannot be written. The folder names no log: the
-        commands are given one with --data.
+        Raises ArtifactError where something is there already or it cannot be written. The folder names no log, but how
+        it was read: the commands are given one with --data, which is read alike.
         """
         about = {
             "model": self.name,
@@ -84,7 +84,7 @@ class Trained(Answering, Displayed):
             folder,
             self.model,
             self.items,
-            self.settings,
+            {**self.settings, **({"data": dict(self.log.reading)} if self.log.reading else {})},
             titles=self.titles if self.item_table is not None and "title" in self.item_table else None,
             item_table=self.item_table,
             about=about,
