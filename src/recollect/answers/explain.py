@@ -18,6 +18,7 @@ from recollect.data.blocks import pieces
 from recollect.data.candidates import Within
 from recollect.data.requests import Requests
 from recollect.data.seen import Seen
+from recollect.display import Display, Displayed
 from recollect.nn.evaluating import evaluating
 from recollect.recommend import SEGMENT, recommend
 
@@ -48,8 +49,8 @@ class Explanation:
         return tuple(sorted(moved, key=lambda one: (-abs(one.logit), -one.position))[:count])
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Explanations:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Explanations(Displayed):
     """One explanation for each item, in the order of the list, and the events that the model does not know."""
 
     items: tuple[Explanation, ...]
@@ -63,6 +64,17 @@ class Explanations:
 
     def __getitem__(self, place: int) -> Explanation:
         return self.items[place]
+
+    def _display(self) -> Display:
+        rows = []
+        for rank, one in enumerate(self.items, 1):
+            strongest = one.strongest()
+            for line, effect in enumerate(strongest):
+                head = [str(rank), one.title] if line == 0 else ["", ""]
+                rows.append([*head, f"{effect.logit:+.3f}", f"{effect.title} (event {effect.position})"])
+            if not strongest:
+                rows.append([str(rank), one.title, "", "none of these events moves it"])
+        return Display(f"Explanations of {len(self)} items", (), [">", "item", ">logit", "moved by"], rows)
 
 
 def explain(
