@@ -171,7 +171,7 @@ class EventLog(Displayed):
                 facts.append((what, ", ".join(columns)))
         facts.append(("ties", self.ties))
         facts += [("dropped", f"{entry.events:,} x {entry.reason}") for entry in self.dropped]
-        return Display(f"EventLog {self.name}", facts, *self._first(3))
+        return Display(f"EventLog {self.name}", facts, *self._first(3), list(self.notes))
 
     def _first(self, rows: int) -> tuple[list[str], list[list[str]]]:
         """The names of columns, and the first events in ids, titles and dates."""
