@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -100,6 +102,28 @@ def test_cells_that_are_no_numbers_are_said(kind: type[pl.DataType]) -> None:
     table = pl.DataFrame({"user": [1, 2, 3, 4], "item": [1, 2, 3, 4], "price": prices})
     log = recollect.read(table, where="price > 3")
     assert [(one.events, one.detail) for one in log.dropped] == [(3, "price holds no number in 1 rows, as '1,200'")]
+    assert any("price holds no number in 1 rows, as '1,200'; there a comparison" in note for note in log.notes)
+
+
+def test_cells_that_are_no_numbers_are_said_where_no_row_is_left_out() -> None:
+    table = pl.DataFrame({"user": [1, 2, 3], "item": [1, 2, 3], "price": ["5", "5 EUR", "6 EUR"]})
+    log = recollect.read(table, where="not price > 9")
+    assert len(log) == 3 and not log.dropped
+    assert any(note.startswith("where: price holds no number in 2 rows, as '5 EUR'") for note in log.notes)
+    with pytest.raises(DataError, match=r"no row is price > 9; price holds .*; where: price holds no number in 2 rows"):
+        recollect.read(table, where="price > 9")
+
+
+@pytest.mark.parametrize("negated", [False, True])
+def test_decimal_commas_compare_as_numbers(tmp_path: Path, negated: bool) -> None:
+    prices = ["20,29", "9,5", "9,51", "1.000,00", "12", "3", "0,99"]
+    rows = [f"{k};{k};{k};{price}" for k, price in enumerate(prices)]
+    (tmp_path / "x.csv").write_text("\n".join(["user;item;time;price", *rows]) + "\n")
+    log = recollect.read(tmp_path / "x.csv", where="not price > 9.5" if negated else "price > 9.5")
+    above = {price for price in prices if float(price.replace(".", "").replace(",", ".")) > 9.5}
+    kept = {prices[int(item)] for item in log.item_ids.ids}
+    assert kept == (set(prices) - above if negated else above)
+    assert "price is read with decimal commas, as '20,29'" in log.notes
 
 
 def test_an_empty_cell_is_the_empty_text() -> None:

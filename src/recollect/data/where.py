@@ -2,7 +2,8 @@
 
 A condition compares one column with one value: `==` (or `=`), `!=`, `<`, `<=`, `>`, `>=`, or `in ('a', 'b')`;
 conditions are joined by `and`, `or`, `not` and parentheses. A value is a number, a text in quotes, or a bare word; a
-column with blanks in its name stands in backticks. Numbers compare as numbers, and so do dates (`2024-05-31`).
+column with blanks in its name stands in backticks. Numbers compare as numbers, those of text with a decimal comma
+(`20,29`) too, and so do dates (`2024-05-31`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import polars as pl
 
 from recollect.config import ConfigError
 from recollect.data.log import DataError
+from recollect.data.numerals import read_numerals
 from recollect.data.times.column import read_moments
 
 Op = str
@@ -34,6 +36,7 @@ _TOKEN = re.compile(
 _OPS = ("==", "!=", "<=", ">=", "<", ">")
 _SAME = {"=": "==", "<>": "!="}
 _SHOWN = 8
+_TAKEN_AS = "there a comparison with a number holds only if it is != or not in, and not turns that round"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,14 +64,29 @@ class Where:
 
     def no_numbers(self, frame: pl.DataFrame) -> str:
         """What cannot be compared with a number as is asked: how many cells of which columns, '' if there are none."""
-        parts = []
-        for name in dict.fromkeys(one.column for one in self.conditions if not one.quoted and _numbers(one.values)):
-            if frame[name].dtype in (pl.String, pl.Categorical, pl.Enum):
-                column = frame[name].cast(pl.String).str.strip_chars()
-                odd = column.filter((column != "") & column.cast(pl.Float64, strict=False).is_null())
-                if len(odd):
-                    parts.append(f"{name} holds no number in {len(odd):,} rows, as {repr(odd[0])[:30]}")
-        return "; ".join(parts)
+        read = {name: read_numerals(frame[name]).odd for name in self._by_number}
+        return "; ".join(
+            f"{name} holds no number in {len(odd):,} rows, as {repr(odd[0])[:30]}"
+            for name, odd in read.items()
+            if len(odd)
+        )
+
+    def notes(self, frame: pl.DataFrame) -> list[str]:
+        """What is said of the cells that are compared with numbers: how they are read, and which are none."""
+        said = []
+        for name in self._by_number:
+            example = read_numerals(frame[name]).example
+            if example is not None:
+                said.append(f"{name} is read with decimal commas, as {example!r}")
+        odd = self.no_numbers(frame)
+        return [*said, f"where: {odd}; {_TAKEN_AS}"] if odd else said
+
+    @property
+    def _by_number(self) -> tuple[str, ...]:
+        """The columns that are compared with numbers."""
+        return tuple(
+            dict.fromkeys(one.column for one in self.conditions if not one.quoted and _numbers(one.values) is not None)
+        )
 
     def values_of(self, frame: pl.DataFrame) -> str:
         """What the columns hold, most frequent first: for the error where no row is left."""
@@ -185,7 +203,7 @@ def _compare(column: pl.Series, condition: Condition, where: str) -> Mask:
         column = column.cast(pl.String)
     numbers = None if condition.quoted else _numbers(condition.values)
     if numbers is not None:
-        return _decide(column.cast(pl.Float64, strict=False).fill_nan(None), condition.op, numbers)
+        return _decide(read_numerals(column).values, condition.op, numbers)
     if condition.op in ("<", "<=", ">", ">="):
         limit = read_moments(pl.DataFrame({"value": list(condition.values)}))
         if limit.bad.any() or limit.missing.any():
