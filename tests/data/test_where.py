@@ -86,6 +86,25 @@ def test_read_counts_what_is_left_out() -> None:
     assert [(d.reason, d.events) for d in log.dropped] == [("not stars >= 4", 2)]
 
 
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("a > 1", "not a > 1"),
+        ("a not in (1, 2)", "not a not in (1, 2)"),
+        ("not a > 1", "a > 1"),
+        (" NOT not a > 1", "not a > 1"),
+        ("not (a > 1 or b == 'u')", "(a > 1 or b == 'u')"),
+        ("not(a > 1)", "(a > 1)"),
+        ("not a > 1 and b == 'u'", "not (not a > 1 and b == 'u')"),
+        ("a > 1 and not b == 'u'", "not (a > 1 and not b == 'u')"),
+    ],
+)
+def test_the_other_rows_are_those_for_which_it_does_not_hold(text: str, others: str) -> None:
+    frame = pl.DataFrame({"a": [0, 1, 2, 3], "b": ["u", "v", "u", "v"]})
+    assert parse(text).others == others
+    assert (parse(others).holds(frame, "x") == ~parse(text).holds(frame, "x")).all()
+
+
 def test_a_condition_that_holds_nowhere_shows_what_there_is() -> None:
     frame = pl.DataFrame({"user": [1, 1], "item": [1, 2], "event": ["buy", "view"]})
     with pytest.raises(DataError, match=r"no row is event == by; event holds (buy|view) \(1\)"):

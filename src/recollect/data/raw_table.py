@@ -201,7 +201,7 @@ class RawTable:
         if not holds.any():
             raise DataError("; ".join([f"{where}: no row is {condition.text}", condition.values_of(frame), *notes]))
         if not holds.all():
-            dropped.append(Dropped(f"not {condition.text}", int((~holds).sum()), condition.no_numbers(frame)))
+            dropped.append(Dropped(condition.others, int((~holds).sum()), condition.no_numbers(frame)))
             keep &= holds
         return notes
 

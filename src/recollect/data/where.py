@@ -35,6 +35,7 @@ _TOKEN = re.compile(
 )
 _OPS = ("==", "!=", "<=", ">=", "<", ">")
 _SAME = {"=": "==", "<>": "!="}
+_NOT = re.compile(r"^\s*not\b\s*", re.IGNORECASE)
 _SHOWN = 8
 _TAKEN_AS = "there a comparison with a number holds only if it is != or not in, and not turns that round"
 
@@ -56,6 +57,8 @@ class Where:
     text: str
     columns: tuple[str, ...]
     conditions: tuple[Condition, ...]
+    others: str
+    """What is said of the rows for which it does not hold: `not rating > 3`, and `rating > 3` for `not rating > 3`."""
     _holds: Callable[[Callable[[Condition], Mask]], Mask]
 
     def holds(self, frame: pl.DataFrame, where: str) -> Mask:
@@ -105,7 +108,11 @@ def parse(text: str) -> Where:
     if reader.rest:
         raise reader.error(f"{reader.rest[0][1]!r} is not expected")
     columns = tuple(dict.fromkeys(condition.column for condition in reader.conditions))
-    return Where(text, columns, tuple(reader.conditions), holds)
+    if reader.negated:
+        others = _NOT.sub("", text)
+    else:
+        others = f"not {text}" if len(reader.conditions) == 1 else f"not ({text})"
+    return Where(text, columns, tuple(reader.conditions), others, holds)
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
@@ -127,6 +134,9 @@ class _Reader:
 
     def __init__(self, text: str, rest: list[tuple[str, str]]) -> None:
         self.text, self.rest, self.conditions = text, rest, list[Condition]()
+        self.tokens = len(rest)
+        self.negated = False
+        """Whether all of it is one `not` and what that turns round."""
 
     def error(self, what: str) -> ConfigError:
         return ConfigError(f"where: {self.text!r}: {what}; write COLUMN >= VALUE, joined by and, or, not")
@@ -150,8 +160,10 @@ class _Reader:
         return first
 
     def one(self) -> _Holds:
+        first = len(self.rest) == self.tokens
         if self.take("not"):
             inner = self.one()
+            self.negated = first and not self.rest
             return lambda ask: ~inner(ask)
         if self.take("("):
             inner = self.either()
