@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -84,6 +86,25 @@ def test_read_counts_what_is_left_out() -> None:
     assert [(d.reason, d.events) for d in log.dropped] == [("not stars >= 4", 2)]
 
 
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("a > 1", "not a > 1"),
+        ("a not in (1, 2)", "not a not in (1, 2)"),
+        ("not a > 1", "a > 1"),
+        (" NOT not a > 1", "not a > 1"),
+        ("not (a > 1 or b == 'u')", "(a > 1 or b == 'u')"),
+        ("not(a > 1)", "(a > 1)"),
+        ("not a > 1 and b == 'u'", "not (not a > 1 and b == 'u')"),
+        ("a > 1 and not b == 'u'", "not (a > 1 and not b == 'u')"),
+    ],
+)
+def test_the_other_rows_are_those_for_which_it_does_not_hold(text: str, others: str) -> None:
+    frame = pl.DataFrame({"a": [0, 1, 2, 3], "b": ["u", "v", "u", "v"]})
+    assert parse(text).others == others
+    assert (parse(others).holds(frame, "x") == ~parse(text).holds(frame, "x")).all()
+
+
 def test_a_condition_that_holds_nowhere_shows_what_there_is() -> None:
     frame = pl.DataFrame({"user": [1, 1], "item": [1, 2], "event": ["buy", "view"]})
     with pytest.raises(DataError, match=r"no row is event == by; event holds (buy|view) \(1\)"):
@@ -100,6 +121,28 @@ def test_cells_that_are_no_numbers_are_said(kind: type[pl.DataType]) -> None:
     table = pl.DataFrame({"user": [1, 2, 3, 4], "item": [1, 2, 3, 4], "price": prices})
     log = recollect.read(table, where="price > 3")
     assert [(one.events, one.detail) for one in log.dropped] == [(3, "price holds no number in 1 rows, as '1,200'")]
+    assert any("price holds no number in 1 rows, as '1,200'; there a comparison" in note for note in log.notes)
+
+
+def test_cells_that_are_no_numbers_are_said_where_no_row_is_left_out() -> None:
+    table = pl.DataFrame({"user": [1, 2, 3], "item": [1, 2, 3], "price": ["5", "5 EUR", "6 EUR"]})
+    log = recollect.read(table, where="not price > 9")
+    assert len(log) == 3 and not log.dropped
+    assert any(note.startswith("where: price holds no number in 2 rows, as '5 EUR'") for note in log.notes)
+    with pytest.raises(DataError, match=r"no row is price > 9; price holds .*; where: price holds no number in 2 rows"):
+        recollect.read(table, where="price > 9")
+
+
+@pytest.mark.parametrize("negated", [False, True])
+def test_decimal_commas_compare_as_numbers(tmp_path: Path, negated: bool) -> None:
+    prices = ["20,29", "9,5", "9,51", "1.000,00", "12", "3", "0,99"]
+    rows = [f"{k};{k};{k};{price}" for k, price in enumerate(prices)]
+    (tmp_path / "x.csv").write_text("\n".join(["user;item;time;price", *rows]) + "\n")
+    log = recollect.read(tmp_path / "x.csv", where="not price > 9.5" if negated else "price > 9.5")
+    above = {price for price in prices if float(price.replace(".", "").replace(",", ".")) > 9.5}
+    kept = {prices[int(item)] for item in log.item_ids.ids}
+    assert kept == (set(prices) - above if negated else above)
+    assert "price is read with decimal commas, as '20,29'" in log.notes
 
 
 def test_an_empty_cell_is_the_empty_text() -> None:

@@ -63,7 +63,7 @@ class RawTable:
             raise DataError(f"{where}: no events in it, only {_before(dropped) or 'a header'}; give a log with rows")
         keep = np.ones(len(frame), bool)
         if reading.where is not None:
-            self._leave_out_others(frame, parse(reading.where), keep, dropped, where)
+            notes += self._leave_out_others(frame, parse(reading.where), keep, dropped, where)
         for piece in self.pieces:  # before floats of different sizes become one kind
             for name in dict.fromkeys((*self.roles.user, *self.roles.item)):
                 ids.refuse_rounded(piece.frame[name], where)
@@ -191,14 +191,19 @@ class RawTable:
 
     def _leave_out_others(
         self, frame: pl.DataFrame, condition: Where, keep: np.ndarray, dropped: list[Dropped], where: str
-    ) -> None:
-        """Leave out the rows that are no events by `where`; they are many and meant, so no place is named."""
+    ) -> list[str]:
+        """Leave out the rows that are no events by `where`; they are many and meant, so no place is named.
+
+        -> what is to be said of how they were compared.
+        """
         holds = condition.holds(frame, where)
+        notes = condition.notes(frame)
         if not holds.any():
-            raise DataError(f"{where}: no row is {condition.text}; {condition.values_of(frame)}")
+            raise DataError("; ".join([f"{where}: no row is {condition.text}", condition.values_of(frame), *notes]))
         if not holds.all():
-            dropped.append(Dropped(f"not {condition.text}", int((~holds).sum()), condition.no_numbers(frame)))
+            dropped.append(Dropped(condition.others, int((~holds).sum()), condition.no_numbers(frame)))
             keep &= holds
+        return notes
 
     def _answer_bad_times(
         self, frame: pl.DataFrame, moments: Moments, keep: np.ndarray, dropped: list[Dropped], on_bad: OnBad

@@ -2,7 +2,8 @@
 
 A condition compares one column with one value: `==` (or `=`), `!=`, `<`, `<=`, `>`, `>=`, or `in ('a', 'b')`;
 conditions are joined by `and`, `or`, `not` and parentheses. A value is a number, a text in quotes, or a bare word; a
-column with blanks in its name stands in backticks. Numbers compare as numbers, and so do dates (`2024-05-31`).
+column with blanks in its name stands in backticks. Numbers compare as numbers, those of text with a decimal comma
+(`20,29`) too, and so do dates (`2024-05-31`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import polars as pl
 
 from recollect.config import ConfigError
 from recollect.data.log import DataError
+from recollect.data.numerals import read_numerals
 from recollect.data.times.column import read_moments
 
 Op = str
@@ -33,7 +35,9 @@ _TOKEN = re.compile(
 )
 _OPS = ("==", "!=", "<=", ">=", "<", ">")
 _SAME = {"=": "==", "<>": "!="}
+_NOT = re.compile(r"^\s*not\b\s*", re.IGNORECASE)
 _SHOWN = 8
+_TAKEN_AS = "there a comparison with a number holds only if it is != or not in, and not turns that round"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class Where:
     text: str
     columns: tuple[str, ...]
     conditions: tuple[Condition, ...]
+    others: str
+    """What is said of the rows for which it does not hold: `not rating > 3`, and `rating > 3` for `not rating > 3`."""
     _holds: Callable[[Callable[[Condition], Mask]], Mask]
 
     def holds(self, frame: pl.DataFrame, where: str) -> Mask:
@@ -61,14 +67,29 @@ class Where:
 
     def no_numbers(self, frame: pl.DataFrame) -> str:
         """What cannot be compared with a number as is asked: how many cells of which columns, '' if there are none."""
-        parts = []
-        for name in dict.fromkeys(one.column for one in self.conditions if not one.quoted and _numbers(one.values)):
-            if frame[name].dtype in (pl.String, pl.Categorical, pl.Enum):
-                column = frame[name].cast(pl.String).str.strip_chars()
-                odd = column.filter((column != "") & column.cast(pl.Float64, strict=False).is_null())
-                if len(odd):
-                    parts.append(f"{name} holds no number in {len(odd):,} rows, as {repr(odd[0])[:30]}")
-        return "; ".join(parts)
+        read = {name: read_numerals(frame[name]).odd for name in self._by_number}
+        return "; ".join(
+            f"{name} holds no number in {len(odd):,} rows, as {repr(odd[0])[:30]}"
+            for name, odd in read.items()
+            if len(odd)
+        )
+
+    def notes(self, frame: pl.DataFrame) -> list[str]:
+        """What is said of the cells that are compared with numbers: how they are read, and which are none."""
+        said = []
+        for name in self._by_number:
+            example = read_numerals(frame[name]).example
+            if example is not None:
+                said.append(f"{name} is read with decimal commas, as {example!r}")
+        odd = self.no_numbers(frame)
+        return [*said, f"where: {odd}; {_TAKEN_AS}"] if odd else said
+
+    @property
+    def _by_number(self) -> tuple[str, ...]:
+        """The columns that are compared with numbers."""
+        return tuple(
+            dict.fromkeys(one.column for one in self.conditions if not one.quoted and _numbers(one.values) is not None)
+        )
 
     def values_of(self, frame: pl.DataFrame) -> str:
         """What the columns hold, most frequent first: for the error where no row is left."""
@@ -87,7 +108,11 @@ def parse(text: str) -> Where:
     if reader.rest:
         raise reader.error(f"{reader.rest[0][1]!r} is not expected")
     columns = tuple(dict.fromkeys(condition.column for condition in reader.conditions))
-    return Where(text, columns, tuple(reader.conditions), holds)
+    if reader.negated:
+        others = _NOT.sub("", text)
+    else:
+        others = f"not {text}" if len(reader.conditions) == 1 else f"not ({text})"
+    return Where(text, columns, tuple(reader.conditions), others, holds)
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
@@ -109,6 +134,9 @@ class _Reader:
 
     def __init__(self, text: str, rest: list[tuple[str, str]]) -> None:
         self.text, self.rest, self.conditions = text, rest, list[Condition]()
+        self.tokens = len(rest)
+        self.negated = False
+        """Whether all of it is one `not` and what that turns round."""
 
     def error(self, what: str) -> ConfigError:
         return ConfigError(f"where: {self.text!r}: {what}; write COLUMN >= VALUE, joined by and, or, not")
@@ -132,8 +160,10 @@ class _Reader:
         return first
 
     def one(self) -> _Holds:
+        first = len(self.rest) == self.tokens
         if self.take("not"):
             inner = self.one()
+            self.negated = first and not self.rest
             return lambda ask: ~inner(ask)
         if self.take("("):
             inner = self.either()
@@ -185,7 +215,7 @@ def _compare(column: pl.Series, condition: Condition, where: str) -> Mask:
         column = column.cast(pl.String)
     numbers = None if condition.quoted else _numbers(condition.values)
     if numbers is not None:
-        return _decide(column.cast(pl.Float64, strict=False).fill_nan(None), condition.op, numbers)
+        return _decide(read_numerals(column).values, condition.op, numbers)
     if condition.op in ("<", "<=", ">", ">="):
         limit = read_moments(pl.DataFrame({"value": list(condition.values)}))
         if limit.bad.any() or limit.missing.any():

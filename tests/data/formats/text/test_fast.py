@@ -139,6 +139,19 @@ def test_rows_that_are_uneven_are_said(tmp_path: Path) -> None:
     assert len(log) == 2 and [(one.reason, one.events) for one in log.dropped] == [("too few fields", 1)]
 
 
+@pytest.mark.parametrize("quoted", ["a;b", "ab"])
+def test_short_rows_are_said_of_a_file_with_a_quoted_field_too(tmp_path: Path, quoted: str) -> None:
+    path = tmp_path / "x.csv"
+    cell = f'"{quoted}"' if ";" in quoted else quoted
+    rows = f"a;1;2025-01-13;1;{cell}\n\na;2;2025-01-14\nb;3;2025-01-15;3;4\nb;4;2025-01-16\n"
+    path.write_text(f"user;item;time;qty;x\n{rows}")
+    said = "x.csv: 2 lines have fewer fields than the header's 5 (first at line 4); what is missing is taken as empty"
+    log = sources.read(path)
+    assert len(log) == 4 and said in log.notes
+    path.write_text(f"user;item;time;qty;x\n{rows}".replace("01-14", "01-14;;").replace("01-16", "01-16;;"))
+    assert not any("fewer fields" in note for note in sources.read(path).notes)
+
+
 def test_a_header_that_is_repeated_inside_is_no_event(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("user,item,time\n1,a,10\nuser,item,time\n1,b,20\nuser,item,time\n1,c,soon\n")

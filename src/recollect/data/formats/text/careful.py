@@ -46,6 +46,7 @@ def read_carefully(text: Text, dialect: Dialect, head: Head, columns: Sequence[s
     lines: list[int] = []
     bad: dict[str, tuple[int, int]] = {}
     literal: list[int] = []
+    short: list[int] = []
     for record in records(text, dialect, head, places):
         problem = record.problem or _uneven(record.fields, width, head)
         if problem and on_bad == "stop":
@@ -61,11 +62,14 @@ def read_carefully(text: Text, dialect: Dialect, head: Head, columns: Sequence[s
             continue
         if record.literal:
             literal.append(record.line)
+        if 0 < len(record.fields) < width - head.ends:
+            short.append(record.line)
         rows.append([(record.fields[place] or None) if place < len(record.fields) else None for place in places])
         lines.append(record.line)
     frame = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
     dropped = tuple(Dropped(kind, n, f"first at {text.path} line {first}") for kind, (n, first) in bad.items())
-    notes = (stray_note(text, literal[0]),) if literal else ()
+    notes = [stray_note(text, literal[0])] if literal else []
+    notes += [short_note(text, len(short), width - head.ends, short[0])] if short else []
     path = text.path  # not the text itself: it would stay in memory
     return Piece(frame, lambda row: f"{path} line {lines[row]}", dropped, (*text.notes, *notes))
 
@@ -73,6 +77,14 @@ def read_carefully(text: Text, dialect: Dialect, head: Head, columns: Sequence[s
 def stray_note(text: Text, first: int) -> str:
     """What is said where quotes were read as signs."""
     return f"{text.path.name}: quotes that do not enclose a field are read as text (first at line {first})"
+
+
+def short_note(text: Text, count: int, width: int, first: int) -> str:
+    """What is said of lines that have fewer fields than the header has."""
+    return (
+        f"{text.path.name}: {count} lines have fewer fields than the header's {width} (first at line {first}); "
+        "what is missing is taken as empty"
+    )
 
 
 def _kind(fields: list[str], width: int) -> str:

@@ -139,11 +139,7 @@ def _uneven_notes(text: Text, data: bytes, start: int, sign: str, width: int, he
         return text.notes
     if not head.titled or head.ends:
         return None
-    return (
-        *text.notes,
-        f"{text.path.name}: {short} lines have fewer fields than the header's {width} (first at line "
-        f"{head.lines + first + 1}); what is missing is taken as empty",
-    )
+    return (*text.notes, careful.short_note(text, short, width, head.lines + first + 1))
 
 
 def _start(data: bytes, lines: int) -> int | None:
