@@ -79,6 +79,11 @@ def test_what_is_not_understood_is_refused_in_one_line(text: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_a_decimal_comma_in_the_expression_is_answered_with_the_decimal_point() -> None:
+    with pytest.raises(ConfigError, match=r"',' is not expected \(a number has a decimal point here, as 9\.5\)"):
+        parse("price > 9,5")
+
+
 def test_read_counts_what_is_left_out() -> None:
     frame = pl.DataFrame({"user": [1, 1, 2, 2], "item": [1, 2, 3, 4], "time": [1, 2, 3, 4], "stars": [5, 1, 4, 2]})
     log = recollect.read(frame, where="stars >= 4")

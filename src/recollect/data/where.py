@@ -106,7 +106,8 @@ def parse(text: str) -> Where:
     reader = _Reader(text, list(_tokens(text)))
     holds = reader.either()
     if reader.rest:
-        raise reader.error(f"{reader.rest[0][1]!r} is not expected")
+        point = " (a number has a decimal point here, as 9.5)" if reader.rest[0][1] == "," else ""
+        raise reader.error(f"{reader.rest[0][1]!r} is not expected{point}")
     columns = tuple(dict.fromkeys(condition.column for condition in reader.conditions))
     if reader.negated:
         others = _NOT.sub("", text)

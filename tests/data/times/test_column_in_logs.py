@@ -56,6 +56,27 @@ def test_a_doubtful_time_stops_with_its_line_or_is_counted(tmp_path: Path) -> No
     assert len(sources.read(path, time_format="unix")) == 4
 
 
+def test_a_date_of_another_form_is_told_from_what_is_no_time(tmp_path: Path) -> None:
+    days = ["31.12.2025 21:54", "2025-12-23 16:36", "30.12.2025 8:00", "", "2025-12-24 16:36", "29.12.2025 09:30"]
+    path = _write(tmp_path / "log.csv", list(days))
+    with pytest.raises(DataError) as error:
+        sources.read(path)
+    assert str(error.value) == (
+        f"{path} line 3: '2025-12-23 16:36' in column 'time' is a date of another form than the column's others, such "
+        "as '31.12.2025 21:54' (2 such rows); write all in one form, or leave such rows out with --on-bad skip"
+    )
+    path = _write(path, [*days, "soon", "31.02.2025 10:00"])
+    with pytest.raises(DataError, match=r"line 8: 'soon' in column 'time' is no time \(2 such rows\); expected unix"):
+        sources.read(path)
+    log = sources.read(path, on_bad="skip")
+    assert len(log) == 3
+    assert [(one.reason, one.events) for one in log.dropped] == [
+        ("no time", 1),
+        ("not a time", 2),
+        ("a date of another form", 2),
+    ]
+
+
 def test_an_ambiguous_order_is_refused_even_where_bad_rows_are_skipped(tmp_path: Path) -> None:
     path = _write(tmp_path / "log.csv", ["05/05/2011", "12/05/2011", "03/04/2012"])
     for on_bad in ("stop", "skip"):

@@ -52,7 +52,10 @@ def read_dates(text: pl.Series, missing: np.ndarray, order: str | None = None, *
     bad = found.is_null().to_numpy() & ~missing
     note = (Remark(f"dates are read {chosen}: {_example(text, found)}"),) if chosen else ()
     made = from_datetimes(found, missing, bad, note, problem, as_it_is=as_it_is)
-    return dataclasses.replace(made, order=chosen or None)
+    if not bad.any() or found.null_count() == len(found):
+        return dataclasses.replace(made, order=chosen or None)
+    foreign, others = _of_another_family(text, bad, family), str(text[int(found.is_not_null().arg_max() or 0)])
+    return dataclasses.replace(made, order=chosen or None, foreign=foreign, others=others)
 
 
 def from_datetimes(
@@ -105,6 +108,14 @@ def _historic(low: int, high: int) -> bool:
 
 def _forms(texts: Iterable[str]) -> Counter[Form]:
     return Counter(form for form in map(form_of, texts) if form is not None)
+
+
+def _of_another_family(text: pl.Series, bad: np.ndarray, family: str) -> np.ndarray:
+    """[rows] bool: the bad rows that hold dates, though not as the column has them; told by where their digits are."""
+    shapes = text.set(pl.Series(~bad), None).str.replace_all(r"[0-9]", "0")
+    forms = {shape: form_of(shape) for shape in shapes.drop_nulls().unique().to_list()}
+    others = [shape for shape, form in forms.items() if form is not None and form.family != family]
+    return shapes.is_in(pl.Series(others, dtype=pl.String).implode()).fill_null(False).to_numpy()
 
 
 def _parsed(text: pl.Series, forms: Counter[Form], family: str, order: str) -> pl.Series:

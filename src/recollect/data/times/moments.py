@@ -66,6 +66,10 @@ class Moments:
     """The numbers are no dates: they count from some start."""
     order: str | None = None
     """Of day and month, where dates could be read in several: what the column decided, or what was said."""
+    foreign: np.ndarray | None = None
+    """[n] bool: those of the bad rows that hold a date of another form than the column's; None if there are none."""
+    others: str = ""
+    """A date as the column has them, where there are `foreign` ones."""
 
     @property
     def usable(self) -> np.ndarray:
@@ -80,9 +84,15 @@ class Moments:
         """What has to be answered before the moments are used, the gravest first."""
         if self.refusal is not None:
             yield self.refusal
-        if self.bad.any():
+        foreign = nothing(len(self.bad)) if self.foreign is None else self.foreign
+        wrong = self.bad & ~foreign
+        if wrong.any():
             remedy = f"{EXPECTED}; correct it, or leave such rows out with --on-bad skip"
-            yield Problem("not a time", self.bad, lambda row: Remark("is no time"), remedy)
+            yield Problem("not a time", wrong, lambda row: Remark("is no time"), remedy)
+        if foreign.any():
+            why = Remark(f"is a date of another form than the column's others, such as {self.others!r}")
+            remedy = "write all in one form, or leave such rows out with --on-bad skip"
+            yield Problem("a date of another form", foreign, lambda row: why, remedy)
         if self.doubtful.any():
             yield Problem(
                 f"time outside {span.in_words()}",
