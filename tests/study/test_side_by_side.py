@@ -78,7 +78,8 @@ def test_a_log_of_other_items_is_refused_and_another_order_remarked(runs: Path) 
     other.write_text("\n".join(lines[:-1]) + "\n")
     said: list[str] = []
     side_by_side([runs / "fast"], source=str(other), on="validation", note=said.append)
-    assert len(said) == 1 and "is not the one" in said[0]
+    read, columns, another = said
+    assert "users" in read and columns.startswith("columns: ") and "is not the one" in another
 
 
 def test_runs_that_were_not_asked_alike_are_refused_and_no_scoring_is_noted(runs: Path) -> None:

@@ -145,11 +145,17 @@ def say_when(trained: Artifact, said: int | None, told: int | None, log: EventLo
 
 
 def answering_log(trained: Artifact, data: str | None) -> EventLog:
-    """The log that users are answered from, with every event; what still is left out of it is said."""
+    """The log that users are answered from, with every event; what still is left out of it is said.
+
+    Of another log than the run's, all that reading has to say is said.
+    """
     from recollect.data.filters import AGAIN
+    from recollect.study.read_again import remarks_on_reading
     from recollect.study.scoring import whole_log
 
     log = whole_log(trained, data)
+    for remark in remarks_on_reading(trained, log, data):
+        note(remark)
     chosen = trained.settings.get("data", {}).get("filters", {}).get("duplicates", "keep")
     last = log.dropped[-1] if log.dropped else None
     if last is not None and last.reason == AGAIN.get(chosen):

@@ -69,7 +69,8 @@ def evaluate(
     from recollect.artifact import load
     from recollect.config import ConfigError
     from recollect.evaluate.metrics import measure
-    from recollect.study.scoring import data_of, note_scoring, remark_on_data, score, shown
+    from recollect.study.read_again import remarks_on_reading
+    from recollect.study.scoring import data_of, note_scoring, remark_on_data, score, settings_of, shown
     from recollect.study.side_by_side import side_by_side
     from recollect.study.tables import plain
 
@@ -98,8 +99,9 @@ def evaluate(
         return
     (run,) = runs
     trained = load(run)
+    settings_of(trained)  # a model kept without a log is refused before one is read
     log = data_of(trained, data)
-    for remark in remark_on_data(trained, log):
+    for remark in (*remarks_on_reading(trained, log, data), *remark_on_data(trained, log)):
         note(remark)
     ranked = score(trained, log, protocol=split, seen=candidates, on=on.value)
     look = shown(trained, log, protocol=split, seen=candidates, on=on.value) if lists else None
@@ -141,11 +143,14 @@ def _since(
 ) -> None:
     from recollect.artifact import load
     from recollect.evaluate.metrics import measure
+    from recollect.study.read_again import remarks_on_reading
     from recollect.study.scoring import note_scoring
     from recollect.study.since import data_since, score_since
 
     trained = load(run)
     log, remark = data_since(trained, data)
+    for one in remarks_on_reading(trained, log, data):
+        note(one)
     result = score_since(trained, log, since, target=target.value, seen=None if seen is None else seen.value)
     for one in (*([remark] if remark else []), *result.notes):
         note(one)

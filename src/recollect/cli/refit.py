@@ -15,6 +15,12 @@ def refit(
     data: Annotated[
         str | None, typer.Option("--data", help="A newer log, read in the same way.", show_default="the run's")
     ] = None,
+    items: Annotated[
+        str | None, typer.Option("--items", help="Where the table of items lies now.", show_default="the run's")
+    ] = None,
+    users: Annotated[
+        str | None, typer.Option("--users", help="Where the table of users lies now.", show_default="the run's")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the new run is kept.", show_default="RUN-refit")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON for a program to read.")] = False,
 ) -> None:
@@ -32,4 +38,4 @@ def refit(
     from recollect.study.refit import refit as study
     from recollect.train.progress import Console
 
-    show(study(run, out, source=data, report=Console()), json)
+    show(study(run, out, source=data, items=items, users=users, report=Console()), json)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from recollect.cli.asking import note
 from recollect.cli.output import bar
 from recollect.cli.serve import Store
 
@@ -34,10 +35,13 @@ def replay(
     from recollect.serve.engine import Engine
     from recollect.serve.stores.opening import is_url, open_store
     from recollect.serve.stores.replay import replay
+    from recollect.study.read_again import remarks_on_gone
     from recollect.study.scoring import whole_log
 
     artifact = load(run)
     log = whole_log(artifact, data)
+    for remark in remarks_on_gone(artifact):
+        note(remark)
     with open_store(store) as kept:
         for remark in log.remarks():
             typer.echo(remark, err=True)

@@ -82,6 +82,11 @@ def with_candidates(log: EventLog, side: Side) -> EventLog:
     )
 
 
+def table_of_ids(vocabulary: Vocabulary) -> pl.DataFrame:
+    """A side table that has nothing but the ids of a vocabulary, in a column `item`."""
+    return pl.DataFrame({"item": vocabulary.ids.tolist()})
+
+
 def line_up(frame: pl.DataFrame, key: str, vocabulary: Vocabulary) -> Table | None:
     """Rows of `frame` in the order of the vocabulary's ids; None if no id is described. The first of doubles counts."""
     keys = ids.same_kind(vocabulary.ids, ids.canonical(frame[key], "the side table"))

@@ -86,6 +86,23 @@ def refuse_learnt_answers(settings: RunSettings, split: Split) -> Iterator[str]:
         )
 
 
+def fewer_events(card: Mapping[str, Any], run: str | Path, log: EventLog) -> Iterator[str]:
+    """A remark where a log has less than half as many events as the run learnt from: the newer ones alone."""
+    known = int(card.get(LEARNT, {}).get("events", 0))
+    if 2 * len(log) < known:
+        yield (
+            f"{run} learnt from {known:,} events, and {log.name} has {len(log):,}: the older events must be in the "
+            'log too, or their histories are missing (all files in one folder: --data "logs/*.csv")'
+        )
+
+
+def remarks_on_refit(settings: RunSettings, log: EventLog) -> Iterator[str]:
+    """`fewer_events` than the run that is refitted; nothing for any other run."""
+    source = settings.split.refit_of
+    if source is not None and is_artifact(source):
+        yield from fewer_events(read_card(Path(source)), source, log)
+
+
 def refuse_refitted(folder: Path, card: Mapping[str, Any]) -> None:
     """Raise ConfigError for a run that holds nothing out: it has seen whatever its own log could ask."""
     if REFIT not in card:

@@ -13,6 +13,7 @@ from pathlib import Path
 from recollect.artifact import read_card
 from recollect.config import ConfigError
 from recollect.data.log import EventLog
+from recollect.study.read_again import expect_sides, expect_source
 from recollect.study.run import Outcome, run
 from recollect.study.settings import RunSettings, SplitSettings, settings_in, times_as_read
 from recollect.train.progress import Reporter, Silent
@@ -25,15 +26,24 @@ def refit(
     out: str | Path | None = None,
     *,
     source: str | None = None,
+    items: str | None = None,
+    users: str | None = None,
     log: EventLog | None = None,
     report: Reporter | None = None,
 ) -> Outcome:
     """Train the run's model on all events and keep it in `out` (by default beside the run, `<name>-refit`).
 
-    `source`: a newer log, read in the same way; `log`: one that is read already. Raises as `study.run.run` does.
+    `source`: a newer log, read in the same way; `items` and `users`: where its side tables lie, if not where they
+    were; `log`: one that is read already. Raises as `study.run.run` does.
     """
     folder, report = Path(os.path.abspath(folder)), report or Silent()
     settings = refitted(folder, source)
+    sides = {side: place for side, place in (("items", items), ("users", users)) if place is not None}
+    settings = settings.model_copy(update={"data": settings.data.model_copy(update=sides)})
+    if log is None:
+        if source is None:
+            expect_source(settings.data)
+        expect_sides(settings.data)
     for line in _remarks(settings):
         report.note(line)
     return run(settings, out or default_out(folder), log=log, report=report)

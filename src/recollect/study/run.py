@@ -31,7 +31,7 @@ from recollect.data.splits import everything, loo, temporal
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import Metrics, measure
 from recollect.evaluate.ranking import rank
-from recollect.study.lineage import LEARNT, described, learnt, refit_card, refuse_learnt_answers
+from recollect.study.lineage import LEARNT, described, learnt, refit_card, refuse_learnt_answers, remarks_on_refit
 from recollect.study.settings import DataSettings, RunSettings, SplitSettings, settings_in, to_plain
 from recollect.train.device import check_device, refuse_several_processes
 from recollect.train.fit import CHECKPOINT, best_so_far, fit
@@ -150,9 +150,11 @@ def _unfinished(folder: Path, log: EventLog | None, verb: str) -> tuple[RunSetti
     return settings, split_data(read_data(settings.data) if log is None else log, settings.split)
 
 
-def read_data(settings: DataSettings) -> EventLog:
-    """The log a run is about, filtered."""
+def read_data(settings: DataSettings, *, items: Any = None) -> EventLog:
+    """The log a run is about, filtered. `items`: a table of them instead of the file that the settings name."""
     reading = settings.model_dump(exclude={"source", "filters"})
+    if items is not None:
+        reading["items"] = items
     return filters.apply(read(settings.source, **reading), settings.filters)
 
 
@@ -184,7 +186,8 @@ def default_folder(model: str, data: str) -> Path:
 
 def _run(settings: RunSettings, split: Split, folder: Path, report: Reporter, *, resume: bool) -> Outcome:
     begins = not (resume and (folder / CHECKPOINT).is_file())
-    for line in (*remarks(split), *(refuse_learnt_answers(settings, split) if begins else ())):
+    begun = (*refuse_learnt_answers(settings, split), *remarks_on_refit(settings, split.log)) if begins else ()
+    for line in (*remarks(split), *begun):
         report.note(line)
     with _full_disk_said(folder):
         try:

@@ -27,7 +27,8 @@ from recollect.evaluate.metrics import Metrics
 from recollect.evaluate.ranking import rank
 from recollect.recommend import top_lists
 from recollect.study.lineage import refuse_refitted
-from recollect.study.run import read_data, split_data
+from recollect.study.read_again import read_again
+from recollect.study.run import split_data
 from recollect.study.settings import DataSettings, RunSettings, settings_from, times_as_read
 
 SCORINGS, TEST = "test-scorings.jsonl", "test.parquet"
@@ -110,7 +111,7 @@ def settings_of(trained: Artifact) -> RunSettings:
 
 def data_of(trained: Artifact, source: str | None = None) -> EventLog:
     """The log of the run, or another source read in the same way, filtered as for training: what is measured on."""
-    return read_data(_reading(trained, source))
+    return read_again(trained, _reading(trained, source), source)
 
 
 def whole_log(trained: Artifact, source: str | None = None) -> EventLog:
@@ -120,7 +121,7 @@ def whole_log(trained: Artifact, source: str | None = None) -> EventLog:
     see `FilterConfig.for_answering`.
     """
     settings = _reading(trained, source)
-    return read_data(settings.model_copy(update={"filters": settings.filters.for_answering()}))
+    return read_again(trained, settings.model_copy(update={"filters": settings.filters.for_answering()}), source)
 
 
 def _reading(trained: Artifact, source: str | None) -> DataSettings:

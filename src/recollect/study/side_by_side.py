@@ -15,6 +15,7 @@ from recollect.data.log import EventLog
 from recollect.data.seen import Seen
 from recollect.data.splits import SplitName
 from recollect.evaluate.metrics import measure
+from recollect.study.read_again import remarks_on_reading
 from recollect.study.scoring import Part, data_of, note_scoring, remark_on_data, score
 from recollect.study.settings import RunSettings, settings_in
 from recollect.study.tables import Measured, Table, tabulate
@@ -43,6 +44,8 @@ def side_by_side(
         reading = own.data.model_dump_json()
         if reading not in logs:
             logs[reading] = data_of(trained, source)
+            for remark in remarks_on_reading(trained, logs[reading], source):
+                note(remark)
         log = logs[reading]
         for remark in remark_on_data(trained, log):
             note(remark)

@@ -21,7 +21,7 @@ from recollect.data.splits import Target, targets_in
 from recollect.evaluate.ledger import MISS, Ledger
 from recollect.evaluate.ranking import rank
 from recollect.study.lineage import learnt_until, moment
-from recollect.study.run import read_data
+from recollect.study.read_again import read_again
 from recollect.study.scoring import settings_of
 from recollect.study.settings import RunSettings, times_as_read
 
@@ -57,7 +57,7 @@ def data_since(trained: Artifact, source: str | None = None) -> tuple[EventLog, 
         remark = f"the filters the run was trained with ({said}) are not applied: every event is history or target"
     times = times_as_read(settings.time_format, trained.card)
     changes: dict[str, object] = {"filters": kept, "time_format": times, "source": source or settings.source}
-    return read_data(settings.model_copy(update=changes)), remark
+    return read_again(trained, settings.model_copy(update=changes), source), remark
 
 
 def score_since(
