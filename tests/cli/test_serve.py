@@ -175,3 +175,19 @@ def handles_hang_up(process: int) -> bool:
     status = Path(f"/proc/{process}/status").read_text()
     (caught,) = re.findall(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
     return bool(int(caught, 16) >> (signal.SIGHUP - 1) & 1)
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"\xff\xfe\x00"])
+def test_a_key_that_is_set_to_nothing_opens_no_door(
+    recollect: Command, trained: Path, tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").write_bytes(content)
+    for name in ("RECOLLECT_READ_KEY_FILE", "RECOLLECT_WRITE_KEY_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "key"))
+    said = recollect("serve", trained, "--store", tmp_path / "store", "--port", "0")
+    assert said.code == 2 and f"RECOLLECT_READ_KEY_FILE: {tmp_path / 'key'}: " in said.error
+    for name in ("RECOLLECT_READ_KEY", "RECOLLECT_WRITE_KEY"):
+        monkeypatch.delenv(f"{name}_FILE")
+        monkeypatch.setenv(name, "")
+    said = recollect("serve", trained, "--store", tmp_path / "store", "--port", "0")
+    assert said.code == 2 and "RECOLLECT_READ_KEY: there is no key in it" in said.error

@@ -153,13 +153,18 @@ def _keys(name: str) -> Keys:
     """Keys from the environment, or from the file named there. Raises ConfigError for one that is easily guessed."""
     from recollect.config import ConfigError
 
-    text = os.environ.get(name, "")
+    text, place = os.environ.get(name), name
     if path := os.environ.get(f"{name}_FILE"):
+        place = f"{name}_FILE: {path}"
         try:
             text = Path(path).read_text(encoding="utf-8")
         except OSError as error:
-            raise ConfigError(f"{name}_FILE: {path}: {error.strerror or error}") from None
-    keys = tuple(text.split())
+            raise ConfigError(f"{place}: {error.strerror or error}") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"{place}: not a text; a key a line is expected") from None
+    keys = tuple((text or "").split())
+    if text is not None and not keys:  # whoever sets it wants a key
+        raise ConfigError(f"{place}: there is no key in it; write one, or unset it to serve everybody on this machine")
     for key in keys:
         if len(key) < LEAST_KEY:
             raise ConfigError(f"{name}: a key has {len(key)} characters; it needs {LEAST_KEY} or more, drawn at random")

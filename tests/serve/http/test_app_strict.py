@@ -178,3 +178,21 @@ def test_the_old_names_are_still_sent(client: Client) -> None:
     for old, new in (("waiting", "requests_waiting"), ("behind", "users_behind"), ("at_hand", "cached_users")):
         assert f"recollect_{old}" in figures and f"recollect_{new}" in figures
     assert figures["recollect_at_hand"] == figures["recollect_cached_users"] != "0.0"
+
+
+@pytest.mark.parametrize("sign", ["\n", "\r", "\t", "\0", "\x1f", "\x7f"])
+def test_control_characters_are_no_part_of_an_id_or_a_path(client: Client, sign: str) -> None:
+    for event in ({"user": f"a{sign}", "item": "item-01"}, {"user": "a", "item": f"item{sign}01"}):
+        status, answer, _ = client.request("POST", "/events", event)
+        assert status == 422 and "a control character" in answer["error"]
+    status, answer, _ = client.request("POST", "/recommendations", {"history": ["item-01", f"x{sign}"]})
+    assert status == 422 and "the id at 1: a control character" in answer["error"]
+    for method in ("GET", "DELETE"):
+        status, answer, _ = client.request(method, f"/users/ann%{ord(sign):02x}")
+        assert status in (400, 422) and "control character" in answer["error"]
+    assert client.get("/users/ann")["events"] == 12
+
+
+def test_names_in_other_scripts_and_signs_are_ids(client: Client) -> None:
+    for user in ("Ольга", "商品", "a b", "x|y;z", "é\u00a0", "😀"):
+        assert client.request("POST", "/events", {"user": user, "item": "item-01"})[0] == 200

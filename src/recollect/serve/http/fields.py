@@ -61,7 +61,14 @@ def _fits(value: str) -> str:
         raise ValueError("not valid text") from None
     if size > ID_BYTES:
         raise ValueError(f"{size} bytes, at most {ID_BYTES} are accepted")
+    if has_controls(value):
+        raise ValueError("a control character (a line end, a tab, NUL) is no part of an id")
     return value
+
+
+def has_controls(text: str) -> bool:
+    """Whether a text holds signs that are not printed: no id does that a file could give back."""
+    return any(sign < " " or sign == "\x7f" for sign in text)
 
 
 def _ids(values: object) -> object:
@@ -73,7 +80,7 @@ def _ids(values: object) -> object:
         value = _text(one)
         if not isinstance(value, str) or not value:
             raise ValueError(f"the id at {position} is not a string with a character or an integer")
-        if len(value) > ID_BYTES or not value.isascii():
+        if len(value) > ID_BYTES or not value.isascii() or not value.isprintable():
             try:
                 _fits(value)
             except ValueError as error:
@@ -82,7 +89,8 @@ def _ids(values: object) -> object:
     return checked
 
 
-_STRING: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": ID_BYTES}
+_PRINTED = r"^[^\u0000-\u001f\u007f]*$"
+_STRING: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": ID_BYTES, "pattern": _PRINTED}
 _ID: dict[str, Any] = {"anyOf": [_STRING, {"type": "integer", "minimum": -(1 << 63), "maximum": (1 << 63) - 1}]}
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=ID_BYTES)]
 Id = Annotated[_Text, BeforeValidator(_text), AfterValidator(_fits), WithJsonSchema(_ID, "validation")]

@@ -81,6 +81,10 @@ class Guard:
         if self._hosts is not None and _host(headers.get(b"host", b"")) not in self._hosts:
             await _refuse(sending, 400, "this server does not respond to that host name")
             return
+        if any(sign < " " for sign in scope["path"]):
+            # A path is matched up to a line end at its end: what is asked of `a\n` would be done to `a`.
+            await _refuse(sending, 400, "the path holds a control character")
+            return
         try:
             body = await asyncio.wait_for(self._body(receive), self._seconds)
         except TimeoutError:
