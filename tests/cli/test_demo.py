@@ -32,7 +32,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimulateConfig:
     monkeypatch.setitem(demo.run_demo.__kwdefaults__, "world", world)
     monkeypatch.setitem(demo.run_demo.__kwdefaults__, "recipes", SMALL)
     # The source of the run stands for the whole world of the demonstration: give the small one to the commands.
-    monkeypatch.setattr("recollect.study.scoring.read_data", lambda settings: simulate(world).log)
+    monkeypatch.setattr("recollect.study.read_again.read_data", lambda settings, **more: simulate(world).log)
     return world
 
 

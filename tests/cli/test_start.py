@@ -13,6 +13,7 @@ from ..architecture.tree import PACKAGE, ROOT
 
 START = """
 import json, signal, sys, types
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may have it ignored, as nohup does
 sys.argv = ["recollect", *{arguments!r}]
 from recollect.cli.start import main
 loaded = sorted({{"typer", "pydantic", "rich", "recollect.cli.main"}} & set(sys.modules))

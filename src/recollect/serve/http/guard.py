@@ -83,7 +83,7 @@ class Guard:
             return
         if any(sign < " " for sign in scope["path"]):
             # A path is matched up to a line end at its end: what is asked of `a\n` would be done to `a`.
-            await _refuse(sending, 400, "the path holds a control character")
+            await _refuse(sending, 422, "the path holds a control character")
             return
         try:
             body = await asyncio.wait_for(self._body(receive), self._seconds)
