@@ -65,7 +65,8 @@ class Explanations(Displayed):
     def __getitem__(self, place: int) -> Explanation:
         return self.items[place]
 
-    def _display(self) -> Display:
+    def lines(self) -> list[list[str]]:
+        """For people: rank, title, logit and event, for each item the events that moved it most, a line each."""
         rows = []
         for rank, one in enumerate(self.items, 1):
             strongest = one.strongest()
@@ -74,7 +75,10 @@ class Explanations(Displayed):
                 rows.append([*head, f"{effect.logit:+.3f}", f"{effect.title} (event {effect.position})"])
             if not strongest:
                 rows.append([str(rank), one.title, "", "none of these events moves it"])
-        return Display(f"Explanations of {len(self)} items", (), [">", "item", ">logit", "moved by"], rows)
+        return rows
+
+    def _display(self) -> Display:
+        return Display(f"Explanations of {len(self)} items", (), [">", "item", ">logit", "moved by"], self.lines())
 
 
 def explain(

@@ -192,16 +192,8 @@ def show_answer(answer: Answer, title: str) -> None:
 
 def show_reasons(reasons: Explanations) -> None:
     """For each listed item the events that moved it most, a line each."""
-    rows = []
-    for rank, one in enumerate(reasons, 1):
-        strongest = one.strongest()
-        for line, effect in enumerate(strongest):
-            head = [str(rank), one.title] if line == 0 else ["", ""]
-            rows.append([*head, f"{effect.logit:+.3f}", f"{effect.title} (event {effect.position})"])
-        if not strongest:
-            rows.append([str(rank), one.title, "", "none of these events moves it"])
     columns = [("rank", "right"), ("item", "left"), ("logit", "right"), ("moved by", "left")]
-    table(columns, rows, "Why: the logit with an event minus without it, the strongest of the last events")
+    table(columns, reasons.lines(), "Why: the logit with an event minus without it, the strongest of the last events")
 
 
 def _write(

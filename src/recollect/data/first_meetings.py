@@ -17,6 +17,16 @@ from recollect.data.batches import Step
 from recollect.data.blocks import ranges
 
 
+def by_item(items: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Events of histories, user by user and item by item -> their places [events], meetings of one item in the order of
+    the history; and which of these meet their item again [events] bool."""
+    users = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    order = np.lexsort((items, users))  # stable
+    again = np.zeros(len(order), bool)
+    again[1:] = (users[order][1:] == users[order][:-1]) & (items[order][1:] == items[order][:-1])
+    return order, again
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class FirstMeetings:
     """The first meetings of every user and item, in the order of the histories."""
@@ -30,12 +40,9 @@ class FirstMeetings:
 
     @classmethod
     def of(cls, histories: Histories) -> FirstMeetings:
-        lengths = np.diff(histories.offsets)
-        users = np.repeat(np.arange(len(lengths)), lengths)
-        order = np.lexsort((histories.items, users))  # stable: the first meeting stands first among its like
-        same = (users[order][1:] == users[order][:-1]) & (histories.items[order][1:] == histories.items[order][:-1])
+        order, again = by_item(histories.items, histories.offsets)
         first = np.ones(len(order), bool)
-        first[order[1:][same]] = False
+        first[order[again]] = False
         before = np.concatenate([[0], np.cumsum(first)])
         return cls(np.asarray(histories.items[first], dtype=np.int64), before, np.asarray(histories.offsets))
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from recollect.contracts import PAD, Met
 from recollect.data.batches import Step
 from recollect.data.blocks import ranges
+from recollect.data.first_meetings import by_item
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,10 +33,7 @@ class LastMeetings:
     def of(cls, items: np.ndarray, times: np.ndarray | None, offsets: np.ndarray) -> LastMeetings:
         """items, times [events] of the histories `offsets[u]:offsets[u + 1]`; times None: they mean nothing."""
         events = len(items)
-        users = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-        order = np.lexsort((items, users))  # stable: meetings of one item stand in the order of the history
-        again = np.zeros(events, bool)
-        again[1:] = (users[order][1:] == users[order][:-1]) & (items[order][1:] == items[order][:-1])
+        order, again = by_item(items, offsets)
         until, nth = np.full(events, events, dtype=np.int64), np.zeros(events, dtype=np.int64)
         until[order[:-1][again[1:]]] = order[1:][again[1:]]
         place = np.arange(events)

@@ -78,10 +78,10 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         grad_bias = None if bias is None else torch.zeros_like(bias, dtype=wide)
         grad_values = None if values is None else torch.zeros_like(values)
 
-        def cells(lists: Lists, codes: Tensor, start: int) -> Tensor:
-            """Where the entries of the targets from `start` on stand in the logits of their chunk."""
+        def cells(lists: Lists, codes: Tensor, start: int) -> tuple[slice, Tensor]:
+            """The entries of the targets from `start` on, and where they stand in the logits of their chunk."""
             some = lists.part(start, start + chunk)
-            return (lists.targets[some] - start) * (items - 1) + (codes[some] - 1)
+            return some, (lists.targets[some] - start) * (items - 1) + (codes[some] - 1)
 
         total = hidden.new_zeros((), dtype=wide)
         for start in range(0, tokens, chunk):
@@ -90,11 +90,11 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             if bias is not None:
                 logits += bias[1:].to(wide)
             if added is not None:
-                met, some = cells(added.lists, added.items, start), added.lists.part(start, start + chunk)
+                some, met = cells(added.lists, added.items, start)
                 logits.view(-1).index_add_(0, met, added.values[some].to(wide))
             hit = logits.gather(1, wanted[part])
             if excluded is not None:
-                logits.view(-1).index_fill_(0, cells(excluded.lists, excluded.items, start), -torch.inf)
+                logits.view(-1).index_fill_(0, cells(excluded.lists, excluded.items, start)[1], -torch.inf)
                 logits.scatter_(1, wanted[part], hit)
             probabilities = torch.softmax(logits, dim=-1)
             at_target = probabilities.gather(1, wanted[part])

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from recollect.config import ConfigError, Settings
 from recollect.contracts import PAD, Catalog, Counting, Events, Histories, Request, State
+from recollect.counting.clock import only_an_order
 from recollect.counting.decayed import Counts, fresh_counts, push_counts
 from recollect.counting.scoring import log_popularity, score_in_blocks
 
@@ -52,8 +53,11 @@ class PersonalPopularity(Counting):
         self._counts = np.zeros(catalog.size)  # [V]: events may count for parts
 
     def fit(self, histories: Histories) -> None:
-        if self.config.half_life is not None and len(histories.items):
-            _expect_a_clock(histories)
+        if self.config.half_life is not None and len(histories.items) and only_an_order(histories):
+            raise ConfigError(
+                "model.half_life needs a clock, and this log has only an order; leave it unset, or name the column of "
+                "times (--time)"
+            )
         self._counts = np.bincount(histories.items, histories.weights, minlength=self.catalog.size).astype(np.float64)
 
     def fresh(self, users: int, profile: Mapping[str, Tensor] | None = None) -> State:
@@ -112,14 +116,3 @@ def _log(counts: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore"):
         result: np.ndarray = np.log(counts)
     return result
-
-
-def _expect_a_clock(histories: Histories) -> None:
-    """ConfigError where times are positions: 0, 1, 2, ... in each history."""
-    offsets = histories.offsets
-    positions = np.arange(len(histories.times)) - np.repeat(offsets[:-1], np.diff(offsets))
-    if np.array_equal(histories.times, positions):
-        raise ConfigError(
-            "model.half_life needs a clock, and this log has only an order; leave it unset, or name the column of "
-            "times (--time)"
-        )

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from recollect.config import ConfigError, Settings
 from recollect.contracts import PAD, Catalog, Counting, Events, Histories, Request, State
+from recollect.counting.clock import only_an_order
 
 _DAY = 86_400
 
@@ -72,10 +73,8 @@ class Popularity(Counting):
 
 
 def _days_ago(histories: Histories) -> np.ndarray:
-    """[N] before the newest event. ConfigError where times are positions: 0, 1, 2, ... in each history."""
-    offsets = histories.offsets
-    positions = np.arange(len(histories.times)) - np.repeat(offsets[:-1], np.diff(offsets))
-    if np.array_equal(histories.times, positions):
+    """[N] before the newest event. ConfigError where times are only an order."""
+    if only_an_order(histories):
         raise ConfigError(
             "model.days and model.half_life need a clock, and this log has only an order; leave them unset, or name "
             "the column of times (--time)"
