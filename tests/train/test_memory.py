@@ -54,8 +54,9 @@ from recollect import registry
 from recollect.config import decode
 from recollect.contracts import Catalog
 from recollect.data.histories import Ragged
-from recollect.train.loop import prepares_products, train
+from recollect.train.loop import train
 from recollect.train.memory import estimate_bytes, peak_bytes
+from recollect.train.precision import prepares_products
 from recollect.train.progress import Silent
 from recollect.train.settings import TrainSettings
 name, precision, users = sys.argv[1], sys.argv[2], 100

@@ -86,11 +86,15 @@ def _threads() -> str:
 
 
 def _bf16() -> str:
-    from recollect.train.loop import _precision
+    import torch
+
+    from recollect.train.precision import bf16_speed, precision_of
     from recollect.train.settings import TrainSettings
 
-    taken = _precision(TrainSettings())
-    return "native, and used" if taken.startswith("bf16") else "not native here; training is in fp32"
+    used = precision_of(TrainSettings()) == "bf16-mixed"
+    if torch.cuda.is_available() or not torch.cpu._is_avx512_bf16_supported():
+        return "native, and used" if used else "not native here; training is in fp32"
+    return f"products x {bf16_speed():.2f} as fast as in fp32; training is in {'bf16' if used else 'fp32'}"
 
 
 def _data() -> str:

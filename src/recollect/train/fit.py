@@ -30,9 +30,10 @@ from recollect.train.checkpoint import Progress, load_best
 from recollect.train.choice import Model, chosen
 from recollect.train.device import check_device, device_of, on_cuda, refuse_several_processes
 from recollect.train.item_vectors import init_items
-from recollect.train.loop import Interrupted, prepares_products, train
+from recollect.train.loop import Interrupted, train
 from recollect.train.memory import estimate_bytes, human_bytes, peak_bytes
 from recollect.train.older import start_from
+from recollect.train.precision import SAID, precision_of, prepares_products
 from recollect.train.progress import Reporter, default_reporter
 from recollect.train.settings import TrainSettings
 from recollect.train.trained import Trained
@@ -92,7 +93,7 @@ def fit(
     report.note(
         f"{name}: {sum(p.numel() for p in built.parameters()):,} parameters; "
         f"about {human_bytes(estimated)} of memory beyond what is in use now; "
-        f"batches of {tokens:,} cells"
+        f"batches of {tokens:,} cells; {SAID[precision_of(settings)]}"
     )
     if built.request_time and not request_time:
         report.note(f"{name} learns with the request time and is validated without it (evaluate.request_time=unused)")

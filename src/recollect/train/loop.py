@@ -28,11 +28,12 @@ from recollect.data.log import DataError
 from recollect.train import checkpoint
 from recollect.train.average import Average
 from recollect.train.checkpoint import Progress
-from recollect.train.device import check_device, cuda_devices, on_cuda
+from recollect.train.device import check_device, cuda_devices
 from recollect.train.forecast import Forecast
 from recollect.train.known import Known
 from recollect.train.memory import bound_prepared_products
 from recollect.train.objective import Objective, Sealed
+from recollect.train.precision import precision_of
 from recollect.train.progress import Reporter
 from recollect.train.settings import TrainSettings
 
@@ -83,7 +84,7 @@ def train(
     # Fabric tells the precision at every set-up; the settings say it already.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     kind = settings.accelerator.partition(":")[0]
-    fabric = Fabric(accelerator=kind, devices=cuda_devices(settings), precision=_precision(settings))  # type: ignore[arg-type]
+    fabric = Fabric(accelerator=kind, devices=cuda_devices(settings), precision=precision_of(settings))
     objective = Objective(model, settings.loss)
     optimizer = make_optimizer(model, settings)
     wrapped, optimizer_ = fabric.setup(objective, optimizer)
@@ -292,23 +293,6 @@ def _finished(progress: Progress, settings: TrainSettings, *, validated: bool) -
 def _set_rate(optimizer: torch.optim.Optimizer, settings: TrainSettings, step: int, total: int) -> None:
     for group in optimizer.param_groups:
         group["lr"] = rate_at(settings, step, total)
-
-
-def prepares_products(settings: TrainSettings) -> bool:
-    """True for bf16 products on a CPU: each shape of them is prepared and kept, which takes memory."""
-    return _precision(settings) == "bf16-mixed" and not on_cuda(settings)
-
-
-def _precision(settings: TrainSettings) -> str:
-    if settings.precision == "32":
-        return "32-true"
-    if settings.precision == "bf16":
-        return "bf16-mixed"
-    if on_cuda(settings):  # cards before Ampere only emulate it, slowly
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = torch.cpu._is_avx512_bf16_supported()
-    return "bf16-mixed" if native else "32-true"
 
 
 @contextlib.contextmanager

@@ -37,7 +37,7 @@ class TrainSettings(Settings):
     """Validate and keep an average of the weights along the steps, of which each leaves this share: .999 say; 0: the
     weights of the last step themselves."""
     precision: Literal["auto", "32", "bf16"] = "auto"
-    """auto takes bf16 where the processor multiplies it natively, else 32."""
+    """auto takes bf16 where it is faster: on GPUs that have it, and on processors by a short measurement; else 32."""
     accelerator: str = "auto"
     """Where to compute: auto, cpu, mps, cuda, or one of several GPUs, counted from 0, as cuda:1."""
     seed: int = Field(0, ge=0)
