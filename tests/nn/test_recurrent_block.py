@@ -33,6 +33,7 @@ def test_windows_are_read_over_their_real_cells(left: int, right: int, real: int
     got = block.encode(x, valid)
     torch.testing.assert_close(got[0, left : left + real], alone(block, x[0, left : left + real]))
     torch.testing.assert_close(got[1], alone(block, x[1]))
+    torch.testing.assert_close(block.encode(x, valid, 1), got[:, -1:])
 
 
 def test_a_window_of_nothing_is_finite() -> None:

@@ -66,15 +66,18 @@ def published(
     spread=st.sampled_from([0.1, 2.0, 40.0]),
     bounded=st.booleans(),
     growing=st.booleans(),
+    biased=st.booleans(),
     seed=st.integers(0, 10_000),
 )
 def test_both_forms_are_the_published_recurrence(
-    form: object, T: int, H: int, d: int, B: int, spread: float, bounded: bool, growing: bool, seed: int
+    form: object, T: int, H: int, d: int, B: int, spread: float, bounded: bool, growing: bool, biased: bool, seed: int
 ) -> None:
     gates, mixing, valid = draw(T, H, d, B, seed, spread)
     memory = some_memory(H, d, B, seed)
-    h, after = form(gates, mixing, memory, valid, bounded=bounded, growing=growing)  # type: ignore[operator]
-    wanted, end = published(gates, mixing, memory, valid, bounded, growing)
+    bias = gates[0, ..., 0] if biased else None
+    h, after = form(gates, mixing, memory, valid, bias, bounded=bounded, growing=growing)  # type: ignore[operator]
+    whole = gates if bias is None else gates + bias[..., None]
+    wanted, end = published(whole, mixing, memory, valid, bounded, growing)
     np.testing.assert_allclose(h.numpy(), wanted, rtol=1e-8, atol=1e-10)
     for part, oracle in zip(after, end, strict=True):
         torch.testing.assert_close(part, oracle, rtol=1e-8, atol=1e-10)
@@ -122,12 +125,13 @@ def test_the_written_out_gradient_is_autograds(
 ) -> None:
     gates, mixing, valid = draw(T, 2, d, B, seed)
     memory = some_memory(2, d, B, seed)
-    gates.requires_grad_(), mixing.requires_grad_()
+    bias = torch.randn(2, 4, d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    inputs = gates.requires_grad_(), mixing.requires_grad_(), bias.requires_grad_()
     weight = torch.randn(T, 2, d, B, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     slopes = []
     for form in (slstm.scan, slstm.fused_scan):
-        h, _ = form(gates, mixing, memory, valid if masked else None, bounded=bounded, growing=growing)
-        slopes.append(torch.autograd.grad((h * weight).sum(), (gates, mixing), allow_unused=T == 1))
+        h, _ = form(gates, mixing, memory, valid if masked else None, bias, bounded=bounded, growing=growing)
+        slopes.append(torch.autograd.grad((h * weight).sum(), inputs, allow_unused=T == 1))
     for one, two in zip(*slopes, strict=True):
         torch.testing.assert_close(torch.zeros_like(two) if one is None else one, two, rtol=1e-7, atol=1e-10)
 
@@ -138,8 +142,8 @@ def test_the_written_out_gradient_is_that_of_finite_differences(bounded: bool, g
     gates, mixing, valid = draw(4, 2, 2, 3, seed=5)
     memory = some_memory(2, 2, 3, seed=5)
     assert torch.autograd.gradcheck(
-        lambda g, r: slstm.fused_scan(g, r, memory, valid, bounded=bounded, growing=growing)[0],
-        (gates.requires_grad_(), mixing.requires_grad_()),
+        lambda g, r, b: slstm.fused_scan(g, r, memory, valid, b, bounded=bounded, growing=growing)[0],
+        (gates.requires_grad_(), mixing.requires_grad_(), torch.ones(2, 4, 2, dtype=torch.float64).requires_grad_()),
     )
 
 

@@ -33,6 +33,8 @@ def test_padding_is_as_if_it_were_not_there(left: int, right: int, real: int, fo
     valid[0, left : left + real] = True
     alone = block.encode(x[:, left : left + real], torch.ones(1, real, dtype=torch.bool))
     torch.testing.assert_close(block.encode(x, valid)[:, left : left + real], alone, rtol=1e-4, atol=1e-5)
+    last = 1 + left % x.shape[1]
+    torch.testing.assert_close(block.encode(x, valid, last), block.encode(x, valid)[:, -last:], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("input_gate", ["exp", "sigmoid"])

@@ -167,8 +167,8 @@ class XLSTMLSR(Carried):
             return overlapped(extended, valid, size, self._encode_short, offset)
         return sliding(extended, valid, size, self._encode_short)
 
-    def _encode_short(self, x: Tensor, valid: Tensor) -> Tensor:
-        result: Tensor = self.norm_short(self.short.encode(x, valid))
+    def _encode_short(self, x: Tensor, valid: Tensor, last: int | None = None) -> Tensor:
+        result: Tensor = self.norm_short(self.short.encode(x, valid, last))
         return result
 
     def _fuse(self, long: Tensor, short: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

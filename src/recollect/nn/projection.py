@@ -26,8 +26,12 @@ class BlockLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(channels // block, block, block).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(channels)) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def matrix(self) -> Tensor:
+        """[C C]: the map, laid out dense."""
         if len(self.weight) == 1:
-            return F.linear(x, self.weight[0], self.bias)
-        matrix: Tensor = torch.block_diag(*self.weight.unbind(0))  # type: ignore[no-untyped-call]
-        return F.linear(x, matrix, self.bias)
+            return self.weight[0]
+        dense: Tensor = torch.block_diag(*self.weight.unbind(0))  # type: ignore[no-untyped-call]
+        return dense
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.matrix(), self.bias)

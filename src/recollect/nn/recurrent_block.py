@@ -35,10 +35,14 @@ class RecurrentBlock(nn.Module):
         x = x + self.dropout(h)
         return (x if self.feedforward is None else self.feedforward(x)), state
 
-    def encode(self, x: Tensor, valid: Tensor) -> Tensor:
-        """Windows x [N W D]; `valid` [N W] False on padding, left or right."""
+    def encode(self, x: Tensor, valid: Tensor, last: int | None = None) -> Tensor:
+        """Windows x [N W D]; `valid` [N W] False on padding, left or right -> what stands at the `last` cells.
+
+        [N last D]; unset, all cells: [N W D].
+        """
         # Real events move to the front, where an LSTM starts, and back: a stable sort of the mask is that move.
         order = (~valid).to(torch.int8).argsort(dim=1, stable=True)[:, :, None].expand_as(x)
         events = Events(order[:, :, 0], valid.sum(1))
         packed, _ = self(x.gather(1, order), events, self.fresh(len(x)))
-        return torch.empty_like(packed).scatter_(1, order, packed)
+        unpacked = torch.empty_like(packed).scatter_(1, order, packed)
+        return unpacked if last is None else unpacked[:, x.shape[1] - last :]

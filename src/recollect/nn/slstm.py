@@ -58,15 +58,19 @@ def scan(
     mixing: Tensor,
     memory: Memory,
     valid: Tensor | None = None,
+    bias: Tensor | None = None,
     *,
     bounded: bool = False,
     growing: bool = False,
 ) -> tuple[Tensor, Memory]:
     """gates [T H 4 d B] in the order z, log i, f, o; mixing [H 4 d d'] -> h [T H d B] and the memory at the end.
 
-    `valid` [T B] marks real events; a padded one leaves the memory as it is. `bounded` makes the input gate the
-    sigmoid of what stands in its place, instead of the exponential; `growing` the forget gate the exponential.
+    `valid` [T B] marks real events; a padded one leaves the memory as it is. `bias` [H 4 d] is added to the gates.
+    `bounded` makes the input gate the sigmoid of what stands in its place, instead of the exponential; `growing` the
+    forget gate the exponential.
     """
+    if bias is not None:
+        gates = gates + bias.unsqueeze(-1)
     if valid is not None:
         gates = mask_gates(gates, valid)
     cell, norm, hidden, peak = memory
@@ -94,19 +98,19 @@ def fused_scan(
     mixing: Tensor,
     memory: Memory,
     valid: Tensor | None = None,
+    bias: Tensor | None = None,
     *,
     bounded: bool = False,
     growing: bool = False,
 ) -> tuple[Tensor, Memory]:
-    """As `scan`; gradients reach `gates` and `mixing` through h, never the memory (truncated back-propagation).
+    """As `scan`; gradients reach `gates`, `mixing` and `bias` through h, never the memory (truncated back-propagation).
 
-    All of it is in the precision of `gates`, also where autocast would round the products.
+    All of it is in the precision of `gates`, also where autocast would round the products. Bias and padding are seen to
+    step by step, where the gates of the step are in the cache, and not by passes over all of them.
     """
-    if valid is not None:
-        gates = mask_gates(gates, valid)
     start = (part.detach() for part in memory)
     with torch.autocast(gates.device.type, enabled=False):
-        hidden, *rest = _FusedScan.apply(gates, mixing, valid, bounded, growing, *start)  # type: ignore[no-untyped-call]
+        hidden, *rest = _FusedScan.apply(gates, mixing, bias, valid, bounded, growing, *start)  # type: ignore[no-untyped-call]
     return hidden, Memory(*rest)
 
 
@@ -115,7 +119,14 @@ class _FusedScan(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, gates: Tensor, mixing: Tensor, valid: Tensor | None, bounded: bool, growing: bool, *memory: Tensor
+        ctx: Any,
+        gates: Tensor,
+        mixing: Tensor,
+        bias: Tensor | None,
+        valid: Tensor | None,
+        bounded: bool,
+        growing: bool,
+        *memory: Tensor,
     ) -> tuple[Tensor, ...]:
         T, H, _, d, B = gates.shape
         cell, norm, hidden, peak = memory
@@ -127,7 +138,12 @@ class _FusedScan(torch.autograd.Function):
         cells[0], norms[0], hiddens[0] = cell, norm, hidden
         flat = gates.reshape(T, H, 4 * d, B)
         for t in range(T):
-            z, log_i, f, o = torch.baddbmm(flat[t], weight, hiddens[t]).view(H, 4, d, B).unbind(1)
+            read = torch.baddbmm(flat[t], weight, hiddens[t]).view(H, 4, d, B)
+            if bias is not None:
+                read += bias.unsqueeze(-1)
+            z, log_i, f, o = read.unbind(1)
+            if valid is not None:
+                log_i, f = torch.where(valid[t], log_i, NEVER), torch.where(valid[t], f, ALWAYS)
             torch.tanh(z, out=acts[t, :, 0])
             torch.sigmoid(o, out=acts[t, :, 3])
             if growing:
@@ -148,6 +164,7 @@ class _FusedScan(torch.autograd.Function):
             torch.mul(o, cells[t + 1], out=hiddens[t + 1]).div_(norms[t + 1].clamp(min=TINY))
             if valid is not None:
                 hiddens[t + 1] = torch.where(valid[t], hiddens[t + 1], hiddens[t])
+        ctx.biased = bias is not None
         ctx.save_for_backward(mixing, valid, acts, slack, room, cells, norms, hiddens)
         return hiddens[1:], cells[-1].clone(), norms[-1].clone(), hiddens[-1].clone(), peak
 
@@ -157,6 +174,7 @@ class _FusedScan(torch.autograd.Function):
         T, H, _, d, B = acts.shape
         back = mixing.reshape(H, 4 * d, d).transpose(1, 2).contiguous()
         grad_gates = torch.empty_like(acts)
+        grad_mixing = acts.new_zeros(H, 4 * d, d)
         dh, dc, dn = (acts.new_zeros(H, d, B) for _ in range(3))
         for t in range(T - 1, -1, -1):
             z, take, keep, o = acts[t].unbind(1)
@@ -178,10 +196,10 @@ class _FusedScan(torch.autograd.Function):
                 di.mul_(room[t])
             torch.mul((dc * cells[t]).addcmul_(dn, norms[t]), keep * slack[t], out=df)
             dc, dn = dc * keep, dn * keep
-            dh = torch.bmm(back, grad_gates[t].reshape(H, 4 * d, B))
+            slope = grad_gates[t].view(H, 4 * d, B)
+            grad_mixing.baddbmm_(slope, hiddens[t].transpose(1, 2))
+            dh = torch.bmm(back, slope)
             if passed is not None:
                 dh = dh + passed
-        columns = grad_gates.permute(1, 2, 3, 0, 4).reshape(H, 4 * d, T * B)
-        before = hiddens[:-1].permute(1, 2, 0, 3).reshape(H, d, T * B)
-        grad_mixing = (columns @ before.transpose(1, 2)).reshape(mixing.shape)
-        return grad_gates, grad_mixing, None, None, None, None, None, None, None
+        grad_bias = grad_gates.sum((0, 4)) if ctx.biased else None
+        return grad_gates, grad_mixing.view_as(mixing), grad_bias, None, None, None, None, None, None, None

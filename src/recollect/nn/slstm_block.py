@@ -110,26 +110,37 @@ class SLSTMBlock(nn.Module):
         x, memory = self._remember(x, inner, F.silu(mixed), events.mask, memory)
         return x, State({"tail": tail, **_users_first(memory)})
 
-    def encode(self, x: Tensor, valid: Tensor) -> Tensor:
-        """Windows x [N W D]; `valid` [N W] is False on padding, left or right."""
+    def encode(self, x: Tensor, valid: Tensor, last: int | None = None) -> Tensor:
+        """Windows x [N W D]; `valid` [N W] is False on padding, left or right -> what stands at the `last` cells.
+
+        [N last D]; unset, all cells: [N W D].
+        """
         inner = torch.where(valid[:, :, None], self.norm(x), 0.0)
         mixed = F.silu(self.conv.mix(F.pad(inner, (0, 0, self.conv.width - 1, 0))))
         memory = slstm.Memory.zeros(self.settings.heads, self.size, x.shape[0], device=x.device)
-        return self._remember(x, inner, mixed, valid, memory)[0]
+        return self._remember(x, inner, mixed, valid, memory, last)[0]
 
     def _remember(
-        self, x: Tensor, inner: Tensor, mixed: Tensor, valid: Tensor, memory: slstm.Memory
+        self, x: Tensor, inner: Tensor, mixed: Tensor, valid: Tensor, memory: slstm.Memory, last: int | None = None
     ) -> tuple[Tensor, slstm.Memory]:
         """inner, mixed [B T D]: what the cell reads, and what its input and forget gates read."""
-        heads, size = self.settings.heads, self.size
-        parts = (self.z(inner), self.i(mixed), self.f(mixed), self.o(inner))
-        # [B T D] each -> [T H 4 d B], fp32: users last, so that a step of the scan is contiguous
-        gates = torch.stack(parts, dim=2).view(*x.shape[:2], 4, heads, size).permute(1, 3, 2, 4, 0).float()
-        gates = gates + self.bias.unsqueeze(-1)
+        # [B T D] each -> [T 2D B], users last: one product then gives gates of which a step of the scan is contiguous
+        read = torch.cat([inner, mixed], dim=-1).permute(1, 2, 0).contiguous()
+        gates = (self._gate_matrix() @ read).float().view(len(read), self.settings.heads, 4, self.size, -1)
         kind = {"bounded": self.settings.input_gate == "sigmoid", "growing": self.settings.forget_gate == "exp"}
-        h, memory = slstm.fused_scan(gates.contiguous(), self.mixing, memory, valid.T.contiguous(), **kind)
+        h, memory = slstm.fused_scan(gates, self.mixing, memory, valid.T.contiguous(), self.bias, **kind)
+        if last is not None:
+            x, h = x[:, x.shape[1] - last :], h[h.shape[0] - last :]
         x = x + self.dropout(self.head_norm(h.permute(3, 0, 1, 2).to(inner.dtype)))
         return (x if self.feedforward is None else self.feedforward(x)), memory
+
+    def _gate_matrix(self) -> Tensor:
+        """[4D 2D], rows by head, gate and channel: z and o read the first half of the columns, i and f the second."""
+        z, i, f, o = (part.matrix() for part in (self.z, self.i, self.f, self.o))
+        none = torch.zeros_like(z)
+        rows = torch.stack([torch.cat(pair, dim=1) for pair in ((z, none), (none, i), (none, f), (o, none))])
+        by_head = rows.view(4, self.settings.heads, self.size, -1).transpose(0, 1)  # [H 4 d 2D]
+        return by_head.flatten(0, 2)
 
 
 def _users_first(memory: slstm.Memory) -> dict[str, Tensor]:

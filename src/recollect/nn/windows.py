@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Encoder = Callable[[Tensor, Tensor], Tensor]
-"""(windows [N W D], valid [N W]) -> hidden [N W D]."""
+Encoder = Callable[[Tensor, Tensor, int], Tensor]
+"""(windows [N W D], valid [N W], last) -> hidden [N last D], at the last cells of each window."""
 
 
 def align_right(recent: Tensor, held: Tensor) -> tuple[Tensor, Tensor]:
@@ -28,7 +28,7 @@ def sliding(x: Tensor, valid: Tensor, size: int, encode: Encoder) -> Tensor:
     if T == 0:
         return x[:, :0]
     windows = x.unfold(1, size, 1).transpose(2, 3).reshape(B * T, size, -1)
-    return encode(windows, valid.unfold(1, size, 1).reshape(B * T, size))[:, -1].reshape(B, T, -1)
+    return encode(windows, valid.unfold(1, size, 1).reshape(B * T, size), 1).reshape(B, T, -1)
 
 
 def overlapped(x: Tensor, valid: Tensor, size: int, encode: Encoder, offset: int) -> Tensor:
@@ -41,5 +41,5 @@ def overlapped(x: Tensor, valid: Tensor, size: int, encode: Encoder, offset: int
     right = (blocks + 1) * size - 1 - x.shape[1] - left
     x, valid = F.pad(x, (0, 0, left, right)), F.pad(valid, (left, right))
     windows = x.unfold(1, 2 * size - 1, size).transpose(2, 3).reshape(B * blocks, 2 * size - 1, -1)
-    hidden = encode(windows, valid.unfold(1, 2 * size - 1, size).reshape(B * blocks, -1))
-    return hidden[:, size - 1 :].reshape(B, blocks * size, -1)[:, left : left + T]
+    hidden = encode(windows, valid.unfold(1, 2 * size - 1, size).reshape(B * blocks, -1), size)
+    return hidden.reshape(B, blocks * size, -1)[:, left : left + T]
