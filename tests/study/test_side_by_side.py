@@ -70,12 +70,13 @@ def test_figures_are_those_of_each_run_alone(runs: Path, seen: str) -> None:
         assert len((folder / SCORINGS).read_text().splitlines()) == 1
 
 
-def test_a_log_of_other_items_is_refused_and_another_order_remarked(runs: Path) -> None:
+def test_a_log_of_other_items_is_refused_and_a_longer_one_remarked(runs: Path) -> None:
     lines, other = (runs / "log.csv").read_text().splitlines(), runs / "other.csv"
     other.write_text("\n".join(lines[: len(lines) // 8]) + "\n")
     with pytest.raises(DataError, match="evaluate on the log of the run"):
         side_by_side([runs / "fast", runs / "markov"], source=str(other))
-    other.write_text("\n".join(lines[:-1]) + "\n")
+    user, item, time = lines[-1].split(",")
+    other.write_text("\n".join([*lines, f"{user},{item},{int(time) + 60}"]) + "\n")
     said: list[str] = []
     side_by_side([runs / "fast"], source=str(other), on="validation", note=said.append)
     read, columns, another = said

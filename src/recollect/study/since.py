@@ -20,10 +20,11 @@ from recollect.data.seen import Seen
 from recollect.data.splits import Target, targets_in
 from recollect.evaluate.ledger import MISS, Ledger
 from recollect.evaluate.ranking import rank
-from recollect.study.lineage import learnt_until, moment
+from recollect.study.lineage import learnt_until
 from recollect.study.read_again import read_again
 from recollect.study.scoring import settings_of
 from recollect.study.settings import RunSettings, times_as_read
+from recollect.train.learnt import moment
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,7 +20,7 @@ from recollect.config import ConfigError, Settings, decode, one_of, plain
 from recollect.contracts import Counting, Network, Recommender
 from recollect.data.batches import token_budget
 from recollect.data.histories import Split, Targets
-from recollect.data.log import EventLog, Vocabulary
+from recollect.data.log import EventLog
 from recollect.data.seen import Seen
 from recollect.data.splits import loo
 from recollect.evaluate.metrics import measure
@@ -30,6 +30,7 @@ from recollect.train.checkpoint import Progress, load_best
 from recollect.train.choice import Model, chosen
 from recollect.train.device import check_device, device_of, on_cuda, refuse_several_processes
 from recollect.train.item_vectors import init_items
+from recollect.train.learnt import refuse_learnt_targets
 from recollect.train.loop import Interrupted, prepares_products, train
 from recollect.train.memory import estimate_bytes, human_bytes, peak_bytes
 from recollect.train.older import start_from
@@ -98,7 +99,7 @@ def fit(
         report.note(f"{name} learns with the request time and is validated without it (evaluate.request_time=unused)")
     path = None if folder is None else folder / CHECKPOINT
     if not (resume and path is not None and path.is_file()):  # else the checkpoint says what the weights are
-        for line in _start(built, name, split.log.item_ids, settings):
+        for line in _start(built, name, split, settings):
             report.note(line)
     try:
         progress = train(
@@ -184,11 +185,13 @@ def _validation(
     return validate
 
 
-def _start(built: Network, name: str, items: Vocabulary, settings: TrainSettings) -> Iterator[str]:
+def _start(built: Network, name: str, split: Split, settings: TrainSettings) -> Iterator[str]:
     """The weights of the older run, which has learnt what its items are; given vectors for the items that it lacks."""
+    items = split.log.item_ids
     older = None if settings.start_from is None else load(settings.start_from)
     if older is not None:
         yield from start_from(built, name, items, older)
+        yield from refuse_learnt_targets(older, split)
     if settings.init_items is not None:
         known = None if older is None else older.items
         yield from init_items(built, items, settings.init_items, older=known)
