@@ -137,6 +137,8 @@ class EventLog(Displayed):
     """How the source was understood (which columns were taken, which unit the times had), one sentence each."""
     date_order: str | None = None
     """Of day and month (`day-first`), where the dates of the source left a choice: a later file may not show it."""
+    selection: str = ""
+    """Which events of the source these are, in words (`where rating >= 4, min 5 events`); empty: all of them."""
     reading: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """The options it was read with, as [data] of a run.toml has them: a later file is read alike."""
 

@@ -216,14 +216,13 @@ def _measured(settings: RunSettings, split: Split, folder: Path, trained: Traine
     with _full_disk_said(folder):
         if len(split.validation):
             ledger = rank(
-                trained.model,
+                trained,
                 split.log,
                 split.validation,
                 seen=settings.evaluate.seen,
                 request_time=settings.evaluate.request_time == "used",
                 run=name,
                 seed=settings.train.seed,
-                split=f"{split.protocol}, validation",
             )
             ledger.save(folder / VALIDATION)
     cost = _cost(trained)

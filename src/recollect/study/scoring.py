@@ -6,6 +6,7 @@ model was trained on is refused.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 from collections.abc import Callable
@@ -61,15 +62,15 @@ def score(
             "what is new in it: --since DATE"
         )
     split, note = _split(trained, settings, log, protocol, on)
+    targets = _targets(split, on)
     return rank(
-        trained.model,
+        trained,
         log,
-        _targets(split, on),
+        dataclasses.replace(targets, split=targets.split + note),
         seen=seen or settings.evaluate.seen,
         request_time=settings.evaluate.request_time == "used",
         run=run or trained.name,
         seed=settings.train.seed,
-        split=f"{split.protocol}, {on}{note}",
         progress=progress,
     )
 

@@ -95,12 +95,11 @@ def score_since(
     ledger = rank(
         trained.model,
         shown,
-        Targets(targets.users[answerable], place[answerable]),
+        Targets(targets.users[answerable], place[answerable], f"{split}, new items left out"),
         seen=seen or settings.evaluate.seen,
         request_time=used,
         run=name,
         seed=settings.train.seed,
-        split=f"{split}, new items left out",
     )
     ledger = dataclasses.replace(
         ledger, protocols={name: dataclasses.replace(ledger.protocols[name], digest=log.digest)}
@@ -116,6 +115,7 @@ def score_since(
         user=targets.users,
         user_id=log.user_ids.decode(targets.users),
         item=codes,
+        item_id=log.item_ids.decode(log.items[positions]),
         length=positions - log.offsets[targets.users],
         rank=ranks,
         protocols={

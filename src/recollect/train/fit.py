@@ -178,7 +178,7 @@ def _validation(
     targets = _some(split.validation, settings)
 
     def validate(network: Network) -> dict[str, float]:
-        ledger = rank(network, split.log, targets, seen=seen, request_time=request_time, run=name, split=split.protocol)
+        ledger = rank(network, split.log, targets, seen=seen, request_time=request_time, run=name)
         metrics = measure(ledger, ["hr@10", "ndcg@10"])
         return {"hr@10": metrics["hr@10"], "ndcg@10": metrics["ndcg@10"]}
 
@@ -218,4 +218,4 @@ def _some(targets: Targets, settings: TrainSettings) -> Targets:
         return targets
     chosen = np.random.default_rng(settings.seed).choice(users, settings.validation_users, replace=False)
     keep = np.isin(targets.users, chosen)
-    return Targets(targets.users[keep], targets.positions[keep])
+    return Targets(targets.users[keep], targets.positions[keep], targets.split)
