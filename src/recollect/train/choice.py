@@ -10,6 +10,7 @@ from typing import Any
 from recollect.config import ConfigError, Settings, decode
 from recollect.contracts import Recommender
 from recollect.registry import model_class, name_of
+from recollect.train.settings import INIT_ITEMS
 
 Model = str | type[Recommender] | Settings
 """`"sasrec"`, `SASRec`, or `SASRec.Config(width=128)`."""
@@ -37,6 +38,17 @@ def chosen(model: Model, fields: Mapping[str, Any] | Settings | None) -> tuple[s
             raise ConfigError(f"model: {type(fields).__qualname__} holds no settings of {name}")
         return name, kind, fields
     return name, kind, decode(kind.Config, fields or {}, where="model")
+
+
+def vectors_apart(
+    model: Model, fields: Mapping[str, Any] | Settings | None
+) -> tuple[Mapping[str, Any] | Settings | None, Any]:
+    """-> the model's own settings without `init_items`, and what that was; training takes it (`train.init_items`)."""
+    if not isinstance(fields, Mapping) or INIT_ITEMS not in fields:
+        return fields, None
+    if INIT_ITEMS in chosen(model, None)[1].Config.model_fields:
+        return fields, None
+    return {name: value for name, value in fields.items() if name != INIT_ITEMS}, fields[INIT_ITEMS]
 
 
 def _owner(config: Settings) -> type[Recommender]:

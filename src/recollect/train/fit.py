@@ -27,7 +27,7 @@ from recollect.evaluate.metrics import measure
 from recollect.evaluate.ranking import rank
 from recollect.losses.choice import refuse_one_for_all
 from recollect.train.checkpoint import Progress, load_best
-from recollect.train.choice import Model, chosen
+from recollect.train.choice import Model, chosen, vectors_apart
 from recollect.train.device import check_device, device_of, on_cuda, refuse_several_processes
 from recollect.train.item_vectors import init_items
 from recollect.train.learnt import refuse_learnt_targets
@@ -35,7 +35,7 @@ from recollect.train.loop import Interrupted, prepares_products, train
 from recollect.train.memory import estimate_bytes, human_bytes, peak_bytes
 from recollect.train.older import start_from
 from recollect.train.progress import Reporter, default_reporter
-from recollect.train.settings import TrainSettings
+from recollect.train.settings import INIT_ITEMS, TrainSettings
 from recollect.train.trained import Trained
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -55,7 +55,8 @@ def fit(
 ) -> Trained:
     """Train a model on a split (a log is split by `loo`; one that holds nothing out is trained to its last epoch).
 
-    `name`: the model, as its name (`"sasrec"`), its class, or its Config. `model`: the model's own settings, by name.
+    `name`: the model, as its name (`"sasrec"`), its class, or its Config. `model`: the model's own settings, by name
+    (`init_items` among them means `train.init_items`, as on the command line).
     `seen`: how validation treats items the user already has; allowed for data with repeats. `request_time`: whether
     validation gives it to a model that can use it. `folder`: where the checkpoint goes; with `resume` a run
     is taken up from there. `report`: who is told how it goes; by default it is printed, `Silent()` prints nothing.
@@ -69,6 +70,9 @@ def fit(
     settings = (
         decode(TrainSettings, settings or {}, where="train") if not isinstance(settings, TrainSettings) else settings
     )
+    model, vectors = vectors_apart(name, model)
+    if vectors is not None:
+        settings = decode(TrainSettings, {**plain(settings), INIT_ITEMS: str(vectors)}, where="train")
     name, kind, config = chosen(name, model)
     check_device(settings)
     report = report or default_reporter(settings.epochs)
