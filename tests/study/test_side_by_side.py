@@ -10,6 +10,7 @@ import pytest
 from recollect.artifact import load
 from recollect.data.log import DataError
 from recollect.evaluate.metrics import measure
+from recollect.study.report import sheets
 from recollect.study.run import run
 from recollect.study.scoring import SCORINGS, data_of, score
 from recollect.study.settings import settings_from
@@ -44,7 +45,7 @@ def test_seeds_are_one_row_and_models_are_called_by_their_name(runs: Path) -> No
     folders = [runs / "plain/seed-0", runs / "markov", runs / "plain/seed-1"]
     table = side_by_side(folders, on="validation")
     assert {row.model: row.metrics.seeds for row in table.rows} == {"xlstm-lsr": (0, 1), "markov": (0,)}
-    assert table.seeds == 2 and [row.seeded for row in table.rows if row.model == "markov"] == [False]
+    assert table.seeds is None and [row.seeded for row in table.rows if row.model == "markov"] == [False]
 
 
 def test_runs_of_one_model_are_called_by_their_folder(runs: Path) -> None:
@@ -56,6 +57,13 @@ def test_runs_of_one_model_are_called_by_their_folder(runs: Path) -> None:
     assert {row.model for row in table.rows} == {str(runs / "plain/seed-0"), str(again)}
     (other,) = [row.comparison for row in table.rows if row.comparison]
     assert other.difference == other.low == other.high == 0
+
+
+def test_a_row_of_several_seeds_is_called_by_the_folder_that_holds_them(runs: Path) -> None:
+    table = side_by_side([runs / "fast", runs / "plain/seed-0", runs / "plain/seed-1"], on="validation")
+    assert {row.model: row.metrics.seeds for row in table.rows} == {"fast": (0,), "plain": (0, 1)}
+    seeds = {row[0]: row[4] for row in sheets(table)[0].rows}
+    assert seeds == {"fast": "1", "plain": "2"}, "nobody asked for two of fast"
 
 
 @pytest.mark.parametrize("seen", ["hidden", "allowed"])
