@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -40,6 +45,55 @@ def test_the_python_of_the_guide_to_recommending_runs(
     printed = capsys.readouterr().out
     assert "10 () 0" in printed and re.search(r"^1 id\d ", printed, re.MULTILINE)
     assert (tmp_path / "lists.csv").read_text().count("\n") == 11
+
+
+@pytest.fixture
+def own_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The package of the guide, as pip would have installed it, and a log beside it."""
+    page = (ROOT / "docs" / "guide" / "your-own-model.md").read_text(encoding="utf-8")
+    model, script = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (about,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    rows = [f"u{user},i{(user + step * step) % 9},{step}" for user in range(30) for step in range(6)]
+    (tmp_path / "ratings.csv").write_text("\n".join(["user,item,time", *rows]))
+    (tmp_path / "fading_mean.py").write_text(model)
+    (tmp_path / "script.py").write_text(script)
+    installed = tmp_path / "fading_mean-0.1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: fading-mean\nVersion: 0.1.0\n")
+    (group, points), *others = tomllib.loads(about)["project"]["entry-points"].items()
+    assert not others
+    (installed / "entry_points.txt").write_text(
+        "\n".join([f"[{group}]", *(f"{name} = {value}" for name, value in points.items())])
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT / "src")]))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_model_of_the_guide_is_compared_in_python_and_by_name(own_model: Path) -> None:
+    done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True)
+    assert done.returncode == 0 and re.search(r"fading-mean.*markov", done.stdout), done.stderr
+    page = (ROOT / "docs" / "guide" / "your-own-model.md").read_text(encoding="utf-8")
+    lines = [line.strip().removeprefix("recollect ") for line in page.splitlines() if line.startswith("    recollect ")]
+    said = []
+    for line in lines:
+        fewer = ["--seeds", "1"] if line.startswith("compare") else []
+        done = subprocess.run(
+            [sys.executable, "-m", "recollect", *shlex.split(line), *fewer], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout)
+    assert "model.width" in said[0] and "fading-mean" in said[1]
+    assert (own_model / "runs" / "mine" / "fading-mean" / "seed-0" / "card.json").is_file()
+
+
+def test_the_model_of_the_guide_keeps_the_laws(own_model: Path) -> None:
+    page = (ROOT / "docs" / "guide" / "your-own-model.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^    (pytest .*)$", page, re.MULTILINE)
+    command = [sys.executable, "-m", *shlex.split(line), "-p", "no:cacheprovider"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 8  # type: ignore[index]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from recollect.data.log import DataError, Table, Vocabulary
 from recollect.data.parquet import columns_in, write_columns
 from recollect.data.seen import Seen
 from recollect.display import Display, Displayed
-from recollect.registry import model_class
+from recollect.registry import ENTRY_POINT_GROUP, model_class, name_of
 from recollect.version import __version__
 
 FORMAT = "recollect-model"
@@ -142,7 +143,8 @@ def save(
     describe the items, in the order of their ids. `about`: what the card says beside (data, protocol, validation
     figures, training history). With `overwrite` a run or an older model there is
     replaced, and of its other files those named in `keep` stay. Raises ArtifactError where it cannot be written; what
-    was there before is then still there.
+    was there before is then still there. Warns where the name is not registered for the model's class, so that `load`
+    will not find it.
     """
     folder = Path(os.path.abspath(folder))
     if folder.exists() and not _may_replace(folder, overwrite):
@@ -165,6 +167,8 @@ def save(
             if (beside / "old").exists() and not folder.exists():
                 (beside / "old").rename(folder)
             shutil.rmtree(beside, ignore_errors=True)
+    if hindrance := _hindrance(str(settings["model"]["name"]), type(model)):
+        warnings.warn(f"{folder}: {hindrance}", stacklevel=2)
     return folder
 
 
@@ -224,6 +228,20 @@ def reason(error: Exception) -> str:
     if full or "StorageFull" in text or "No space left" in text:
         return "the disk is full; free some space and try again"
     return (error.strerror if isinstance(error, OSError) else None) or (text.splitlines() or [type(error).__name__])[0]
+
+
+def _hindrance(name: str, kind: type[Recommender]) -> str | None:
+    """Why a model that is kept under a name will not be loaded by it, and what to do."""
+    if name_of(kind) == name:
+        return None
+    try:
+        if model_class(name) is kind:
+            return None
+        what = f"{name!r} is registered for another class than {kind.__qualname__}"
+    except (ConfigError, ImportError):
+        what = f"no model is registered as {name!r}"
+    place = f'[project.entry-points."{ENTRY_POINT_GROUP}"] {name} = "{kind.__module__}:{kind.__qualname__}"'
+    return f"{what}, so load and the commands cannot read this model back; add {place} to its package and install it"
 
 
 def _may_replace(folder: Path, overwrite: bool) -> bool:

@@ -35,6 +35,11 @@ S = TypeVar("S", bound=Settings)
 
 def decode(kind: type[S], values: Mapping[str, Any], *, where: str) -> S:
     """Check plain values against a settings class; `where` names them in errors (`model`, `run.toml: train`)."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(
+            f"{where}: settings are given by name, as {{'{next(iter(kind.model_fields), 'name')}': ...}}, "
+            f"not as {type(values).__name__}"
+        )
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
@@ -51,6 +56,9 @@ def _explain(kind: type[Settings], problem: Any, where: str) -> str:
     for part in problem["loc"][:-1]:
         owner = _settings_of(owner.model_fields[str(part)].annotation) if owner else None
     names = list(owner.model_fields) if owner else []
+    first, dot, rest = str(problem["loc"][-1]).partition(".")
+    if dot and first in names:
+        return f"{full}: a setting inside another is given inside it, as {{'{first}': {{'{rest}': ...}}}}"
     return f"{full}: unknown setting{did_you_mean(str(problem['loc'][-1]), names)}"
 
 

@@ -11,6 +11,7 @@ import pytest
 
 import recollect
 from recollect.data.log import DataError
+from recollect.train.progress import Silent
 
 from .material import log, past, scores_after, times_of, trained
 
@@ -68,3 +69,20 @@ def test_what_is_no_pair_is_one_clear_line():
         recollect.score(model, pl.DataFrame({"user": ["u01"], "thing": ["i01"]}), log())
     with pytest.raises(DataError, match="a int is no table"):
         recollect.score(model, 3, log())
+
+
+def test_a_key_of_two_columns_may_be_given_in_its_parts():
+    draw = np.random.default_rng(0)
+    table = {
+        "user": [f"u{user}" for user in range(20) for _ in range(5)],
+        "session": [user % 3 for user in range(20) for _ in range(5)],
+        "item": [f"i{one}" for one in draw.integers(0, 6, 100)],
+        "time": list(range(100)),
+    }
+    sessions = recollect.read(pl.DataFrame(table), user="user,session", item="item", time="time")
+    model = recollect.fit("markov", sessions, report=Silent())
+    parts = recollect.score(model, [(("u1", 1), "i2"), (("u7", 1), "i0"), (("u7", 2), "i0")])
+    joined = recollect.score(model, [("u1,1", "i2"), ("u7,1", "i0"), ("u7,2", "i0")])
+    assert parts["logit"].tolist() == joined["logit"].tolist()
+    assert parts["user"].tolist()[:2] == ["u1,1", "u7,1"] and parts.unknown_users == (("u7", 2),)
+    assert set(recollect.recommend_all(model, users=[("u1", 1)], seen="allowed")["user"].tolist()) == {"u1,1"}

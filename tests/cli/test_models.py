@@ -38,3 +38,12 @@ def test_nested_settings_stand_under_their_path(recollect: Command) -> None:
 
 def test_types_are_spelt_for_people() -> None:
     assert [spell(kind) for kind in (int, str, bool, int | None)] == ["int", "text", "true | false", "int or unset"]
+
+
+def test_vectors_of_items_are_listed_where_a_network_takes_them(recollect: Command) -> None:
+    rows = {row["path"]: row for row in recollect("models", "sasrec", "--json").json}
+    assert rows["model.init_items"]["meaning"].endswith("The same as train.init_items.")
+    assert (
+        rows["model.init_items"]["type"] == "text or unset" and "model.init_items" in recollect("models", "sasrec").out
+    )
+    assert "init_items" not in recollect("models", "markov").out

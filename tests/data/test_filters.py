@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from recollect.data import prepared
 from recollect.data.filters import FilterConfig, apply, parse_time
 from recollect.data.log import DataError, EventLog, Table, build_log
+from recollect.data.sources import read
 
 EVENTS = st.lists(st.tuples(st.integers(1, 6), st.integers(10, 16), st.integers(0, 5)), min_size=1, max_size=40)
 
@@ -112,3 +117,29 @@ def test_times_are_checked_when_the_settings_are_made() -> None:
         FilterConfig(time_from="soon")
     with pytest.raises(ValidationError):
         FilterConfig(min_user_events=0)
+
+
+@pytest.mark.parametrize("fields, said", [
+    ({}, ""),
+    ({"min_user_events": 5}, "min 5 events a user"),
+    ({"min_user_events": 5, "min_item_events": 5}, "min 5 events"),
+    ({"min_user_events": 2, "min_item_events": 3}, "min 2 events a user, min 3 events an item"),
+    ({"duplicates": "drop-exact", "time_from": 0, "time_to": "2024-05-31"}, "from 0, before 2024-05-31, drop-exact"),
+])  # fmt: skip
+def test_what_is_kept_in_words(fields: dict[str, Any], said: str) -> None:
+    assert FilterConfig(**fields).selection == said
+
+
+def test_a_log_says_which_events_of_its_source_it_holds(tmp_path: Path) -> None:
+    table = {
+        "user": [1, 1, 1, 2, 2, 2, 3],
+        "item": [1, 2, 3, 1, 2, 3, 3],
+        "time": list(range(100, 107)),
+        "rating": [5, 5, 5, 5, 5, 5, 1],
+        "kind": ["view", "buy"] * 3 + ["buy"],
+    }
+    options: dict[str, Any] = {"where": "rating >= 1", "kind": "kind", "targets": ("buy",), "weights": {"view": 0.5}}
+    log = apply(read(pl.DataFrame(table), **options), FilterConfig(min_user_events=2))
+    assert log.selection == "where rating >= 1, targets buy, weights view 0.5, min 2 events a user" and len(log) == 6
+    assert prepared.load(prepared.save(log, tmp_path / "log")).selection == log.selection
+    assert read(pl.DataFrame(table)).selection == ""

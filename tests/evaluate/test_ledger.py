@@ -6,6 +6,7 @@ import dataclasses
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,6 +99,22 @@ def test_ranks_only_keeps_what_figures_are_made_of_and_nothing_of_the_log(tmp_pa
     assert bare.length.tolist() == whole.length.tolist() and whole.item.all()
     bare.save(tmp_path / "l.parquet")
     assert_same(Ledger.load(tmp_path / "l.parquet"), bare)
+
+
+def test_the_ids_of_items_are_kept_and_a_ledger_without_them_is_read(tmp_path):
+    names = np.array(["sku-1", "sku-2"], dtype=object)
+    named = dataclasses.replace(ledger([1, 2]), item_id=names)
+    named.save(tmp_path / "new.parquet")
+    again = Ledger.load(tmp_path / "new.parquet")
+    assert_same(again, named)
+    assert again.of("a").item_id.tolist() == ["sku-1", "sku-2"] and "item_id" not in named.ranks_only().columns()
+    before = ledger([3, 4], run="before")  # as it was kept before 0.2
+    before.save(tmp_path / "old.parquet")
+    assert "item_id" not in pq.read_table(tmp_path / "old.parquet").column_names
+    both = concat([Ledger.load(tmp_path / "old.parquet"), again])
+    assert both.item_id is None and both.rank.tolist() == [3, 4, 1, 2]
+    two = concat([again, dataclasses.replace(named, run=np.full(2, "b", dtype=object), protocols={"b": PROTOCOL})])
+    assert two.item_id.tolist() == ["sku-1", "sku-2"] * 2
 
 
 def test_users_targets_and_seeds_are_counted_from_rows():

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recollect.config import ConfigError
 from recollect.evaluate.ledger import MISS, Ledger, concat
 from recollect.evaluate.metrics import NAMES, clustered_error, gains, measure, measure_runs
 from recollect.evaluate.protocol import Protocol
@@ -122,3 +123,10 @@ def test_printed_with_its_error():
 def test_nobody_asked_is_an_error_and_not_a_nan():
     with pytest.raises(ValueError, match="nobody"):
         measure(ledger([]))
+
+
+def test_one_name_is_one_metric_and_what_is_no_ledger_is_said() -> None:
+    one = ledger([1, 4, 20])
+    assert measure(one, "hr@10").values == measure(one, ["hr@10"]).values
+    with pytest.raises(ConfigError, match="measure: a ledger is expected, as rank gives it, not list"):
+        measure([1, 2])  # type: ignore[arg-type]

@@ -27,6 +27,7 @@ def test_every_field_shows_in_the_line():
         "users": 8,
         "targets": 9,
         "seeds": (3,),
+        "selection": "where rating >= 4, min 5 events",
     }
     assert set(changed) == {field.name for field in dataclasses.fields(Protocol)}
     lines = {dataclasses.replace(PROTOCOL, **{name: value}).line() for name, value in changed.items()}
@@ -39,6 +40,12 @@ def test_the_line():
         "candidates all 9 items | history last 200 | 7 users | seeds 0, 1"
     )
     assert "split not stated" in dataclasses.replace(PROTOCOL, split="").line()
+
+
+def test_what_was_left_out_of_the_log_stands_beside_its_digest_and_only_there():
+    some = dataclasses.replace(PROTOCOL, selection="where rating >= 4, min 5 events")
+    assert some.line().startswith("ml [abcdef012345, where rating >= 4, min 5 events] | split")
+    assert PROTOCOL.differences(some) == []  # a line written before it was said is no other measurement
 
 
 def test_differences_are_named():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -12,15 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from recollect.config import Settings
+from recollect.artifact import load
+from recollect.config import ConfigError, Settings
 from recollect.contracts import PAD, Catalog, Events, Recommender, Request, State, take_last
 from recollect.data.histories import Targets
-from recollect.data.log import DataError, EventLog, build_log
+from recollect.data.log import DataError, EventLog, Vocabulary, build_log
 from recollect.data.splits import loo, temporal
 from recollect.evaluate.ledger import MISS
 from recollect.evaluate.metrics import measure
 from recollect.evaluate.ranking import SCORE_CELLS, rank
 from recollect.registry import model_class
+from recollect.train.fit import fit
+from recollect.train.progress import Silent
 
 
 class Toy(Recommender):
@@ -205,6 +209,8 @@ def test_the_ledger_names_its_rows_and_its_protocol():
     ledger = rank(Bigram(log.item_ids.size), log, targets, seen="hidden", run="b", seed=7, split="loo, test")
     assert ledger.user_id.tolist() == [log.user_ids.ids[u] for u in targets.users]
     assert ledger.item.tolist() == log.items[targets.positions].tolist()
+    assert ledger.item_id is not None
+    assert ledger.item_id.tolist() == [log.item_ids.ids[code - 1] for code in ledger.item.tolist()]
     assert ledger.length.tolist() == [len(log.items[log.users == u]) - 1 for u in targets.users]
     assert set(ledger.run) == {"b"} and set(ledger.seed) == {7}
     line = ledger.protocols["b"].line()
@@ -308,3 +314,44 @@ def test_markov_on_movielens_1m(data_folder, seen, hits, gain):
     assert metrics.users == 6040
     assert metrics["hr@10"] == pytest.approx(hits, abs=0.001)
     assert metrics["ndcg@10"] == pytest.approx(gain, abs=0.001)
+
+
+def test_targets_say_how_they_came_about_and_a_caller_is_quoted():
+    log = make_log()
+    model, split = Bigram(log.item_ids.size), loo(log)
+
+    def line(targets, told=""):
+        return rank(model, log, targets, seen="hidden", split=told).protocols["Bigram"].split
+
+    assert line(split.test) == line(split.test, "loo, test") == "loo, test"
+    assert line(split.test, "random holdout") == "loo, test (as told: random holdout)"
+    cut = temporal(log, validation=0.5, test=0.7, target="all")
+    assert line(cut.test) == "temporal(validation 0.5, test 0.7, target all), test"
+    assert line(cut.validation) == f"{cut.protocol}, validation" and line(split.validation) == "loo, validation"
+    some = Targets(split.test.users[:2], split.test.positions[:2])
+    assert line(some) == "" and line(some, "my own") == "my own (as told)"
+
+
+def test_a_log_of_as_many_other_items_is_refused_where_the_model_knows_its_own(tmp_path):
+    log = make_log()
+    trained = fit("popularity", log, report=Silent())
+    others = dataclasses.replace(log, item_ids=Vocabulary(log.item_ids.ids + 1000, first=1))
+    bare = rank(trained.model, log, loo(log).test, seen="hidden")
+    for known in (trained, load(trained.save(tmp_path / "kept"))):
+        ledger = rank(known, log, loo(log).test, seen="hidden")
+        assert ledger.rank.tolist() == bare.rank.tolist() and ledger.runs == ["popularity"]
+        with pytest.raises(DataError, match="they are not the 12 that popularity was trained on"):
+            rank(known, others, loo(others).test, seen="hidden")
+
+
+@pytest.mark.parametrize("place, wrong, message", [
+    (0, "popularity", "a model is expected, as fit or load gives it, not str"),
+    (1, "ml-100k", "a log is expected, not str"),
+    (2, loo, r"targets are expected, as split.validation or split.test, not function"),
+])  # fmt: skip
+def test_what_is_no_model_no_log_or_no_targets_is_said(place, wrong, message):
+    log = make_log()
+    given = [Bigram(log.item_ids.size), log, loo(log).test]
+    given[place] = wrong
+    with pytest.raises(ConfigError, match=message):
+        rank(*given, seen="hidden")

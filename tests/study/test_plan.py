@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,22 @@ def test_another_log_is_refused_and_the_same_one_in_another_place_is_not(which: 
     refuse_others([jobs(out, data={"source": "moved.csv"})[which]], LOG)
 
 
-def test_a_run_that_never_trained_is_known_by_its_source_only(out: Path) -> None:
-    refuse_others([jobs(out)[2]], other_log())  # nothing was learnt yet, from whichever log
+def test_a_run_that_never_trained_is_known_by_its_source_only(out: Path, tmp_path: Path) -> None:
+    alone = jobs(tmp_path)[2]
+    shutil.copytree(jobs(out)[2].folder, alone.folder)
+    refuse_others([alone], other_log())  # nothing was learnt yet, from whichever log
     with pytest.raises(ConfigError, match="data.source is simulated there, .*moved.csv now"):
-        refuse_others([jobs(out, data={"source": "moved.csv"})[2]], LOG)
+        refuse_others([jobs(tmp_path, data={"source": "moved.csv"})[2]], LOG)
+
+
+def test_runs_of_other_models_in_the_folder_must_be_of_the_same_log_and_asked_alike(tmp_path: Path) -> None:
+    (first,) = plan(settings(), ["popularity"], 1, tmp_path)
+    run(first.settings, first.folder, log=LOG)
+    refuse_others(plan(settings(train={"epochs": 9}), ["random"], 2, tmp_path), LOG)  # how it is trained is its own
+    with pytest.raises(ConfigError, match=f"popularity/seed-0: made on a log of digest {LOG.digest}, not"):
+        refuse_others(plan(settings(), ["random"], 1, tmp_path), other_log())
+    with pytest.raises(ConfigError, match="popularity/seed-0: .*evaluate.seen is hidden there, allowed now; choose"):
+        refuse_others(plan(settings(evaluate={"seen": "allowed"}), ["random"], 1, tmp_path), LOG)
+    with pytest.raises(ConfigError, match=r"split\.protocol is loo there, temporal now"):
+        refuse_others(plan(settings(split={"protocol": "temporal"}), ["random"], 1, tmp_path), LOG)
+    assert not (tmp_path / "random").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -17,7 +18,9 @@ import torch
 from recollect.artifact import CARD, PARTS, SETTINGS, TABLE, ArtifactError, load
 from recollect.config import ConfigError
 from recollect.data.histories import known_histories
+from recollect.data.learnt_events import RECORD
 from recollect.data.log import DataError, build_log
+from recollect.data.splits import loo
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import measure
 from recollect.study.run import EPOCHS, VALIDATION, Stopped, default_folder, finish, resume, run
@@ -48,7 +51,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_leaves_a_model_and_its_figures(whole: Path) -> None:
-    assert sorted(path.name for path in whole.iterdir()) == sorted([*PARTS, TABLE, CARD, EPOCHS, VALIDATION])
+    assert sorted(path.name for path in whole.iterdir()) == sorted([*PARTS, TABLE, CARD, EPOCHS, VALIDATION, RECORD])
     assert [path.name for path in whole.parent.iterdir()] == ["whole"]
     trained = load(whole)
     assert trained.card["data"]["digest"] == LOG.digest
@@ -258,15 +261,28 @@ def test_a_run_from_an_older_one_is_resumed_without_it(whole: Path, tmp_path: Pa
     assert any(not torch.equal(tensor, expected[name]) for name, tensor in fresh.items())
 
 
-def test_an_older_run_that_learnt_more_than_this_log_has_is_remarked(whole: Path, tmp_path: Path) -> None:
+def test_an_older_run_that_learnt_more_than_this_log_has_is_refused(whole: Path, tmp_path: Path) -> None:
     keep = LOG.times < np.quantile(LOG.times, 0.8)
     users, items = LOG.user_ids.decode(LOG.users[keep]), LOG.item_ids.decode(LOG.items[keep])
-    earlier, told = build_log(users, items, LOG.times[keep]), Told()
-    run(small_settings(epochs=1, start_from=str(whole)), tmp_path / "run", log=earlier, report=told)
-    assert any("its answers have been learnt" in text for text in told.texts)
+    earlier = build_log(users, items, LOG.times[keep])
+    with pytest.raises(ConfigError, match=r"it has learnt \d+ of the \d+ targets that this run holds out"):
+        run(small_settings(epochs=1, start_from=str(whole)), tmp_path / "run", log=earlier)
+    assert not (tmp_path / "run").exists()
     told = Told()
     run(small_settings(epochs=1, start_from=str(whole)), tmp_path / "same", log=LOG, report=told)
-    assert not any("have been learnt" in text for text in told.texts)
+    assert not any("learnt" in text for text in told.texts)
+
+
+def test_a_shorter_log_that_asks_what_was_learnt_is_no_test(whole: Path) -> None:
+    keep = np.ones(len(LOG), bool)
+    keep[loo(LOG).test.positions[:5]] = (
+        False  # so what was their validation is asked as test, and their last training event as validation
+    )
+    columns = {name: getattr(LOG, name)[keep] for name in ("users", "items", "times")}
+    shorter, trained = dataclasses.replace(LOG, **columns, values={}), load(whole)
+    assert len(score(trained, shorter)), "no target of validation was learnt"
+    with pytest.raises(ConfigError, match=r"it has learnt 5 of the \d+ validation answers of simulated"):
+        score(trained, shorter, on="validation")
 
 
 class Told(Silent):

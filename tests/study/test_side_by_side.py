@@ -10,6 +10,7 @@ import pytest
 from recollect.artifact import load
 from recollect.data.log import DataError
 from recollect.evaluate.metrics import measure
+from recollect.study.report import sheets
 from recollect.study.run import run
 from recollect.study.scoring import SCORINGS, data_of, score
 from recollect.study.settings import settings_from
@@ -44,7 +45,7 @@ def test_seeds_are_one_row_and_models_are_called_by_their_name(runs: Path) -> No
     folders = [runs / "plain/seed-0", runs / "markov", runs / "plain/seed-1"]
     table = side_by_side(folders, on="validation")
     assert {row.model: row.metrics.seeds for row in table.rows} == {"xlstm-lsr": (0, 1), "markov": (0,)}
-    assert table.seeds == 2 and [row.seeded for row in table.rows if row.model == "markov"] == [False]
+    assert table.seeds is None and [row.seeded for row in table.rows if row.model == "markov"] == [False]
 
 
 def test_runs_of_one_model_are_called_by_their_folder(runs: Path) -> None:
@@ -56,6 +57,13 @@ def test_runs_of_one_model_are_called_by_their_folder(runs: Path) -> None:
     assert {row.model for row in table.rows} == {str(runs / "plain/seed-0"), str(again)}
     (other,) = [row.comparison for row in table.rows if row.comparison]
     assert other.difference == other.low == other.high == 0
+
+
+def test_a_row_of_several_seeds_is_called_by_the_folder_that_holds_them(runs: Path) -> None:
+    table = side_by_side([runs / "fast", runs / "plain/seed-0", runs / "plain/seed-1"], on="validation")
+    assert {row.model: row.metrics.seeds for row in table.rows} == {"fast": (0,), "plain": (0, 1)}
+    seeds = {row[0]: row[4] for row in sheets(table)[0].rows}
+    assert seeds == {"fast": "1", "plain": "2"}, "nobody asked for two of fast"
 
 
 @pytest.mark.parametrize("seen", ["hidden", "allowed"])
@@ -70,12 +78,13 @@ def test_figures_are_those_of_each_run_alone(runs: Path, seen: str) -> None:
         assert len((folder / SCORINGS).read_text().splitlines()) == 1
 
 
-def test_a_log_of_other_items_is_refused_and_another_order_remarked(runs: Path) -> None:
+def test_a_log_of_other_items_is_refused_and_a_longer_one_remarked(runs: Path) -> None:
     lines, other = (runs / "log.csv").read_text().splitlines(), runs / "other.csv"
     other.write_text("\n".join(lines[: len(lines) // 8]) + "\n")
     with pytest.raises(DataError, match="evaluate on the log of the run"):
         side_by_side([runs / "fast", runs / "markov"], source=str(other))
-    other.write_text("\n".join(lines[:-1]) + "\n")
+    user, item, time = lines[-1].split(",")
+    other.write_text("\n".join([*lines, f"{user},{item},{int(time) + 60}"]) + "\n")
     said: list[str] = []
     side_by_side([runs / "fast"], source=str(other), on="validation", note=said.append)
     read, columns, another = said

@@ -16,12 +16,12 @@ from recollect.contracts import Events
 from recollect.data.log import DataError, EventLog, build_log
 from recollect.evaluate.ledger import MISS, Ledger
 from recollect.evaluate.metrics import measure
-from recollect.study.lineage import moment
 from recollect.study.refit import refit
 from recollect.study.run import read_data, run
 from recollect.study.scoring import data_of
 from recollect.study.settings import compose
 from recollect.study.since import data_since, score_since
+from recollect.train.learnt import moment
 
 from .material import small_settings, write_csv
 

@@ -200,3 +200,15 @@ def test_a_model_kept_from_python_knows_how_its_log_was_read(tmp_path: Path) -> 
     assert len(whole_log(kept, str(tmp_path / "log.csv"))) == len(lines)
     with pytest.raises(ConfigError, match="kept from Python"):
         settings_in(tmp_path / "kept")
+
+
+@pytest.mark.parametrize("given, message", [
+    ({"settings": {"loss.kind": "bce"}}, r"train\.loss\.kind: a setting inside another is given inside it, as {'loss'"),
+    ({"settings": 5}, r"train: settings are given by name, as {'epochs': \.\.\.}, not as int"),
+    ({"settings": "epochs=3"}, "train: settings are given by name, .* not as str"),
+    ({"model": 5}, "model: settings are given by name, .* not as int"),
+    ({"data": "ml-100k"}, r"a log is expected, not str; recollect\.read"),
+])  # fmt: skip
+def test_what_cannot_be_meant_is_said_in_one_line(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        fit("sasrec", **{"data": log(), "report": Silent(), **given})

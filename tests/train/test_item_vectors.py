@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,12 +72,23 @@ def test_fit_starts_from_them_and_from_an_older_run_where_that_knows_more(file: 
     torch.testing.assert_close(row("i11"), torch.from_numpy(GIVEN[3]), atol=1e-9, rtol=0)
     learnt = older.model.item_vectors()[older.items.find("i03")]  # type: ignore[attr-defined]
     torch.testing.assert_close(row("i03"), learnt, atol=1e-9, rtol=0)
-    about_items = [text for text in report.texts if "start" in text or "from there" in text]
+    about_items = [text for text in report.texts if "start from" in text or "fresh" in text or "from there" in text]
     assert about_items == [
         f"weights of {tmp_path / 'run'}: 4 items have their rows from there, 8 are new",
         f"2 of 8 new items start from {file}",
         "without a vector, started fresh: 6 new items (i04, i06, i07, ...)",
     ]
+
+
+def test_they_may_be_said_of_the_model_as_on_the_command_line(file: str) -> None:
+    def trained(model: dict[str, Any], **train: Any) -> dict[str, torch.Tensor]:
+        made = fit("gru4rec", LOG, settings(epochs=1, **train), model=model, seen="allowed", report=Notes())
+        assert made.settings["train"]["init_items"] == file and "init_items" not in made.settings["model"]
+        return dict(made.model.tensors())
+
+    small = SMALL["gru4rec"]
+    one, other = trained({**small, "init_items": file}), trained(small, init_items=file)
+    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
 
 
 def test_no_vector_is_looked_at_where_the_older_run_knows_every_item(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from recollect.answers.lists import audience
 from recollect.answers.moment import moment_for
 from recollect.data.blocks import ranges
 from recollect.data.frame import Frame, read_columns_of
-from recollect.data.log import DataError, EventLog
+from recollect.data.log import DataError, EventLog, Vocabulary
 from recollect.nn.evaluating import evaluating
 from recollect.recommend import memories, requests_of, scored
 
@@ -33,7 +33,8 @@ class PairScores(Frame):
 def score(trained: Known, pairs: Any, log: Any = None, *, at: int | None = None) -> PairScores:
     """Logit, probability and rank of each (user, item) pair, after the user's whole history in the log.
 
-    `pairs`: (user, item) tuples, a file or a table with the columns user and item. `log`, `at`: as in `recommend_all`.
+    `pairs`: (user, item) tuples, a file or a table with the columns user and item; a key of several columns is itself a
+    tuple of its parts. `log`, `at`: as in `recommend_all`.
     The rank is the item's place in a list of all items, those had before among them, from 1; equal scores stand in the
     order of the item codes. A pair whose user is not in the log, or whose item the model does not know, has no
     figures; `unknown_users` and `unknown_items` name them. Raises DataError where no pair is known.
@@ -42,6 +43,7 @@ def score(trained: Known, pairs: Any, log: Any = None, *, at: int | None = None)
     users, items = _sides(pairs)
     user_codes = histories.user_ids.encode(users, unknown=-1)
     item_codes = trained.items.encode(items, unknown=0)
+    users, items = _written(users, user_codes, histories.user_ids), _written(items, item_codes, trained.items)
     there = (user_codes >= 0) & (item_codes > 0)
     unknown_users = _distinct(users, user_codes < 0)
     unknown_items = _distinct(items, item_codes == 0)
@@ -110,6 +112,14 @@ def _sides(pairs: Any) -> tuple[list[Any], list[Any]]:
         return [one[0] for one in rows], [one[1] for one in rows]
     users, items = read_columns_of(pairs, ("user", "item"), "pairs")
     return users, items
+
+
+def _written(given: list[Any], codes: np.ndarray, ids: Vocabulary) -> list[Any]:
+    """Keys that were given in parts, as the log writes them."""
+    return [
+        ids.decode(code) if isinstance(one, tuple) and code >= ids.first else one
+        for one, code in zip(given, codes, strict=True)
+    ]
 
 
 def _distinct(ids: list[Any], which: np.ndarray) -> tuple[Any, ...]:

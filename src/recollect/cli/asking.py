@@ -131,7 +131,7 @@ def say_when(trained: Artifact, said: int | None, told: int | None, log: EventLo
 
     `log`: whose users are asked for; None: a typed history.
     """
-    from recollect.study.lineage import moment
+    from recollect.train.learnt import moment
 
     if said is not None and told is None:
         if not trained.model.request_time:

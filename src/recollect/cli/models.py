@@ -41,7 +41,8 @@ def models(
     elif name is not None:
         kind = model_class(name)
         about = _first_line(kind)
-        _show(list(describe(kind.Config, "model.")), f"{name}: {about}" if about else name, json)
+        rows = [*describe(kind.Config, "model."), *_vectors(kind)]
+        _show(rows, f"{name}: {about}" if about else name, json)
     else:
         found = [(one, model_class(one)) for one in names()]
         if json:
@@ -70,6 +71,16 @@ def describe(kind: type[BaseModel], prefix: str = "") -> Iterator[dict[str, Any]
             "required": required,
             "meaning": " ".join((about.description or "").split()),
         }
+
+
+def _vectors(kind: type) -> Iterator[dict[str, Any]]:
+    """Of a network: the setting of training that is said of the model as well."""
+    from recollect.contracts import Network
+    from recollect.train.settings import INIT_ITEMS, TrainSettings
+
+    if issubclass(kind, Network) and INIT_ITEMS not in kind.Config.model_fields:
+        row = next(row for row in describe(TrainSettings, "model.") if row["path"] == f"model.{INIT_ITEMS}")
+        yield {**row, "meaning": f"{row['meaning']} The same as train.{INIT_ITEMS}."}
 
 
 def spell(annotation: Any) -> str:

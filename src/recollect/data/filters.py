@@ -48,6 +48,19 @@ class FilterConfig(Settings):
         """
         return FilterConfig(duplicates=self.duplicates)
 
+    @property
+    def selection(self) -> str:
+        """What is kept, in a few words; empty: everything."""
+        users, items = self.min_user_events, self.min_item_events
+        parts = [f"from {self.time_from}"] if self.time_from is not None else []
+        parts += [f"before {self.time_to}"] if self.time_to is not None else []
+        parts += [self.duplicates] if self.duplicates != "keep" else []
+        if users == items > 1:
+            return ", ".join([*parts, f"min {users} events"])
+        parts += [f"min {users} events a user"] if users > 1 else []
+        parts += [f"min {items} events an item"] if items > 1 else []
+        return ", ".join(parts)
+
     @field_validator("time_from", "time_to")
     @classmethod
     def _is_a_time(cls, value: int | str | None) -> int | str | None:
@@ -96,6 +109,8 @@ def apply(log: EventLog, config: FilterConfig) -> EventLog:
     if not keep.any():
         reasons = ", ".join(f"{entry.events} {entry.reason}" for entry in dropped)
         raise DataError(f"{log.name}: the filters leave none of its {len(log)} events ({reasons}); filter less")
+    if config.selection:
+        log = dataclasses.replace(log, selection=", ".join(part for part in (log.selection, config.selection) if part))
     if keep.all():
         return log
     return _recoded(log, keep, tuple(dropped))

@@ -59,6 +59,8 @@ class Targets:
 
     users: np.ndarray
     positions: np.ndarray
+    split: str = ""
+    """How the log was cut and which part this is (`loo, test`); empty for targets that were chosen by hand."""
 
     def __repr__(self) -> str:
         return f"Targets({self!s})"

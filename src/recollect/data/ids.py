@@ -12,15 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import polars as pl
 
-from recollect.data.log import DataError, Vocabulary
+from recollect.data.log import SIGNS, DataError, Vocabulary
 from recollect.data.missing import MISSING_WORDS
 from recollect.data.roles import shown
 
 EXACT = {"Float64": 2.0**53, "Float32": 2.0**24, "Float16": 2.0**11}
 """From here on a float of a kind no longer holds every integer."""
-
-SIGNS = (",", "|", "/", ";", ":", "\x1f")
-"""What may stand between the parts of a key of several columns: the first that no part holds."""
 
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 # Letters of other alphabets that are drawn as Latin ones: "\u0410" looks like "A".

@@ -21,6 +21,10 @@ Ties = Literal["file", "file-reversed", "id", "random"]
 first), the smaller item id, or a seeded draw."""
 
 
+SIGNS = (",", "|", "/", ";", ":", "\x1f")
+"""What may stand between the parts of a key of several columns: the first that no part holds."""
+
+
 class DataError(ValueError):
     """Input cannot be used. The message says what is wrong, where (file, line), and what to do."""
 
@@ -53,8 +57,14 @@ class Vocabulary:
         return self.first + len(self.ids)
 
     def find(self, wanted: Any) -> int | None:
-        """The code of one id, or None. Text is accepted for integer ids ('42'), as a command line gives it."""
+        """The code of one id, or None. Text is accepted for integer ids ('42'), as a command line gives it.
+
+        A key of several columns may be a tuple of its parts.
+        """
         lookup = self._lookup()
+        if isinstance(wanted, tuple):
+            keys = (sign.join(map(str, wanted)) for sign in SIGNS)
+            return next((lookup[key] for key in keys if key in lookup), None)
         if wanted in lookup:
             return lookup[wanted]
         if self.ids.dtype != object and isinstance(wanted, str):
@@ -137,6 +147,8 @@ class EventLog(Displayed):
     """How the source was understood (which columns were taken, which unit the times had), one sentence each."""
     date_order: str | None = None
     """Of day and month (`day-first`), where the dates of the source left a choice: a later file may not show it."""
+    selection: str = ""
+    """Which events of the source these are, in words (`where rating >= 4, min 5 events`); empty: all of them."""
     reading: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """The options it was read with, as [data] of a run.toml has them: a later file is read alike."""
 

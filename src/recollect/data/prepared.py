@@ -85,6 +85,7 @@ def load(folder: str | Path, *, verify: bool = False) -> EventLog:
         dropped=tuple(Dropped(*entry) for entry in index["dropped"]),
         notes=tuple(index["notes"]),
         date_order=index.get("date_order"),
+        selection=index.get("selection", ""),
         weights=columns.numbers("weights") if "weights" in index["files"] else None,
         targets=columns.numbers("targets") if "targets" in index["files"] else None,
     )
@@ -132,6 +133,7 @@ def _write(log: EventLog, folder: Path) -> None:
         "dropped": [[entry.reason, entry.events, entry.detail] for entry in log.dropped],
         "notes": list(log.notes),
         "date_order": log.date_order,
+        "selection": log.selection,
         "files": files,
     }
     with (folder / INDEX).open("w", encoding="utf-8") as file:

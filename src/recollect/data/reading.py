@@ -79,6 +79,15 @@ class Reading(Settings):
         ]
         return bool(given) and all(name.isdigit() for name in given)
 
+    @property
+    def selection(self) -> str:
+        """Which rows are events, and which of those are targets or weigh otherwise, in words; empty: all alike."""
+        weights = ", ".join(f"{kind} {weight:g}" for kind, weight in self.weights.items())
+        parts = [f"where {self.where}"] if self.where is not None else []
+        parts += [f"targets {', '.join(self.targets)}"] if self.targets else []
+        parts += [f"weights {weights}"] if weights else []
+        return ", ".join(parts)
+
     def but(self, **changes: object) -> Reading:
         """The same options with some of them changed."""
         return self.model_copy(update=changes)

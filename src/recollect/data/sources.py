@@ -114,7 +114,7 @@ def read(
 def _read_so(log: EventLog, reading: Reading) -> EventLog:
     """The log, and how it was read; tables beside it are not what another log would have."""
     options = reading.model_dump(exclude_defaults=True, exclude={"items", "users", "candidates"})
-    return dataclasses.replace(log, reading=options)
+    return dataclasses.replace(log, reading=options, selection=reading.selection)
 
 
 def _refuse_options(what: str, reading: Reading, sides: Mapping[str, Any]) -> None:

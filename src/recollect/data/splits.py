@@ -7,6 +7,7 @@ Sources: leave-one-out as in SASRec (Kang & McAuley 2018); the global timeline a
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Literal
 
 import numpy as np
@@ -46,8 +47,8 @@ def loo(log: EventLog) -> Split:
         log,
         "loo",
         train_ends,
-        Targets(users, validation),
-        Targets(users, test),
+        Targets(users, validation, "loo, validation"),
+        Targets(users, test, "loo, test"),
         {f"users without targets ({few})": int(len(starts) - len(users))},
     )
 
@@ -72,13 +73,14 @@ def temporal(log: EventLog, *, validation: float = 0.8, test: float = 0.9, targe
     late = log.times >= cut_test
     known = np.bincount(log.items[train], minlength=log.item_ids.size) > 0
     late_targets = targets_in(log, late, target)
+    name = f"temporal(validation {validation}, test {test}, target {target})"
     unseen = int((~known[log.items[late_targets.positions]]).sum())
     return Split(
         log,
-        f"temporal(validation {validation}, test {test}, target {target})",
+        name,
         train_ends,
-        targets_in(log, middle, target),
-        late_targets,
+        dataclasses.replace(targets_in(log, middle, target), split=f"{name}, validation"),
+        dataclasses.replace(late_targets, split=f"{name}, test"),
         {"test targets unseen in training": unseen},
     )
 

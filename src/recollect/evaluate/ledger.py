@@ -30,7 +30,8 @@ class Ledger(Displayed):
     """Columns of one length. (run, seed, user, length) names a row.
 
     run: object of str, the model's name in this comparison; seed int64; user int64, the log's code; user_id, the
-    caller's own id; item int64, the target's code; length int64, how many events stand before the target in the
+    caller's own id; item int64, the target's code; item_id, the caller's own id of it, None in ledgers kept before 0.2
+    and where it may not be told; length int64, how many events stand before the target in the
     user's history; rank int32, from 1, or `MISS`. `protocols`: how each run was measured. `unseeded`: the runs of
     models that draw no random numbers, of which one seed says all; a ledger kept before 0.2 names none.
     """
@@ -44,6 +45,7 @@ class Ledger(Displayed):
     rank: np.ndarray
     protocols: Mapping[str, Protocol]
     unseeded: Set[str] = frozenset()
+    item_id: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         sizes = {name: len(column) for name, column in self.columns().items()}
@@ -83,9 +85,9 @@ class Ledger(Displayed):
         )
 
     def columns(self) -> dict[str, np.ndarray]:
-        """Every column by name, in the order of the file."""
-        names = ("run", "seed", "user", "user_id", "item", "length", "rank")
-        return {name: getattr(self, name) for name in names}
+        """Every column by name, in the order of the file; `item_id` only where the ledger has it."""
+        names = ("run", "seed", "user", "user_id", "item", "item_id", "length", "rank")
+        return {name: column for name in names if (column := getattr(self, name)) is not None}
 
     @property
     def runs(self) -> list[str]:
@@ -109,7 +111,7 @@ class Ledger(Displayed):
 
         Targets become code 0, ids the codes of the users; metrics, pairing and cohorts by length stay as they are.
         """
-        return dataclasses.replace(self, item=np.zeros_like(self.item), user_id=self.user.copy())
+        return dataclasses.replace(self, item=np.zeros_like(self.item), user_id=self.user.copy(), item_id=None)
 
     def save(self, path: Path | str) -> None:
         protocols = {run: dataclasses.asdict(protocol) for run, protocol in self.protocols.items()}
@@ -131,7 +133,10 @@ class Ledger(Displayed):
 
 
 def concat(ledgers: Sequence[Ledger]) -> Ledger:
-    """All rows in one ledger. A run's name stands for one protocol; the same (run, seed) cannot come twice."""
+    """All rows in one ledger. A run's name stands for one protocol; the same (run, seed) cannot come twice.
+
+    Without `item_id` where one of them has none.
+    """
     if not ledgers:
         raise ValueError("concat needs at least one ledger")
     protocols: dict[str, Protocol] = {}
@@ -144,6 +149,7 @@ def concat(ledgers: Sequence[Ledger]) -> Ledger:
             if twice := known & {(run, seed) for seed in protocol.seeds}:
                 raise DataError(f"run {run!r} has seed {min(twice)[1]} in two ledgers; keep one of them")
             known |= {(run, seed) for seed in protocol.seeds}
-    columns = {name: np.concatenate([one.columns()[name] for one in ledgers]) for name in ledgers[0].columns()}
+    names = [name for name in ledgers[0].columns() if all(name in one.columns() for one in ledgers)]
+    columns = {name: np.concatenate([one.columns()[name] for one in ledgers]) for name in names}
     unseeded = frozenset[str]().union(*(one.unseeded for one in ledgers))
     return Ledger(**columns, protocols=protocols, unseeded=unseeded)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from recollect.config import did_you_mean
+from recollect.config import ConfigError, did_you_mean
 from recollect.display import Display, Displayed
 from recollect.evaluate.ledger import MISS, Ledger
 from recollect.evaluate.protocol import Protocol
@@ -90,8 +90,14 @@ class Metrics(Displayed):
         return Display(title, whole, ["", *(f">{cut}" for cut in cuts)], rows, notes)
 
 
-def measure(ledger: Ledger, names: Sequence[str] = NAMES) -> Metrics:
-    """The metrics of a ledger of one run (all its seeds); raises ValueError for several runs: use `measure_runs`."""
+def measure(ledger: Ledger, names: Sequence[str] | str = NAMES) -> Metrics:
+    """The metrics of a ledger of one run (all its seeds); raises ValueError for several runs: use `measure_runs`.
+
+    `names`: `ndcg@10` and the like, one or several; ConfigError where there is no ledger.
+    """
+    if not isinstance(ledger, Ledger):
+        raise ConfigError(f"measure: a ledger is expected, as rank gives it, not {type(ledger).__name__}")
+    names = [names] if isinstance(names, str) else names
     if len(ledger.runs) != 1:
         raise ValueError(f"measure wants the rows of one run, got {len(ledger.runs)}: {', '.join(ledger.runs)}")
     if len(ledger) == 0:

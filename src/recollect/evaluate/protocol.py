@@ -38,6 +38,8 @@ class Protocol:
     users: int = 0
     targets: int = 0
     seeds: tuple[int, ...] = ()
+    selection: str = ""
+    """Which events of the source the log holds, in words; empty: all of them. The digest tells two such logs apart."""
 
     @property
     def questions(self) -> int:
@@ -49,7 +51,7 @@ class Protocol:
         seeds = ", ".join(map(str, self.seeds)) or "none"
         return " | ".join(
             (
-                f"{self.data} [{self.digest}]",
+                f"{self.data} [{', '.join(part for part in (self.digest, self.selection) if part)}]",
                 f"split {self.split or 'not stated'}",
                 f"ties {self.ties}",
                 f"seen {self.seen}",
@@ -65,7 +67,8 @@ class Protocol:
 
     def differences(self, other: Protocol, *, ignore: tuple[str, ...] = ("seeds", "history")) -> list[str]:
         """What keeps figures of the two from being compared, in words; by default a model may choose its history."""
-        names = [field.name for field in dataclasses.fields(self) if field.name not in ignore]
+        said_by_digest = "selection"
+        names = [one.name for one in dataclasses.fields(self) if one.name not in (*ignore, said_by_digest)]
         pairs = ((name, getattr(self, name), getattr(other, name)) for name in names)
         return [f"{name}: {mine!r} and {theirs!r}" for name, mine, theirs in pairs if mine != theirs]
 

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recollect.config import one_of
+from recollect.answers.known import Known
+from recollect.config import ConfigError, one_of
 from recollect.contracts import PAD, Recommender, State, Window
 from recollect.data.blocks import by_length, pieces, tokens_on
 from recollect.data.histories import Targets
@@ -43,7 +44,7 @@ class _Walks:
 
 
 def rank(
-    model: Recommender,
+    model: Recommender | Known,
     log: EventLog,
     targets: Targets,
     *,
@@ -65,13 +66,18 @@ def rank(
     that says so looks at it. `last`: show only the last events before each target. `segment`: events advanced at once,
     and `token_budget` cells (None: `TOKENS`, more on an accelerator).
     `device`: where the model is, by default what it says. `progress`: called with targets done and their number.
-    `run`, `seed`, `split` name the rows (run: the class name if empty).
+    `run` and `seed` name the rows (run: the model's name if empty). `split`: how targets that were chosen by hand came
+    about; the protocol line gives it "as told". Those of `loo` and `temporal` say it themselves.
+
+    `model`: give what `fit` or `load` gave, which knows the ids of its items. Its bare `.model` knows no ids, only how
+    many items there are: that codes of another log mean other items is then not seen.
 
     Raises DataError where log and model differ in their items, the model scores NaN, or the log has no clock to
-    take the request time from; ConfigError for a `seen` that does not exist; ValueError where targets are out of
-    order or belong to another log.
+    take the request time from; ConfigError for a `seen` that does not exist, or what is no model, log or targets;
+    ValueError where targets are out of order or belong to another log.
     """
     one_of("seen", seen, Seen)
+    model, called = _model_of(model, expect_log(log))
     _check(model, log, targets, request_time, last)
     on_device = torch.device(device) if device is not None else getattr(model, "device", torch.device("cpu"))
     offsets = log.offsets
@@ -98,20 +104,22 @@ def rank(
     protocol = Protocol(
         data=log.name,
         digest=log.digest,
-        split=split,
+        split=_split_of(targets, split),
         ties=log.ties,
         seen=seen,
         request_time="used" if request_time and model.request_time else "unused",
         candidates=f"all {len(log.item_ids):,} items",
         history=_history(model, last),
+        selection=log.selection,
     )
-    name = run or type(model).__name__
+    name = run or called
     return Ledger(
         run=np.full(len(ranks), name, dtype=object),
         seed=np.full(len(ranks), seed, dtype=np.int64),
         user=targets.users.astype(np.int64),
         user_id=log.user_ids.decode(targets.users),
         item=log.items[targets.positions].astype(np.int64),
+        item_id=log.item_ids.decode(log.items[targets.positions]),
         length=targets.positions - offsets[targets.users],
         rank=ranks,
         protocols={name: protocol},
@@ -119,8 +127,33 @@ def rank(
     )
 
 
+def _model_of(given: Recommender | Known, log: EventLog) -> tuple[Recommender, str]:
+    """The model and its name. Raises DataError where it knows the ids of its items and the log has others."""
+    if isinstance(given, Recommender):
+        return given, type(given).__name__
+    if not isinstance(getattr(given, "model", None), Recommender):
+        raise ConfigError(f"rank: a model is expected, as fit or load gives it, not {type(given).__name__}")
+    if not np.array_equal(given.items.ids, log.item_ids.ids):
+        raise DataError(
+            f"{log.name} holds {len(log.item_ids):,} items, and they are not the {len(given.items):,} that "
+            f"{given.name} was trained on; rank on the log it was trained on, read and filtered alike"
+        )
+    return given.model, given.name
+
+
+def _split_of(targets: Targets, told: str) -> str:
+    """What the targets say of themselves; what the caller says besides is marked as such."""
+    if not targets.split:
+        return f"{told} (as told)" if told else ""
+    return targets.split if told in ("", targets.split) else f"{targets.split} (as told: {told})"
+
+
 def _check(model: Recommender, log: EventLog, targets: Targets, request_time: bool, last: int | None) -> None:
-    if model.catalog.size != expect_log(log).item_ids.size:
+    if not isinstance(targets, Targets):
+        raise ConfigError(
+            f"rank: targets are expected, as split.validation or split.test, not {type(targets).__name__}"
+        )
+    if model.catalog.size != log.item_ids.size:
         raise DataError(
             f"{log.name} has {len(log.item_ids):,} items, but {type(model).__name__} was made for "
             f"{model.catalog.size - 1:,}; evaluate on the log it was trained on"

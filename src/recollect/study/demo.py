@@ -129,8 +129,7 @@ def run_demo(
         for name, recipe in recipes.items():
             begin(name)
             trained = _train(name, recipe, split, folder, report)
-            protocol = f"{split.protocol}, test"
-            ledgers[name] = rank(trained.model, split.log, split.test, seen="allowed", run=name, split=protocol)
+            ledgers[name] = rank(trained, split.log, split.test, seen="allowed", run=name)
             seconds[name] = trained.seconds
     except (KeyboardInterrupt, Interrupted, Stopped) as stop:
         stopped = stop
@@ -175,11 +174,10 @@ def best_ledger(made: Simulation, split: Split, targets: Targets) -> Ledger:
         items = log.items[targets.positions[part]].astype(np.int64)
         own = np.take_along_axis(likely, items[:, None], axis=1)
         ranks[part] = (likely[:, 1:] >= own).sum(axis=1)
-    period = "test" if targets is split.test else "validation"
     protocol = Protocol(
         data=log.name,
         digest=log.digest,
-        split=f"{split.protocol}, {period}",
+        split=targets.split,
         ties=log.ties,
         seen="allowed",
         request_time="unused",
@@ -191,6 +189,7 @@ def best_ledger(made: Simulation, split: Split, targets: Targets) -> Ledger:
         user=targets.users.astype(np.int64),
         user_id=log.user_ids.decode(targets.users),
         item=log.items[targets.positions].astype(np.int64),
+        item_id=log.item_ids.decode(log.items[targets.positions]),
         length=targets.positions - log.offsets[targets.users],
         rank=ranks,
         protocols={BEST: protocol},

@@ -1,23 +1,22 @@
-"""What a model has learnt from, as its card says, and on which targets it can therefore not be measured.
+"""What a model has learnt from, as its card says, and what it can therefore not be asked.
 
-A model that starts from older weights, or is refitted on every event, has seen answers that its own split does not know
-of. Times decide: what lies behind the latest event learnt cannot have been learnt.
+A model that is refitted on every event has seen whatever its own log could ask. Times decide what it can be asked:
+what lies behind the latest event learnt cannot have been learnt. (Event by event: `train.learnt`.)
 """
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from recollect.artifact import is_artifact, read_card
 from recollect.config import ConfigError
 from recollect.data.histories import Split
+from recollect.data.learnt_events import LearntEvents
 from recollect.data.log import EventLog
-from recollect.study.settings import DATE_ORDER, RunSettings, settings_in
+from recollect.study.settings import DATE_ORDER, RunSettings
+from recollect.train.learnt import moment
 
 LEARNT, REFIT = "learnt", "refit"
 """Entries of a card: what was learnt from, and what a refitted run was refitted from."""
@@ -29,18 +28,13 @@ def described(log: EventLog) -> dict[str, Any]:
     return {"name": log.name, "digest": log.digest, "clock": log.clock, **order}
 
 
-def learnt(settings: RunSettings, split: Split) -> dict[str, Any]:
+def learnt(split: Split, record: LearntEvents) -> dict[str, Any]:
     """For the card: how many events were learnt from and held out, and the time of the latest one learnt from.
 
     `until` is in seconds, None for a log without times; that of older weights counts too.
     """
     held_out = split.held_out
-    untils = [int(split.train.times.max())] if split.log.clock and len(split.train.times) else []
-    older = settings.train.start_from
-    if older is not None and is_artifact(older):
-        before = learnt_until(read_card(Path(older)))
-        untils += [] if before is None else [before]
-    return {"events": len(split.log) - held_out, "held out": held_out, "until": max(untils, default=None)}
+    return {"events": len(split.log) - held_out, "held out": held_out, "until": record.until}
 
 
 def learnt_until(card: Mapping[str, Any]) -> int | None:
@@ -59,31 +53,6 @@ def refit_card(settings: RunSettings, split: Split) -> dict[str, Any]:
         card = read_card(Path(source))
         said |= {"digest": card["digest"], "validation of that run": card.get("validation")}
     return {REFIT: {**said, "test": "none of its own: nothing was held out"}}
-
-
-def refuse_learnt_answers(settings: RunSettings, split: Split) -> Iterator[str]:
-    """Raise ConfigError where the older weights have learnt targets of this split -> what else is to be said."""
-    older = settings.train.start_from
-    if older is None or len(split.test) + len(split.validation) == 0:
-        return
-    card, theirs = read_card(Path(older)), settings_in(Path(older))
-    until = learnt_until(card)
-    if theirs.split != settings.split and until is not None and split.log.clock:
-        targets = np.concatenate([split.validation.positions, split.test.positions])
-        known = int((split.log.times[targets] <= until).sum())
-        if known:
-            how = "refitted on all of its events" if theirs.split.protocol == "none" else "trained under another split"
-            source = theirs.split.refit_of
-            instead = f"start from {source}, or " if source else ""
-            raise ConfigError(
-                f"{older}: {how}, up to {moment(until)}, so it may have learnt {known:,} of the {len(targets):,} "
-                f"targets that this run holds out; {instead}hold out what is later (split.protocol=temporal)"
-            )
-    elif card.get(LEARNT, {}).get("events", 0) > len(split.log) - split.held_out:
-        yield (
-            f"{older} has learnt from {card[LEARNT]['events']:,} events, and the training part of this log has "
-            f"{len(split.log) - split.held_out:,}: if this log is the older one, its answers have been learnt"
-        )
 
 
 def fewer_events(card: Mapping[str, Any], run: str | Path, log: EventLog) -> Iterator[str]:
@@ -114,11 +83,3 @@ def refuse_refitted(folder: Path, card: Mapping[str, Any]) -> None:
         f"{folder}: made on all {card[REFIT]['events']:,} events of its log, the answers too, so it has no test; "
         f"{first}ask it for what came later: --data newer --since {later}"
     )
-
-
-def moment(seconds: int) -> str:
-    """As `2024-05-31 08:00:00`, UTC."""
-    try:
-        return f"{datetime.datetime.fromtimestamp(seconds, datetime.UTC):%Y-%m-%d %H:%M:%S}"
-    except (OverflowError, ValueError, OSError):
-        return str(seconds)

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from recollect.artifact import SETTINGS, is_artifact, read_card
-from recollect.config import ConfigError
+from recollect.config import ConfigError, decode, plain, read_toml
 from recollect.data.log import EventLog
 from recollect.registry import model_class
 from recollect.study.compare_settings import CompareSettings
 from recollect.study.run import VALIDATION, placed
 from recollect.study.scoring import TEST, Part
-from recollect.study.settings import RunSettings, settings_in, to_plain
+from recollect.study.settings import EvaluateSettings, RunSettings, SplitSettings, settings_in, to_plain
 from recollect.train.checkpoint import identity_of
 from recollect.train.fit import CHECKPOINT
 
@@ -91,7 +91,10 @@ def plan(settings: CompareSettings, models: Sequence[str], seeds: int, out: Path
 
 
 def refuse_others(jobs: Sequence[Job], log: EventLog) -> None:
-    """Raise ConfigError where a folder holds a run of another log or with other settings than its job."""
+    """Raise ConfigError where a folder holds a run of another log or with other settings than its job.
+
+    So it is where beside them lie runs of other models, on another log or asked otherwise (split, [evaluate]).
+    """
     for job in jobs:
         if not (job.folder / SETTINGS).is_file():
             continue
@@ -108,6 +111,27 @@ def refuse_others(jobs: Sequence[Job], log: EventLog) -> None:
             raise ConfigError(
                 f"{job.folder}: made with other settings: {'; '.join(different[:SHOWN])}{more}; {_ANOTHER_PLACE}"
             )
+    ours = {job.folder for job in jobs}
+    for out in {job.folder.parent.parent for job in jobs}:
+        for folder in sorted(path.parent for path in out.glob(f"*/seed-*/{SETTINGS}")):
+            if folder not in ours:
+                _refuse_another_comparison(folder, jobs[0].settings, log)
+
+
+def _refuse_another_comparison(folder: Path, wanted: RunSettings, log: EventLog) -> None:
+    digest = _digest_of(folder)
+    if digest not in (None, log.digest):
+        raise ConfigError(f"{folder}: made on a log of digest {digest}, not {log.digest}; {_ANOTHER_PLACE}")
+    try:
+        values = read_toml(folder / SETTINGS)
+        there = {
+            "split": plain(decode(SplitSettings, values.get("split", {}), where="split")),
+            "evaluate": plain(decode(EvaluateSettings, values.get("evaluate", {}), where="evaluate")),
+        }
+    except ConfigError as error:
+        raise ConfigError(f"{folder}: {error}; {_ANOTHER_PLACE}") from None
+    if different := list(_differences(there, {part: plain(getattr(wanted, part)) for part in there})):
+        raise ConfigError(f"{folder}: a run of another comparison: {'; '.join(different)}; {_ANOTHER_PLACE}")
 
 
 _ANOTHER_PLACE = "choose another --out, or remove that folder if it may go"

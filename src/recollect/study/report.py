@@ -55,10 +55,10 @@ def accuracy(table: Table) -> Sheet:
     return Sheet(title, heads, tuple(rows), tuple(_remarks(table)))
 
 
-def _accuracy_row(row: Row, wanted: int) -> tuple[str, ...]:
+def _accuracy_row(row: Row, wanted: int | None) -> tuple[str, ...]:
     metrics = row.metrics
     count = len(metrics.seeds)
-    seeds = "any" if not row.seeded else str(count) if count == wanted else f"{count} of {wanted}"
+    seeds = "any" if not row.seeded else str(count) if wanted in (count, None) else f"{count} of {wanted}"
     spread = figure(metrics.seed_spread[DECIDES]) if DECIDES in metrics.seed_spread else ""
     return (row.model, *(metrics.text(name) for name in ("hr@10", "ndcg@10", "mrr@10")), seeds, spread)
 

@@ -25,22 +25,24 @@ from recollect.config import ConfigError, to_toml
 from recollect.contracts import Network
 from recollect.data import filters
 from recollect.data.histories import Split
+from recollect.data.learnt_events import RECORD, LearntEvents
 from recollect.data.log import DataError, EventLog
 from recollect.data.sources import DATA_DIR, is_place, is_simulated, read
 from recollect.data.splits import everything, loo, temporal
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import Metrics, measure
 from recollect.evaluate.ranking import rank
-from recollect.study.lineage import LEARNT, described, learnt, refit_card, refuse_learnt_answers, remarks_on_refit
+from recollect.study.lineage import LEARNT, described, learnt, refit_card, remarks_on_refit
 from recollect.study.settings import DataSettings, RunSettings, SplitSettings, settings_in, to_plain
 from recollect.train.device import check_device, refuse_several_processes
 from recollect.train.fit import CHECKPOINT, best_so_far, fit
+from recollect.train.learnt import learnt_by
 from recollect.train.loop import Interrupted, last_epoch
 from recollect.train.progress import Reporter, Silent
 from recollect.train.trained import Trained
 
 EPOCHS, VALIDATION = "epochs.jsonl", "validation.parquet"
-KEPT = (EPOCHS, VALIDATION)
+KEPT = (EPOCHS, VALIDATION, RECORD)
 """What stays in a run's folder beside the artifact."""
 
 
@@ -186,10 +188,11 @@ def default_folder(model: str, data: str) -> Path:
 
 def _run(settings: RunSettings, split: Split, folder: Path, report: Reporter, *, resume: bool) -> Outcome:
     begins = not (resume and (folder / CHECKPOINT).is_file())
-    begun = (*refuse_learnt_answers(settings, split), *remarks_on_refit(settings, split.log)) if begins else ()
-    for line in (*remarks(split), *begun):
+    for line in (*remarks(split), *(remarks_on_refit(settings, split.log) if begins else ())):
         report.note(line)
     with _full_disk_said(folder):
+        if begins:  # now, while the run that it starts from is there
+            learnt_by(split, settings.train.start_from).save(folder / RECORD)
         try:
             trained = fit(
                 settings.model_name,
@@ -213,18 +216,19 @@ def _measured(settings: RunSettings, split: Split, folder: Path, trained: Traine
     with _full_disk_said(folder):
         if len(split.validation):
             ledger = rank(
-                trained.model,
+                trained,
                 split.log,
                 split.validation,
                 seen=settings.evaluate.seen,
                 request_time=settings.evaluate.request_time == "used",
                 run=name,
                 seed=settings.train.seed,
-                split=f"{split.protocol}, validation",
             )
             ledger.save(folder / VALIDATION)
     cost = _cost(trained)
-    metrics, learns = None, learnt(settings, split)
+    if not (folder / RECORD).is_file():  # begun by a version that kept none
+        learnt_by(split, settings.train.start_from).save(folder / RECORD)
+    metrics, learns = None, learnt(split, LearntEvents.load(folder / RECORD))
     about: dict[str, Any] = {
         "model": name,
         "data": described(split.log),

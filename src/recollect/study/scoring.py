@@ -6,6 +6,7 @@ model was trained on is refused.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from recollect.artifact import Artifact, ArtifactError, reason
 from recollect.config import ConfigError, decode
 from recollect.data.blocks import ranges
 from recollect.data.histories import Ragged, Split, Targets
+from recollect.data.learnt_events import RECORD, LearntEvents
 from recollect.data.log import DataError, EventLog
 from recollect.data.seen import Seen
 from recollect.data.splits import SplitName
@@ -60,15 +62,15 @@ def score(
             "what is new in it: --since DATE"
         )
     split, note = _split(trained, settings, log, protocol, on)
+    targets = _targets(split, on)
     return rank(
-        trained.model,
+        trained,
         log,
-        _targets(split, on),
+        dataclasses.replace(targets, split=targets.split + note),
         seen=seen or settings.evaluate.seen,
         request_time=settings.evaluate.request_time == "used",
         run=run or trained.name,
         seed=settings.train.seed,
-        split=f"{split.protocol}, {on}{note}",
         progress=progress,
     )
 
@@ -163,6 +165,7 @@ def _split(
     """The split that is named, and what to add to its name where the run was trained under another."""
     own = split_data(log, settings.split)
     if protocol in (None, settings.split.protocol):
+        _refuse_learnt(trained, own, on)
         return own, ""
     other = split_data(log, settings.split.model_copy(update={"protocol": protocol}))
     targets = _targets(other, on)
@@ -173,7 +176,23 @@ def _split(
             f"{len(targets):,} {on} answers of {protocol}; "
             f"train a model for it: recollect train {trained.name} --set split.protocol={protocol}"
         )
+    _refuse_learnt(trained, other, on)
     return other, f", but trained under {settings.split.protocol}"
+
+
+def _refuse_learnt(trained: Artifact, split: Split, on: Part) -> None:
+    """Raise ConfigError where the model has learnt targets: the log is cut otherwise than its own, or older weights
+    had learnt more than that."""
+    if not (trained.folder / RECORD).is_file():  # of a version that kept none
+        return
+    targets = _targets(split, on)
+    known = int(LearntEvents.load(trained.folder / RECORD).among(split, targets).sum())
+    if known:
+        raise ConfigError(
+            f"{trained.folder}: it has learnt {known:,} of the {len(targets):,} {on} answers of {split.log.name} "
+            f"[{split.log.digest}]; evaluate on the log of the run (the same file, columns and filters), or on what "
+            "came later: --since DATE"
+        )
 
 
 def _targets(split: Split, on: Part) -> Targets:

@@ -20,15 +20,12 @@ from recollect.data.seen import Seen
 from recollect.data.splits import Target
 from recollect.evaluate.protocol import RequestTime
 from recollect.registry import model_class
-from recollect.train.settings import TrainSettings
+from recollect.train.settings import INIT_ITEMS, TrainSettings
 
 Checked = TypeVar("Checked")
 
 DATE_ORDER = "date order"
 """Of [data] in a card: whether day or month comes first in the dates of the run's log, where they left a choice."""
-
-INIT_ITEMS = "init_items"
-"""Vectors to start an item table from are no part of a model, but said of it as often as of its training."""
 
 
 class DataSettings(Reading):

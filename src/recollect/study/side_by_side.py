@@ -1,12 +1,12 @@
 """Several trained runs measured again, side by side: on targets or under a seen-filter that need not be their own.
 
 Runs that differ in nothing but their seed are one row; others are told apart by their model or, where that is the
-same, by their folder.
+same, by their folder (that of all the seeds, where a row has several).
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def side_by_side(
         ledger = score(trained, log, protocol=protocol, seen=seen, on=on, run=names[folder])
         done.append(Measured(ledger, trained.card, type(trained.model).seeded))
     # Runs that cannot be compared are refused here: nobody has seen a figure of test then, so none is noted.
-    table = tabulate(done, on, max(Counter(names.values()).values()), {})
+    table = tabulate(done, on, None, {})
     if on == "test":
         for folder, one in zip(settings, done, strict=True):
             note_scoring(folder, one.ledger, measure(one.ledger))
@@ -68,13 +68,21 @@ def _names(settings: dict[Path, RunSettings]) -> dict[Path, str]:
     for folders in alike.values():
         seeds = [settings[folder].train.seed for folder in folders]
         groups += [folders] if len(set(seeds)) == len(seeds) else [[folder] for folder in folders]
+    places = [_place(group) for group in groups]
     choices = (
         [settings[group[0]].model_name for group in groups],
-        [group[0].name for group in groups],
+        [place.name for place in places],
+        [str(place) for place in places],
         [str(group[0]) for group in groups],
     )
     chosen = next(names for names in choices if len(set(names)) == len(names))
     return {folder: name for group, name in zip(groups, chosen, strict=True) for folder in group}
+
+
+def _place(group: Sequence[Path]) -> Path:
+    """The folder of a run, or that which holds all the seeds of one."""
+    parents = {folder.parent for folder in group}
+    return parents.pop() if len(group) > 1 and len(parents) == 1 else group[0]
 
 
 def _but_for_the_seed(settings: RunSettings) -> str:

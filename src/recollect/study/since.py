@@ -20,10 +20,11 @@ from recollect.data.seen import Seen
 from recollect.data.splits import Target, targets_in
 from recollect.evaluate.ledger import MISS, Ledger
 from recollect.evaluate.ranking import rank
-from recollect.study.lineage import learnt_until, moment
+from recollect.study.lineage import learnt_until
 from recollect.study.read_again import read_again
 from recollect.study.scoring import settings_of
 from recollect.study.settings import RunSettings, times_as_read
+from recollect.train.learnt import moment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,12 +95,11 @@ def score_since(
     ledger = rank(
         trained.model,
         shown,
-        Targets(targets.users[answerable], place[answerable]),
+        Targets(targets.users[answerable], place[answerable], f"{split}, new items left out"),
         seen=seen or settings.evaluate.seen,
         request_time=used,
         run=name,
         seed=settings.train.seed,
-        split=f"{split}, new items left out",
     )
     ledger = dataclasses.replace(
         ledger, protocols={name: dataclasses.replace(ledger.protocols[name], digest=log.digest)}
@@ -115,6 +115,7 @@ def score_since(
         user=targets.users,
         user_id=log.user_ids.decode(targets.users),
         item=codes,
+        item_id=log.item_ids.decode(log.items[positions]),
         length=positions - log.offsets[targets.users],
         rank=ranks,
         protocols={

@@ -63,8 +63,8 @@ class Table:
     on: Part
     rows: tuple[Row, ...]
     ledger: Ledger | None
-    seeds: int
-    """How many seeds were asked for."""
+    seeds: int | None
+    """How many seeds of each model were asked for; None where the runs were named one by one."""
     failed: Mapping[str, tuple[str, ...]]
     """Model -> for each run without figures, which it is and why."""
 
@@ -85,7 +85,7 @@ class Measured:
     seeded: bool
 
 
-def tabulate(done: Sequence[Measured], on: Part, seeds: int, failed: Mapping[str, tuple[str, ...]]) -> Table:
+def tabulate(done: Sequence[Measured], on: Part, seeds: int | None, failed: Mapping[str, tuple[str, ...]]) -> Table:
     """The table of all runs that have figures; runs of one name are the seeds of one row."""
     if not done:
         return Table(on, (), None, seeds, failed)

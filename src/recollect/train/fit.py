@@ -20,22 +20,23 @@ from recollect.config import ConfigError, Settings, decode, one_of, plain
 from recollect.contracts import Counting, Network, Recommender
 from recollect.data.batches import token_budget
 from recollect.data.histories import Split, Targets
-from recollect.data.log import EventLog, Vocabulary
+from recollect.data.log import EventLog
 from recollect.data.seen import Seen
 from recollect.data.splits import loo
 from recollect.evaluate.metrics import measure
 from recollect.evaluate.ranking import rank
 from recollect.losses.choice import refuse_one_for_all
 from recollect.train.checkpoint import Progress, load_best
-from recollect.train.choice import Model, chosen
+from recollect.train.choice import Model, chosen, vectors_apart
 from recollect.train.device import check_device, device_of, on_cuda, refuse_several_processes
 from recollect.train.item_vectors import init_items
+from recollect.train.learnt import refuse_learnt_targets
 from recollect.train.loop import Interrupted, train
 from recollect.train.memory import estimate_bytes, human_bytes, peak_bytes
 from recollect.train.older import start_from
 from recollect.train.precision import SAID, precision_of, prepares_products
 from recollect.train.progress import Reporter, default_reporter
-from recollect.train.settings import TrainSettings
+from recollect.train.settings import INIT_ITEMS, TrainSettings
 from recollect.train.trained import Trained
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -55,7 +56,8 @@ def fit(
 ) -> Trained:
     """Train a model on a split (a log is split by `loo`; one that holds nothing out is trained to its last epoch).
 
-    `name`: the model, as its name (`"sasrec"`), its class, or its Config. `model`: the model's own settings, by name.
+    `name`: the model, as its name (`"sasrec"`), its class, or its Config. `model`: the model's own settings, by name
+    (`init_items` among them means `train.init_items`, as on the command line).
     `seen`: how validation treats items the user already has; allowed for data with repeats. `request_time`: whether
     validation gives it to a model that can use it. `folder`: where the checkpoint goes; with `resume` a run
     is taken up from there. `report`: who is told how it goes; by default it is printed, `Silent()` prints nothing.
@@ -69,6 +71,9 @@ def fit(
     settings = (
         decode(TrainSettings, settings or {}, where="train") if not isinstance(settings, TrainSettings) else settings
     )
+    model, vectors = vectors_apart(name, model)
+    if vectors is not None:
+        settings = decode(TrainSettings, {**plain(settings), INIT_ITEMS: str(vectors)}, where="train")
     name, kind, config = chosen(name, model)
     check_device(settings)
     report = report or default_reporter(settings.epochs)
@@ -99,7 +104,7 @@ def fit(
         report.note(f"{name} learns with the request time and is validated without it (evaluate.request_time=unused)")
     path = None if folder is None else folder / CHECKPOINT
     if not (resume and path is not None and path.is_file()):  # else the checkpoint says what the weights are
-        for line in _start(built, name, split.log.item_ids, settings):
+        for line in _start(built, name, split, settings):
             report.note(line)
     try:
         progress = train(
@@ -178,18 +183,20 @@ def _validation(
     targets = _some(split.validation, settings)
 
     def validate(network: Network) -> dict[str, float]:
-        ledger = rank(network, split.log, targets, seen=seen, request_time=request_time, run=name, split=split.protocol)
+        ledger = rank(network, split.log, targets, seen=seen, request_time=request_time, run=name)
         metrics = measure(ledger, ["hr@10", "ndcg@10"])
         return {"hr@10": metrics["hr@10"], "ndcg@10": metrics["ndcg@10"]}
 
     return validate
 
 
-def _start(built: Network, name: str, items: Vocabulary, settings: TrainSettings) -> Iterator[str]:
+def _start(built: Network, name: str, split: Split, settings: TrainSettings) -> Iterator[str]:
     """The weights of the older run, which has learnt what its items are; given vectors for the items that it lacks."""
+    items = split.log.item_ids
     older = None if settings.start_from is None else load(settings.start_from)
     if older is not None:
         yield from start_from(built, name, items, older)
+        yield from refuse_learnt_targets(older, split)
     if settings.init_items is not None:
         known = None if older is None else older.items
         yield from init_items(built, items, settings.init_items, older=known)
@@ -216,4 +223,4 @@ def _some(targets: Targets, settings: TrainSettings) -> Targets:
         return targets
     chosen = np.random.default_rng(settings.seed).choice(users, settings.validation_users, replace=False)
     keep = np.isin(targets.users, chosen)
-    return Targets(targets.users[keep], targets.positions[keep])
+    return Targets(targets.users[keep], targets.positions[keep], targets.split)

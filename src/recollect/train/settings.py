@@ -11,6 +11,9 @@ from recollect.config import Settings
 from recollect.data.batches import BatchSettings
 from recollect.losses.choice import LossSettings
 
+INIT_ITEMS = "init_items"
+"""Vectors to start an item table from are no part of a model, but said of it as often as of its training."""
+
 
 class TrainSettings(Settings):
     """Everything about a training run but the model and the data."""
@@ -41,7 +44,8 @@ class TrainSettings(Settings):
     accelerator: str = "auto"
     """Where to compute: auto, cpu, mps, cuda, or one of several GPUs, counted from 0, as cuda:1."""
     seed: int = Field(0, ge=0)
-    """Of weights, order and dropout."""
+    """Of weights, order and dropout. The same seed gives the same bits on one CPU with one number of threads
+    (OMP_NUM_THREADS) and one version of torch; elsewhere sums are taken in another order, and end a little apart."""
     validate_every: int = Field(1, ge=1)
     """Epochs between validations."""
     validation_users: int | None = Field(None, ge=1)

@@ -14,9 +14,11 @@ from recollect import artifact
 from recollect.answers.answering import Answering
 from recollect.contracts import Network, Recommender
 from recollect.data.histories import Split
+from recollect.data.learnt_events import RECORD
 from recollect.data.log import EventLog, Table, Vocabulary
 from recollect.data.seen import Seen
 from recollect.display import Display, Displayed
+from recollect.train.learnt import learnt_by
 from recollect.train.memory import human_bytes
 
 
@@ -80,7 +82,7 @@ class Trained(Answering, Displayed):
             "seconds": round(self.seconds, 3),
             "history": self.history,
         }
-        return artifact.save(
+        kept = artifact.save(
             folder,
             self.model,
             self.items,
@@ -90,6 +92,8 @@ class Trained(Answering, Displayed):
             about=about,
             overwrite=overwrite,
         )
+        learnt_by(self.split, self.settings.get("train", {}).get("start_from")).save(kept / RECORD)
+        return kept
 
     def _display(self) -> Display:
         learnt = sum(one.numel() for one in self.model.parameters()) if isinstance(self.model, Network) else 0

@@ -1,0 +1,145 @@
+"""Which events a model has learnt from, kept as one number an event, so that a later run cannot ask for one of them.
+
+Neither a digest of the log nor the names of splits can tell: a log that is filtered otherwise, or cut from other files,
+holds the same events in other places. An event is its user, its item and its time, whatever log it stands in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recollect.data.histories import Split, Targets
+from recollect.data.log import DataError, EventLog, Vocabulary
+from recollect.data.parquet import read_columns, write_columns
+
+RECORD = "learnt.parquet"
+"""The file in the folder of a trained model."""
+
+_METADATA, _FORMAT = "recollect.learnt", 1
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LearntEvents:
+    """The events that weights come from, those of older weights they started from among them."""
+
+    numbers: np.ndarray
+    """[events] int64, sorted: a hash of user, item and time; an event that was learnt twice stands twice."""
+    clock: bool
+    """False where the log had only an order: an event is then its user and its item."""
+    until: int | None
+    """The time of the latest one, in seconds; None without a clock."""
+    unrecorded: bool = False
+    """Whether older weights bring events that no number stands for."""
+    unrecorded_until: int | None = None
+    """The time of the latest of those, where it is known."""
+
+    @classmethod
+    def of(cls, split: Split) -> LearntEvents:
+        """The training part of a split."""
+        log = split.log
+        learnt = np.flatnonzero(_in_training(split))
+        until = int(log.times[learnt].max()) if log.clock and len(learnt) else None
+        return cls(np.sort(_numbers(log, learnt, timed=log.clock)), log.clock, until)
+
+    def with_older(self, older: LearntEvents) -> LearntEvents:
+        """With the events of the weights that training started from."""
+        until = max((one for one in (self.until, older.until) if one is not None), default=None)
+        if older.clock != self.clock:  # their numbers mean something else
+            return LearntEvents(self.numbers, self.clock, until, True, older.until)
+        mine, theirs = (np.unique(one.numbers, return_counts=True) for one in (self, older))
+        every = np.union1d(mine[0], theirs[0])
+        times = np.maximum(_counted(every, *mine), _counted(every, *theirs))
+        return LearntEvents(np.repeat(every, times), self.clock, until, older.unrecorded, older.unrecorded_until)
+
+    def among(self, split: Split, targets: Targets) -> np.ndarray:
+        """[targets] bool: which targets have been learnt, or may have been by what is not recorded.
+
+        Where an event stands in a log more than once, those copies count as learnt that the rest of the log lacks.
+        """
+        log = split.log
+        learnt = np.zeros(len(targets), dtype=bool)
+        if log.clock == self.clock and len(self.numbers):
+            asked, which, copies = np.unique(
+                _numbers(log, targets.positions, timed=self.clock), return_inverse=True, return_counts=True
+            )
+            there = _numbers(log, np.arange(len(log)), timed=self.clock)
+            there = np.sort(there[np.isin(there, asked)])
+            learnt = (_copies(self.numbers, asked) > _copies(there, asked) - copies)[which]
+        if self.unrecorded_until is not None and log.clock:
+            learnt |= log.times[targets.positions] <= self.unrecorded_until
+        return learnt
+
+    def knows_any(self, log: EventLog) -> bool:
+        """Whether one event of the log, at least, is among them."""
+        return log.clock == self.clock and bool(
+            np.isin(_numbers(log, np.arange(len(log)), timed=self.clock), self.numbers).any()
+        )
+
+    def save(self, path: Path) -> None:
+        """Raises DataError where it cannot be written."""
+        about = {"format": _FORMAT, **{name: getattr(self, name) for name in _ABOUT}}
+        write_columns(path, {"event": self.numbers}, {_METADATA: json.dumps(about)})
+
+    @classmethod
+    def load(cls, path: Path) -> LearntEvents:
+        """Raises DataError where the file is damaged, or of a newer format."""
+        columns, metadata = read_columns(path)
+        try:
+            about: dict[str, Any] = json.loads(metadata[_METADATA])
+            if about["format"] > _FORMAT:
+                raise DataError(f"{path}: format {about['format']} is newer than {_FORMAT}; update recollect")
+            return cls(columns["event"], **{name: about[name] for name in _ABOUT})
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"{path}: no record of learnt events; train the model again") from None
+
+
+_ABOUT = ("clock", "until", "unrecorded", "unrecorded_until")
+
+
+def _in_training(split: Split) -> np.ndarray:
+    inside: np.ndarray = np.arange(len(split.log)) < split.train_ends[split.log.users]
+    return inside
+
+
+def _numbers(log: EventLog, positions: np.ndarray, *, timed: bool) -> np.ndarray:
+    """[positions] int64: a number for user, item and, if `timed`, time; ids are taken as they are written."""
+    users, items = _of_ids(log.user_ids)[log.users[positions]], _of_ids(log.item_ids)[log.items[positions]]
+    mixed = _mix(users ^ _mix(items))
+    if timed:
+        mixed = _mix(mixed ^ _mix(log.times[positions].astype(np.int64).view(np.uint64)))
+    return mixed.view(np.int64)
+
+
+def _of_ids(ids: Vocabulary) -> np.ndarray:
+    """[vocabulary size] uint64."""
+    digests = (hashlib.blake2b(str(one).encode("utf-8", "surrogatepass"), digest_size=8).digest() for one in ids.ids)
+    return np.concatenate([np.zeros(ids.first, np.uint64), np.frombuffer(b"".join(digests), dtype="<u8")])
+
+
+def _mix(values: np.ndarray) -> np.ndarray:
+    """The finaliser of SplitMix64 (Steele et al. 2014), after its constant is added so that 0 is no fixed point."""
+    values = values + np.uint64(0x9E3779B97F4A7C15)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def _counted(wanted: np.ndarray, known: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """How often each of `wanted` was counted; `known` is a sorted part of it."""
+    found = np.zeros(len(wanted), dtype=np.int64)
+    found[np.searchsorted(wanted, known)] = counts
+    return found
+
+
+def _copies(numbers: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """How often each of `wanted` stands in sorted `numbers`."""
+    found: np.ndarray = np.searchsorted(numbers, wanted, "right") - np.searchsorted(numbers, wanted, "left")
+    return found

@@ -1,0 +1,130 @@
+"""Weights that start from an older run are never asked what that run has learnt, however the logs of the two differ."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recollect import artifact
+from recollect.config import ConfigError
+from recollect.data.learnt_events import RECORD, LearntEvents
+from recollect.data.log import EventLog, build_log
+from recollect.data.splits import everything, loo
+from recollect.train.fit import fit
+from recollect.train.learnt import learnt_in
+from recollect.train.trained import Trained
+
+from .material import SMALL, log, settings
+from .test_fit import Notes
+
+LOG = log()
+
+
+def without(share: float, given: EventLog = LOG, *, clock: bool = True) -> EventLog:
+    """The log with a part of its events gone, as another --where would leave it."""
+    keep = np.random.default_rng(0).random(len(given)) >= share
+    users, items = given.user_ids.decode(given.users[keep]), given.item_ids.decode(given.items[keep])
+    return build_log(users, items, given.times[keep] if clock else None)
+
+
+def train(data: EventLog, older: Path | None = None, report: Notes | None = None) -> Trained:
+    started = {} if older is None else {"start_from": str(older)}
+    given = settings(epochs=1, **started)
+    return fit("gru4rec", loo(data), given, model=SMALL["gru4rec"], seen="allowed", report=report or Notes())
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(LOG).save(tmp_path_factory.mktemp("older") / "run")
+
+
+def test_a_reduced_log_that_asks_what_was_learnt_is_refused(older: Path) -> None:
+    reduced = without(0.1)
+    split, learnt = loo(reduced), set(zip(*_training_of(LOG), strict=True))
+    targets = np.union1d(split.validation.positions, split.test.positions)
+    asked = zip(
+        reduced.user_ids.decode(reduced.users[targets]).tolist(),
+        reduced.item_ids.decode(reduced.items[targets]).tolist(),
+        reduced.times[targets].tolist(),
+        strict=True,
+    )
+    known = sum(one in learnt for one in asked)
+    assert known > 0
+    with pytest.raises(ConfigError, match=f"it has learnt {known} of the {len(targets)} targets that this run"):
+        train(reduced, older)
+
+
+def test_the_same_log_and_a_longer_one_are_honest(older: Path) -> None:
+    users, items = LOG.user_ids.decode(LOG.users), LOG.item_ids.decode(LOG.items)
+    late = np.arange(40) + LOG.times.max() + 1
+    longer = build_log(
+        np.append(users, np.arange(40)), np.append(items, np.arange(40) % 30), np.append(LOG.times, late)
+    )
+    for data in (LOG, longer):
+        told = Notes()
+        train(data, older, told)
+        assert not any("learnt" in text for text in told.texts)
+
+
+def test_what_a_chain_of_runs_has_learnt_is_remembered(older: Path, tmp_path: Path) -> None:
+    users, items = LOG.user_ids.decode(LOG.users), LOG.item_ids.decode(LOG.items)
+    others = build_log(users + 1000, items, LOG.times)  # other people, so nothing of the first log is in it
+    second = train(others, older).save(tmp_path / "second")
+    with pytest.raises(ConfigError, match="it has learnt"):
+        train(without(0.1), second)
+    assert learnt_in(second, loo(LOG)).numbers.size == 2 * learnt_in(older, loo(LOG)).numbers.size
+
+
+def test_events_written_otherwise_are_said(older: Path) -> None:
+    users, items = LOG.user_ids.decode(LOG.users), LOG.item_ids.decode(LOG.items)
+    told = Notes()
+    train(build_log(users, items, LOG.times - 3600), older, told)
+    assert any("has learnt from no event of log, though some are as old" in text for text in told.texts)
+
+
+def test_logs_without_times_are_said(older: Path, tmp_path: Path) -> None:
+    told = Notes()
+    train(without(0.1, clock=False), older, told)
+    assert any("with times and log has only an order: whether it has learnt" in text for text in told.texts)
+    ordered = without(0, clock=False)
+    base = train(ordered).save(tmp_path / "ordered")
+    told = Notes()
+    train(ordered, base, told)
+    assert any("was checked by user and item alone" in text for text in told.texts)
+
+
+def test_a_run_without_a_record_is_judged_by_its_log_or_its_time(older: Path, tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    trained, split = train(LOG), loo(LOG)
+    card = {
+        "data": {"digest": LOG.digest, "clock": True},
+        "protocol": {"split": "loo, validation"},
+        "learnt": {"until": int(split.train.times.max())},
+    }
+    artifact.save(before, trained.model, LOG.item_ids, trained.settings, about=card)
+    assert not (before / RECORD).exists()
+    train(LOG, before)  # the same log and split: the same training part
+    with pytest.raises(ConfigError, match="it may have learnt"):
+        train(without(0.1), before)
+    unsaid = tmp_path / "unsaid"
+    artifact.save(unsaid, trained.model, LOG.item_ids, trained.settings)
+    told = Notes()
+    train(without(0.1), unsaid, told)
+    assert any("no record of all the events it has learnt from" in text for text in told.texts)
+
+
+def test_a_kept_model_has_its_record(older: Path) -> None:
+    record = LearntEvents.load(older / RECORD)
+    assert record.numbers.tolist() == LearntEvents.of(loo(LOG)).numbers.tolist()
+    assert RECORD not in json.loads((older / artifact.CARD).read_text())["files"]
+    assert LearntEvents.of(everything(LOG)).numbers.size > record.numbers.size
+
+
+def _training_of(given: EventLog) -> tuple[list[object], list[object], list[int]]:
+    split = loo(given)
+    inside = np.array([p for p in range(len(given)) if p < split.train_ends[given.users[p]]])
+    users, items = given.user_ids.decode(given.users[inside]), given.item_ids.decode(given.items[inside])
+    return users.tolist(), items.tolist(), given.times[inside].tolist()
