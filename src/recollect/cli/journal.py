@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,18 +82,33 @@ def export(
     from recollect.data.writing import checked_ending, write_blocks
 
     checked_ending(out)
+    from recollect.data.times.span import in_words, inside
     from recollect.serve.stores.embedded import JOURNAL
     from recollect.serve.stores.opening import is_url, open_store
     from recollect.serve.stores.replay import export_journal, export_store
 
+    doubtful = 0
+
+    def counted(blocks: Iterable[Mapping[str, np.ndarray]]) -> Iterator[Mapping[str, np.ndarray]]:
+        nonlocal doubtful
+        for block in blocks:
+            doubtful += int((~inside(block["time"])).sum())
+            yield block
+
     def write(blocks: Iterable[Mapping[str, np.ndarray]]) -> int:
-        return write_blocks(out, blocks) if like is None else _write_like(like, out, blocks)
+        return write_blocks(out, counted(blocks)) if like is None else _write_like(like, out, blocks)
 
     if is_url(store):
         with open_store(store) as kept:
             rows = write(export_store(kept))
     else:
         rows = write(export_journal(Path(store) / JOURNAL))
+    if doubtful:
+        typer.echo(
+            f"note: {doubtful:,} of the {rows:,} times are outside {in_words()}; whoever reads {out} says "
+            "--time-format unix to take them as they are",
+            err=True,
+        )
     typer.echo(f"{rows:,} events are in {out}")
 
 

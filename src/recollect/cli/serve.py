@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from recollect.artifact import Artifact
     from recollect.serve.http.reload_signal import ReloadSignal
     from recollect.serve.service import Service
 
@@ -47,6 +49,12 @@ def serve(
             min=0, help="Days after which an unused memory is dropped; it can be made again.", show_default="for ever"
         ),
     ] = None,
+    any_time: Annotated[
+        bool,
+        typer.Option(
+            "--any-time", help="Take events with times outside 1990 to next year too: for a clock that is artificial."
+        ),
+    ] = False,
 ) -> None:
     """Take in events and respond with ranked lists: `POST /events`, `GET /recommendations?user=ID`; `/docs` has all.
 
@@ -92,8 +100,25 @@ def serve(
                 f"{engine.seen}; {'the store' if is_url(store) else store} holds {kept.events:,} events",
                 err=True,
             )
+            if not any_time:
+                _remark_on_times(artifact)
             service = Service(engine, keep_seconds=None if keep is None else 86_400 * keep)
-            _listen(service, run, host, port, read_keys, write_keys, reload_signal)
+            access: dict[str, Any] = {"read_keys": read_keys, "write_keys": write_keys, "any_time": any_time}
+            _listen(service, run, host, port, access, reload_signal)
+
+
+def _remark_on_times(artifact: Artifact) -> None:
+    """Say so where the log of the run has times that events may not have here."""
+    from recollect.cli.asking import note
+    from recollect.data.times.span import doubt
+    from recollect.study.lineage import learnt_until
+
+    until = learnt_until(artifact.card)
+    if artifact.clock and until is not None and (why := doubt(until)):
+        note(
+            f"the times of the log of {artifact.folder} end at {until:,}, which would be {why}: such times of events "
+            "are refused; with --any-time they are taken"
+        )
 
 
 def _expect_free(host: str, port: int) -> None:
@@ -117,10 +142,10 @@ def _listen(
     run: Path,
     host: str,
     port: int,
-    read_keys: Keys,
-    write_keys: Keys,
+    access: Mapping[str, Any],
     reload_signal: ReloadSignal,
 ) -> None:
+    """`access`: who may do what, as `create_app` takes it."""
     import asyncio
     import logging
 
@@ -145,7 +170,7 @@ def _listen(
         await service.swap(artifact)
         say(f"using {artifact.name} [{artifact.digest}] now, seen items {service.engine.seen}")
 
-    app = create_app(service, read_keys=read_keys, write_keys=write_keys)
+    app = create_app(service, **access)
     listen(app, host, port, say=say, reload=reload, reload_signal=reload_signal)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Depends, HTTPException, Response
 
+from recollect.data.times.span import doubt
 from recollect.serve.http import schemas
 from recollect.serve.http.errors import error_responses
 from recollect.serve.http.fields import FUTURE_SECONDS
@@ -16,7 +18,8 @@ from recollect.serve.service import Service
 from recollect.serve.stores.contract import IncomingEvent
 
 
-def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
+def routes(service: Service, metrics: Metrics, keys: Keys, *, any_time: bool = False) -> APIRouter:
+    """`any_time`: also take times that no log would be believed to have."""
     router = APIRouter(dependencies=[*keys.writing, Depends(KnownQuery(schemas.EventIn, schemas.EventsIn))])
 
     @router.post(
@@ -25,10 +28,8 @@ def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
     async def add_events(body: schemas.OneOrMany, response: Response) -> schemas.EventsOut:
         """Take in one event or several. They are durable when the response comes."""
         events = body.events if isinstance(body, schemas.EventsIn) else [body]
-        latest = int(time.time()) + FUTURE_SECONDS
-        for position, event in enumerate(events):
-            if event.time is not None and event.time > latest:
-                raise HTTPException(422, f"event {position}: time {event.time} is in the future; seconds are expected")
+        if not any_time:
+            _expect_times([event.time for event in events], many=isinstance(body, schemas.EventsIn))
         receipts = await service.add([IncomingEvent(one.user, one.item, one.time, one.id) for one in events])
         find = service.engine.artifact.items.find
         metrics.count_events(
@@ -41,3 +42,20 @@ def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
         )
 
     return router
+
+
+def _expect_times(times: Sequence[int | None], *, many: bool) -> None:
+    """Refuse (422) what is ahead of the clock, or what a reader of logs would question: an export has to be read."""
+    latest = int(time.time()) + FUTURE_SECONDS
+    for position, one in enumerate(times):
+        if one is None:
+            continue
+        field = f"events.{position}.time" if many else "time"
+        if one > latest:
+            raise HTTPException(422, f"{field}: {one} is in the future; seconds are expected")
+        if why := doubt(one):
+            raise HTTPException(
+                422,
+                f"{field}: {one} would be {why}; seconds since 1970 are expected, or leave it out for now (times that "
+                "count from some start are taken by recollect serve --any-time)",
+            )
