@@ -103,6 +103,40 @@ def test_a_new_model_is_taken_up_by_a_link(recollect: Command, trained: Path, lo
             time.sleep(0.02)
 
 
+def test_a_model_of_another_catalogue_is_not_taken_up_and_strangers_get_the_list_of_newcomers(
+    recollect: Command, trained: Path, log_file: Path, tmp_path: Path
+) -> None:
+    run, other = Path(shutil.copytree(trained, tmp_path / "run")), tmp_path / "other"
+    text = log_file.read_text()
+    longer = tmp_path / "longer.csv"
+    longer.write_text(text + "stranger,no such thing,1780000000\n")
+    (tmp_path / "other.csv").write_text(text.replace(",item ", ",thing "))
+    assert recollect("train", "markov", "--data", tmp_path / "other.csv", "--out", other).code == 0
+    assert recollect("replay", run, "--data", longer, "--store", tmp_path / "store").code == 0
+    offline = recollect("recommend", run, "--data", longer, "--user", "stranger", "--json").json
+    with running(run, tmp_path / "store") as (process, client):
+        served = client.get("/recommendations?user=stranger")
+        assert (served["source"], served["events"]) == ("newcomer", offline["events"]) == ("newcomer", 1)
+        for mine, theirs in zip(served["items"], offline["recommendations"], strict=True):
+            assert mine["item"] == theirs["item"] and mine["logit"] == pytest.approx(theirs["logit"], abs=1e-4)
+            assert mine["probability"] == pytest.approx(theirs["probability"], rel=1e-3)
+        shutil.rmtree(run)
+        shutil.copytree(other, run)
+        process.send_signal(signal.SIGHUP)
+        assert process.stderr is not None
+        assert re.search(r"the model is not changed: .* knows 0 of the .* another catalogue", process.stderr.readline())
+        assert client.get("/recommendations?user=stranger") == served
+        assert "recollect_reload_failed 1.0" in client.get("/metrics")
+    command = [sys.executable, "-m", "recollect", "serve", str(run), "--store", str(tmp_path / "store"), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            said = "".join(line for line, _ in zip(process.stderr, range(3), strict=False))
+            assert "knows 0 of the" in said and "warning: the model knows none of them" in said
+        finally:
+            process.kill()
+
+
 def test_others_are_served_only_with_keys(
     recollect: Command, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

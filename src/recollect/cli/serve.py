@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from recollect.artifact import Artifact
+    from recollect.serve.coverage import Coverage
     from recollect.serve.http.reload_signal import ReloadSignal
     from recollect.serve.service import Service
 
@@ -103,6 +104,9 @@ def serve(
             if not any_time:
                 _remark_on_times(artifact)
             service = Service(engine, keep_seconds=None if keep is None else 86_400 * keep)
+            if service.coverage.events:
+                typer.echo(f"{artifact.name}: {service.coverage}", err=True)
+            _warn_of_few(service.coverage)
             access: dict[str, Any] = {"read_keys": read_keys, "write_keys": write_keys, "any_time": any_time}
             _listen(service, run, host, port, access, reload_signal)
 
@@ -119,6 +123,13 @@ def _remark_on_times(artifact: Artifact) -> None:
             f"the times of the log of {artifact.folder} end at {until:,}, which would be {why}: such times of events "
             "are refused; with --any-time they are taken"
         )
+
+
+def _warn_of_few(known: Coverage) -> None:
+    """Say so where a model knows too few of the events in the store."""
+    if known.low:
+        share = "none of them, so every user gets the list of a newcomer" if known.none else f"only {known.share:.0%}"
+        typer.echo(f"warning: the model knows {share}; was it trained on another catalogue?", err=True)
 
 
 def _expect_free(host: str, port: int) -> None:
@@ -146,7 +157,6 @@ def _listen(
     reload_signal: ReloadSignal,
 ) -> None:
     """`access`: who may do what, as `create_app` takes it."""
-    import asyncio
     import logging
 
     import torch
@@ -154,6 +164,8 @@ def _listen(
     from recollect.artifact import ArtifactError, load
     from recollect.serve.http.app import create_app
     from recollect.serve.http.listening import listen
+    from recollect.serve.service import StrangerError
+    from recollect.serve.stores.contract import StoreError
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     torch.set_num_threads(1)  # batches are small: a second thread costs more than it gives
@@ -163,12 +175,12 @@ def _listen(
 
     async def reload() -> None:
         try:
-            artifact = await asyncio.to_thread(load, run)
-        except (ArtifactError, OSError) as error:
+            artifact = await service.reload(lambda: load(run))
+        except (ArtifactError, OSError, StoreError, StrangerError) as error:
             say(f"the model is not changed: {error}")
             return
-        await service.swap(artifact)
-        say(f"using {artifact.name} [{artifact.digest}] now, seen items {service.engine.seen}")
+        say(f"using {artifact.name} [{artifact.digest}] now, seen items {service.engine.seen}; {service.coverage}")
+        _warn_of_few(service.coverage)
 
     app = create_app(service, **access)
     listen(app, host, port, say=say, reload=reload, reload_signal=reload_signal)

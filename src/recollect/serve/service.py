@@ -21,6 +21,7 @@ from recollect.artifact import Artifact
 from recollect.config import ConfigError
 from recollect.data.log import DataError
 from recollect.serve.batcher import Batcher
+from recollect.serve.coverage import Coverage, coverage
 from recollect.serve.engine import Deferred, Engine
 from recollect.serve.explaining import explain_items
 from recollect.serve.requests import (
@@ -65,6 +66,10 @@ _Request = TypeVar("_Request")
 _Result = TypeVar("_Result")
 
 
+class StrangerError(RuntimeError):
+    """A model that knows none of the events in the store was to be used. The message says what it knows."""
+
+
 class Service:
     """Lives in one event loop, from `start` to `stop`.
 
@@ -81,6 +86,10 @@ class Service:
         evict_seconds: float = EVICT_SECONDS,
     ) -> None:
         self.engine = engine
+        self.coverage = coverage(engine.store, engine.artifact.items.find)
+        """What the model in use knew of the events in the store when it came into use."""
+        self.reload_failed = False
+        """Whether the last `reload` left the model as it was."""
         self._save_seconds, self._keep_seconds, self._evict_seconds = save_seconds, keep_seconds, evict_seconds
         recommend = functools.partial(engine.recommend_within, limit=READ_IN_BATCH)
         self._events: Batcher[IncomingEvent, Receipt] = self._batcher(self._add, EVENTS_IN_BATCH)
@@ -181,14 +190,31 @@ class Service:
         """Remove what was forgotten from the files. Calls that come while one is running share the next."""
         await self._compactions.submit(None)
 
-    async def swap(self, artifact: Artifact) -> None:
-        """Use another model from the next batch on, and rebuild all memories in the background."""
+    async def swap(self, artifact: Artifact) -> Coverage:
+        """Use another model from the next batch on, and rebuild all memories in the background -> what it knows of the
+        events in the store.
+
+        Raises StrangerError where it knows none of them; then the model stays that is in use.
+        """
+        known = await asyncio.to_thread(coverage, self.engine.store, artifact.items.find)
+        if known.none:
+            raise StrangerError(f"{artifact.folder}: {known}; it was trained on another catalogue")
         await asyncio.to_thread(self.engine.swap, artifact)
+        self.coverage = known
         if self._rebuilding is not None:
             self._rebuilding.cancel()
             self._background.remove(self._rebuilding)
         self._rebuilding = asyncio.create_task(self._rebuild())
         self._background.append(self._rebuilding)
+        return known
+
+    async def reload(self, load: Callable[[], Artifact]) -> Artifact:
+        """As `swap`, with what `load` gives -> the model. Where that raises, `reload_failed` is True."""
+        self.reload_failed = True
+        artifact = await asyncio.to_thread(load)
+        await self.swap(artifact)
+        self.reload_failed = False
+        return artifact
 
     def _batcher(
         self,

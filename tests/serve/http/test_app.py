@@ -34,7 +34,7 @@ def listed(answer: dict[str, object]) -> list[Recommendation]:
 
 def test_from_events_to_a_list(client: Client, engine: Engine) -> None:
     fresh = client.get("/recommendations?user=ann&k=3")
-    assert fresh["source"] == "popularity" and fresh["events"] == 0 and len(fresh["items"]) == 3
+    assert fresh["source"] == "newcomer" and fresh["events"] == 0 and len(fresh["items"]) == 3
     one = client.post("/events", {"user": "ann", "item": "item-03"})["events"]
     assert [(row["outcome"], row["number"]) for row in one] == [("new", 1)] and one[0]["id"]
     many = client.post("/events", {"events": events(20)})["events"]
@@ -85,7 +85,7 @@ def test_a_user_can_be_looked_at_and_forgotten(client: Client, engine: Engine) -
     assert known["title"].startswith("Title ") and known["time"] == START + 29 and unknown["title"] is None
     assert client.request("DELETE", "/users/ann")[:2] == (200, {"user": "ann", "compacted": False})
     assert client.request("DELETE", "/users/ann")[0] == client.request("GET", "/users/ann")[0] == 404
-    assert client.get("/recommendations?user=ann")["source"] == "popularity"
+    assert client.get("/recommendations?user=ann")["source"] == "newcomer"
     client.post("/events", {"user": "secret-bob", "item": "item-01"})
     assert client.request("DELETE", "/users/secret-bob?compact=true")[1]["compacted"]
     files = [path for path in engine.store.folder.rglob("*") if path.is_file()]  # type: ignore[attr-defined]

@@ -94,13 +94,13 @@ def test_leaving_an_event_out_is_asking_without_it() -> None:
         )
 
 
-def test_without_events_the_logit_is_that_of_popularity_and_nothing_speaks() -> None:
+def test_without_events_the_logit_is_that_of_the_list_and_nothing_speaks() -> None:
     with serving(engine("xlstm-lsr")) as client:
         listed = client.get("/recommendations?user=nobody&k=5")
         items = [row["item"] for row in listed["items"]]
         for whose in ({"user": "nobody"}, {"history": []}):
             answer = client.post("/explanations", {**whose, "items": [*items[::-1], "never heard of"]})
-            assert answer["source"] == "popularity" and answer["events"] == 0
+            assert answer["source"] == "newcomer" and answer["events"] == 0
             assert answer["unknown_items"] == ["never heard of"]
             assert [(row["item"], row["logit"], row["effects"]) for row in answer["items"]] == [
                 (row["item"], row["logit"], []) for row in listed["items"][::-1]

@@ -42,6 +42,16 @@ class Metrics:
                 lambda: service.engine.cached_users,
             ),
             (("memory_bytes",), "Size of a saved memory", lambda: service.engine.bytes_per_user),
+            (
+                ("known_events_share",),
+                "Share of the newest events in the store that the model knew when it came into use",
+                lambda: service.coverage.share,
+            ),
+            (
+                ("reload_failed",),
+                "1 if the last SIGHUP left the model as it was",
+                lambda: service.reload_failed,
+            ),
         ):
             current, *deprecated = (f"recollect_{name}" for name in names)
             Gauge(current, what, registry=registry).set_function(value)

@@ -43,7 +43,7 @@ export function showList(response, ranks, { user, tried, model, clicked }) {
 
 function sourceOf(response, user, tried) {
   const left = response.items.length ? "" : " No item is left to list.";
-  if (response.source === "popularity") return `Nothing is known ${user === null ? "yet" : "of this user"}: the most popular items come first.${left}`;
+  if (response.source === "newcomer") return `${response.events ? "The model knows none of these events" : `Nothing is known ${user === null ? "yet" : "of this user"}`}: this is the list for newcomers.${left}`;
   if (user === null) return `As if somebody had these items, and no others.${left}`;
   const imagined = tried ? `, and as if ${tried === 1 ? "one more item" : `${tried} more items`} had followed` : "";
   return `From ${response.source === "memory" ? "the user's whole history" : "no stored event"}${imagined}.${left}`;
