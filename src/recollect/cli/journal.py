@@ -37,8 +37,8 @@ def verify(
     Example: `recollect journal verify store`
     """
     from recollect.serve.stores.embedded import JOURNAL
-    from recollect.serve.stores.journal import read, segments
     from recollect.serve.stores.records import Event
+    from recollect.serve.stores.segments import read, segments
 
     folder = store / JOURNAL
     events = forgotten = last = 0
@@ -157,7 +157,7 @@ def compact(store: Store) -> None:
     Example: `recollect journal compact store`
     """
     from recollect.serve.stores.embedded import JOURNAL, EmbeddedStore
-    from recollect.serve.stores.journal import segments
+    from recollect.serve.stores.segments import segments
 
     segments(store / JOURNAL)  # no folder is made where there is none
     with EmbeddedStore(store) as kept:

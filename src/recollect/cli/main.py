@@ -124,7 +124,7 @@ def _explain(error: Exception) -> tuple[str, int]:
     kinds |= {"recollect.data.log": ("DataError", 1), "recollect.artifact": ("ArtifactError", 1)}
     kinds |= {
         "recollect.serve.stores.contract": ("StoreError", 1),
-        "recollect.serve.stores.journal": ("JournalError", 1),
+        "recollect.serve.stores.segments": ("JournalError", 1),
     }
     for module, (name, code) in kinds.items():
         if module in sys.modules and isinstance(error, getattr(sys.modules[module], name)):

@@ -27,7 +27,7 @@ export function showModel(response, model) {
 
 // `clicked(button, item, title)` makes a row do something. `ranks`: item -> rank before, null where that means nothing.
 export function showList(response, ranks, { user, tried, model, clicked }) {
-  $("next-title").textContent = user !== null ? `Next for ${user}` : tried ? `Next after ${plural(tried, "item")}` : "Most popular";
+  $("next-title").textContent = user !== null ? `Next for ${user}` : tried ? `Next after ${plural(tried, "item")}` : "Next for a newcomer";
   $("source").textContent = sourceOf(response, user, tried);
   showShare(response, model);
   const tops = new Map([...$("list").children].map((row) => [row.dataset.item, row.getBoundingClientRect().top]));
