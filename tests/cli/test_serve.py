@@ -149,6 +149,11 @@ def test_others_are_served_only_with_keys(
     monkeypatch.setenv("RECOLLECT_WRITE_KEY", "long-enough-for-a-key")
     said = recollect("serve", trained, "--store", tmp_path / "store")
     assert said.code == 2 and "RECOLLECT_READ_KEY is not, so that half of the server would be open" in said.error
+    monkeypatch.setenv("RECOLLECT_READ_KEY", "another-another-another long-enough-for-a-key")
+    said = recollect("serve", trained, "--store", tmp_path / "store")
+    assert said.code == 2 and "the same key is in RECOLLECT_READ_KEY and RECOLLECT_WRITE_KEY" in said.error
+    assert "long-enough" not in said.error
+    monkeypatch.delenv("RECOLLECT_READ_KEY")
     monkeypatch.setenv("RECOLLECT_READ_KEY_FILE", "no-such-file")
     assert "RECOLLECT_READ_KEY_FILE: no-such-file: No such file" in recollect("serve", trained).error
     assert not (tmp_path / "store").exists()

@@ -79,6 +79,10 @@ def serve(
     if bool(read_keys) != bool(write_keys):
         here, missing = (READ_KEY, WRITE_KEY) if read_keys else (WRITE_KEY, READ_KEY)
         raise ConfigError(f"{here} is set and {missing} is not, so that half of the server would be open; set both")
+    if set(read_keys) & set(write_keys):
+        raise ConfigError(
+            f"the same key is in {READ_KEY} and {WRITE_KEY}: whoever may read could write and forget; give two keys"
+        )
     if host not in ("127.0.0.1", "localhost", "::1") and not read_keys:
         raise ConfigError(
             f"to listen on {host}, where others can reach it, set {READ_KEY} and {WRITE_KEY} to keys of your own"

@@ -55,6 +55,9 @@ READ_IN_BATCH = 1024
 LONG_IN_BATCH = 8
 """Requests in one batch of that queue."""
 
+REFUSED_SECONDS = 60.0
+"""How long it counts that the last events were refused, if none come any more; the store is asked then."""
+
 QUEUE_SIZE = 20_000
 """Events, or requests, that may wait."""
 
@@ -114,6 +117,7 @@ class Service:
             self._similar,
             self._compactions,
         )
+        self._refused: tuple[str, float] | None = None  # why and when events were refused, if the last ones were
         self._behind: dict[str, None] = {}  # users whose memories lack events; an ordered set
         self._new_events = asyncio.Event()
         self._background: list[asyncio.Task[None]] = []
@@ -143,6 +147,14 @@ class Service:
     def behind(self) -> int:
         """Users whose memories are yet to be advanced."""
         return len(self._behind)
+
+    def refusal(self) -> str | None:
+        """Why events are refused now, as far as is known; None where they are accepted. It may ask the store: not to be
+        called in the event loop. Raises StoreError where that cannot be reached.
+        """
+        if self._refused is not None and time.monotonic() - self._refused[1] < REFUSED_SECONDS:
+            return self._refused[0]
+        return self.engine.store.refusal()
 
     async def add(self, incoming: Sequence[IncomingEvent]) -> list[Receipt]:
         """As `Engine.add`. Raises BusyError where too many are waiting."""
@@ -226,10 +238,17 @@ class Service:
 
     def _add(self, incoming: Sequence[IncomingEvent]) -> list[Receipt]:
         try:
-            return self.engine.add(incoming)
-        except StoreError:
-            # They may have been stored nevertheless. A client that gave no ids cannot send them again without doubling.
-            return self.engine.add(incoming)
+            try:
+                receipts = self.engine.add(incoming)
+            except StoreError:
+                # They may have been stored nevertheless. A client that gave no ids cannot send them again without
+                # doubling.
+                receipts = self.engine.add(incoming)
+        except StoreError as error:
+            self._refused = str(error), time.monotonic()
+            raise
+        self._refused = None
+        return receipts
 
     def _explain(self, requests: Sequence[ExplanationRequest]) -> list[ExplanationResponse]:
         engine = self.engine

@@ -219,6 +219,8 @@ def test_keys_for_reading_and_writing(engine: Engine) -> None:
     for one in ("read_keys", "write_keys"):  # the other half would be open
         with pytest.raises(ValueError, match="none at all"):
             create_app(Service(engine), **{one: ["a key"]})
+    with pytest.raises(ValueError, match="must not be one for writing"):
+        create_app(Service(engine), read_keys=["a", "b"], write_keys=["c", "b"])
 
 
 def test_health(client: Client, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

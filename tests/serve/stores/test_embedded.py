@@ -139,9 +139,11 @@ def test_what_a_failed_sync_left_behind_is_not_taken_for_acknowledged(
 
     with EmbeddedStore(folder) as store:
         store.append(incoming(3), 0)
+        assert store.refusal() is None
         monkeypatch.setattr(store._journal, "_sync", broken)
         with pytest.raises(StoreError, match="a sync to disk failed"):
             store.append(incoming(1, first=3), 0)
+        assert "a sync to disk failed" in str(store.refusal())
         lose(store)
         assert len(store.history("ann").events) == 3
         with pytest.raises(StoreError, match="a sync to disk failed"):

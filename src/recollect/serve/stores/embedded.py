@@ -81,6 +81,15 @@ class EmbeddedStore:
             self._commit(events)
             return receipts
 
+    def refusal(self) -> str | None:
+        if self._journal.failure is not None:
+            return f"{self.folder / JOURNAL}: {self._journal.failure}"
+        try:
+            full = shutil.disk_usage(self.folder).free < FULL_BYTES
+        except OSError as error:
+            return f"{self.folder}: {error.strerror}"
+        return f"{self.folder}: the disk is full" if full else None
+
     def summary(self, user: str) -> UserSummary | None:
         return self._query(Index.summary, user)
 

@@ -66,6 +66,11 @@ class Journal:
             raise JournalError(f"{folder}: the journal cannot be opened for writing ({_reason(error)})") from None
 
     @property
+    def failure(self) -> str | None:
+        """Why nothing is taken in any more until it is opened again; None while all is well."""
+        return self._failure
+
+    @property
     def last(self) -> int:
         """The number of the newest record; 0 where there is none."""
         return self._next - 1
