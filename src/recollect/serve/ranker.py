@@ -21,6 +21,7 @@ from recollect.data.candidates import allowed_mask, unknown_ids
 from recollect.data.log import DataError
 from recollect.data.seen import Seen
 from recollect.recommend import SCORE_CELLS, SEGMENT, TOKENS, Recommendation, top
+from recollect.serve.id_forms import IdForms
 from recollect.serve.meetings import Meetings
 from recollect.serve.requests import ListRequest, RequestError, Response
 from recollect.serve.sources import Source
@@ -47,6 +48,8 @@ class Ranker:
 
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
+        self.ids = IdForms.of(artifact)
+        """The forms of the ids of its log."""
         self._model = artifact.model
         self._device = getattr(artifact.model, "device", torch.device("cpu"))
         self._timed = bool(artifact.card.get("data", {}).get("clock", True))

@@ -24,6 +24,7 @@ from recollect.serve.batcher import Batcher
 from recollect.serve.coverage import Coverage, coverage
 from recollect.serve.engine import Deferred, Engine
 from recollect.serve.explaining import explain_items
+from recollect.serve.id_forms import IdForms
 from recollect.serve.requests import (
     ExplanationRequest,
     ExplanationResponse,
@@ -148,6 +149,11 @@ class Service:
         """Users whose memories are yet to be advanced."""
         return len(self._behind)
 
+    @property
+    def ids(self) -> IdForms:
+        """The forms of ids of the model in use; those of requests are brought to them."""
+        return self.engine.ranker.ids
+
     def refusal(self) -> str | None:
         """Why events are refused now, as far as is known; None where they are accepted. It may ask the store: not to be
         called in the event loop. Raises StoreError where that cannot be reached.
@@ -159,14 +165,18 @@ class Service:
     async def add(self, incoming: Sequence[IncomingEvent]) -> list[Receipt]:
         """As `Engine.add`. Raises BusyError where too many are waiting."""
         # Ids are given here, before anything is written, so that a write which failed half way can be repeated.
-        named = [one if one.id is not None else dataclasses.replace(one, id=uuid.uuid4().hex) for one in incoming]
+        ids = self.ids
+        named = [
+            ids.event(one if one.id is not None else dataclasses.replace(one, id=uuid.uuid4().hex)) for one in incoming
+        ]
         receipts = await self._events.submit(*named)
-        self._behind.update(dict.fromkeys(one.user for one in incoming))
+        self._behind.update(dict.fromkeys(one.user for one in named))
         self._new_events.set()
         return receipts
 
     async def recommend(self, request: UserRequest) -> Response:
         """As `Engine.recommend`. Raises BusyError where too many are waiting."""
+        request = self.ids.request(request)
         queue = self._imagined if request.then else self._users  # reading `then` costs time that others need not wait
         (response,) = await queue.submit(request)
         while response is Deferred.NEXT_BATCH:
@@ -178,23 +188,24 @@ class Service:
 
     async def recommend_after(self, request: HistoryRequest) -> Response:
         """As `Engine.recommend_after`. Raises BusyError where too many are waiting."""
-        (response,) = await self._histories.submit(request)
+        (response,) = await self._histories.submit(self.ids.request(request))
         return response
 
     async def explain(self, request: ExplanationRequest) -> ExplanationResponse:
         """As `explain_items`. Raises BusyError where too many are waiting."""
-        (response,) = await self._explanations.submit(request)
+        (response,) = await self._explanations.submit(self.ids.explanation(request))
         return response
 
     async def similar(self, request: SimilarRequest) -> tuple[Artifact, SimilarItems]:
         """The model in use, and `recollect.similar` of it. Raises BusyError where too many are waiting, RequestError
         where the model does not know the item or cannot compare.
         """
-        (response,) = await self._similar.submit(request)
+        (response,) = await self._similar.submit(self.ids.similar(request))
         return response
 
     async def forget(self, user: str) -> bool:
         """As `Engine.forget`."""
+        user = self.ids.user(user)
         self._behind.pop(user, None)
         return await asyncio.to_thread(self.engine.forget, user)
 

@@ -10,10 +10,11 @@ from fastapi import APIRouter, Depends, HTTPException, Response
 from recollect.data.times.span import doubt
 from recollect.serve.http import schemas
 from recollect.serve.http.errors import error_responses
-from recollect.serve.http.fields import FUTURE_SECONDS
+from recollect.serve.http.fields import FUTURE_SECONDS, SHOWN
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.metrics import Metrics
 from recollect.serve.http.query import KnownQuery
+from recollect.serve.id_forms import IdForms
 from recollect.serve.service import Service
 from recollect.serve.stores.contract import IncomingEvent
 
@@ -28,6 +29,7 @@ def routes(service: Service, metrics: Metrics, keys: Keys, *, any_time: bool = F
     async def add_events(body: schemas.OneOrMany, response: Response) -> schemas.EventsOut:
         """Take in one event or several. They are durable when the response comes."""
         events = body.events if isinstance(body, schemas.EventsIn) else [body]
+        _expect_readable(events, service.ids, many=isinstance(body, schemas.EventsIn))
         if not any_time:
             _expect_times([event.time for event in events], many=isinstance(body, schemas.EventsIn))
         receipts = await service.add([IncomingEvent(one.user, one.item, one.time, one.id) for one in events])
@@ -42,6 +44,15 @@ def routes(service: Service, metrics: Metrics, keys: Keys, *, any_time: bool = F
         )
 
     return router
+
+
+def _expect_readable(events: Sequence[schemas.EventIn], ids: IdForms, *, many: bool) -> None:
+    """Refuse (422) ids with which a reader of logs would leave an event out, or refuse the log."""
+    for position, event in enumerate(events):
+        for field, text in (("user", event.user), ("item", event.item)):
+            if why := ids.refusal(text):
+                where = f"events.{position}.{field}" if many else field
+                raise HTTPException(422, f"{where}: {text[:SHOWN]!r} {why}; send the id itself, or no event")
 
 
 def _expect_times(times: Sequence[int | None], *, many: bool) -> None:
