@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ import pytest
 
 from recollect.cli import main
 
+from ..architecture.tree import ROOT
 from ..serve.forked import forked_server
 from ..serve.http.running import Client
 from .conftest import Command
@@ -167,6 +169,27 @@ def test_keys_come_from_the_environment_or_a_file(trained: Path, tmp_path: Path)
         reader, nobody = Client(writer.port, "reading-reading-reading"), Client(writer.port)
         assert reader.get("/recommendations?user=7")["events"] == 1
         assert nobody.request("GET", "/recommendations?user=7")[0] == 401
+
+
+def test_the_port_of_the_environment_is_the_one_that_the_container_looks_at(
+    recollect: Command, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    health = re.search(r"^HEALTHCHECK CMD (\[.*\])$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert health is not None
+    check = [sys.executable, *json.loads(health[1])[1:]]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-m", "recollect", "serve", str(trained), "--store", str(tmp_path / "store")]
+    environment = {**os.environ, "RECOLLECT_PORT": port}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        try:
+            assert any(f"listening on http://127.0.0.1:{port}" in line for line in process.stderr)
+            assert subprocess.run(check, env=environment, timeout=60).returncode == 0
+        finally:
+            process.kill()
+    assert subprocess.run(check, env=environment, timeout=60, capture_output=True).returncode != 0
 
 
 def test_what_cannot_be_served_is_said(recollect: Command, trained: Path, tmp_path: Path) -> None:

@@ -39,7 +39,9 @@ def serve(
     host: Annotated[
         str, typer.Option(help="The address to listen on; others than this machine's need keys.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, envvar="RECOLLECT_PORT", help="The port; 0 takes a free one.")
+    ] = 8000,
     half: Annotated[bool, typer.Option("--half", help="Save memories in half precision.")] = False,
     cache: Annotated[
         int, typer.Option("--cache-mb", "--room", min=1, help="MB of memories in the process. (--room: its old name.)")

@@ -117,7 +117,7 @@ def test_without_events_the_logit_is_that_of_the_list_and_nothing_speaks() -> No
         ({"user": "ann", "items": ["item-01"], "last": 0}, "last: Input should be greater than or equal to 1"),
         ({"user": "ann", "items": ["item-01"], "last": 21}, "last: Input should be less than or equal to 20"),
         ({"user": "ann", "history": [], "items": ["item-01"]}, "not both"),
-        ({"history": [], "then": [], "items": ["item-01"]}, "unknown field 'then'"),
+        ({"history": [], "then": [], "items": ["item-01"]}, "put these items at the end of `history`"),
         ({"user": "ann", "item": "item-01"}, "unknown field 'item'; did you mean 'items'?"),
     ],
 )

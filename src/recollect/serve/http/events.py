@@ -24,7 +24,7 @@ def routes(service: Service, metrics: Metrics, keys: Keys, *, any_time: bool = F
     router = APIRouter(dependencies=[*keys.writing, Depends(KnownQuery(schemas.EventIn, schemas.EventsIn))])
 
     @router.post(
-        "/events", responses={**error_responses(400, 401, 408, 413, 422, 503), 409: {"model": schemas.EventsOut}}
+        "/events", responses={**error_responses(400, 401, 408, 413, 415, 422, 503), 409: {"model": schemas.EventsOut}}
     )
     async def add_events(body: schemas.OneOrMany, response: Response) -> schemas.EventsOut:
         """Take in one event or several. They are durable when the response comes."""

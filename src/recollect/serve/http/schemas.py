@@ -103,6 +103,8 @@ class RecommendationsIn(Strict):
 def _without_user(values: Any) -> Any:
     if isinstance(values, dict) and "user" in values:
         raise ValueError("a list is for a user or after a history, not both; `then` adds items to a user's")
+    if isinstance(values, dict) and "then" in values:
+        raise ValueError("`then` goes with a user; put these items at the end of `history`")
     return values
 
 
