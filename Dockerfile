@@ -22,7 +22,8 @@ USER recollect
 WORKDIR /store
 VOLUME /store
 EXPOSE 8000
-ENV OMP_NUM_THREADS=1
-HEALTHCHECK CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+# Another port: -e RECOLLECT_PORT=9000, which the health check looks at too; it does not know of --port.
+ENV OMP_NUM_THREADS=1 RECOLLECT_PORT=8000
+HEALTHCHECK CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"RECOLLECT_PORT\"]}/readyz', timeout=2)"]
 ENTRYPOINT ["recollect", "serve"]
 CMD ["/runs/first", "--store", "/store", "--host", "0.0.0.0"]

@@ -15,6 +15,7 @@ from recollect.data.simulate.generator import SimulateConfig, simulate
 from recollect.study import demo
 from recollect.train.checkpoint import Progress
 
+from ..serve.forked import forked_server
 from .conftest import Command
 
 SMALL = {
@@ -51,10 +52,14 @@ def test_the_demonstration_shows_the_whole_path(recollect: Command, small: Simul
         "History",
     ):
         assert word in said.out, word
-    typed = [shlex.split(line) for line in said.out.splitlines() if line.startswith("  recollect ")]
-    assert len(typed) == 4
-    for words in typed[:3]:
+    lines = [line for line in said.out.splitlines() if line.startswith("  recollect ")]
+    typed = [shlex.split(line, comments=True) for line in lines]
+    assert [words[1] for words in typed] == ["recommend", "recommend", "evaluate", "replay", "serve", "train"]
+    for words in typed[:4]:
         assert recollect(*words[1:]).code == 0, words
+    with forked_server(Path("model"), "model-store") as (_, client):
+        assert typed[4][2:] == ["model", "--store", "model-store"]
+        assert client.get("/recommendations?user=u0002")["source"] == "memory"
 
 
 def test_ctrl_c_keeps_what_there_is(recollect: Command, small: SimulateConfig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,3 +40,18 @@ def test_an_unfinished_run_is_no_ground_for_a_refit(recollect: Command, run: Pat
     (run / "card.json").unlink()
     said = recollect("refit", run)
     assert said.code == 1 and "has not ended yet" in said.error
+
+
+def test_rows_that_cannot_be_read_may_be_left_out_of_the_newer_log(
+    recollect: Command, run: Path, log_file: Path, tmp_path: Path
+) -> None:
+    newer = tmp_path / "newer.csv"
+    newer.write_text(log_file.read_text() + "5,item 3,0\n5,item 4,yesterday\n5,item 3,1780000000\n")
+    said = recollect("refit", run, "--data", newer, "--out", tmp_path / "out")
+    assert said.code == 1 and "--on-bad skip" in said.err
+    said = recollect("refit", run, "--data", newer, "--on-bad", "skip", "--out", tmp_path / "out", "--json")
+    events = load(run).card["learnt"]["events"] + load(run).card["learnt"]["held out"]
+    assert said.code == 0 and said.json["learnt"]["events"] == events + 1
+    assert load(tmp_path / "out").settings["data"]["on_bad"] == "skip"
+    said = recollect("refit", run, "--targets", "buy", "--out", tmp_path / "wrong")
+    assert said.code in (1, 2) and not (tmp_path / "wrong").exists()

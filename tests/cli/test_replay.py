@@ -166,6 +166,37 @@ def test_what_is_left_out_of_a_log_is_said(recollect: Command, trained: Path, tm
     assert said.code == 1 and "item has 300 bytes, at most 256" in said.err
 
 
+def test_an_artificial_clock_goes_in_comes_out_and_is_learnt_again(recollect: Command, tmp_path: Path) -> None:
+    """Times that count from some start, beside an event that came in by the real clock."""
+    log, run, store, out = (tmp_path / name for name in ("log.csv", "run", "store", "out.csv"))
+    log.write_text("user,item,time\n" + "".join(f"{u},A{n},{100 * n + 7}\n" for u in range(5) for n in range(6)))
+    assert recollect("train", "markov", "--data", log, "--out", run).code == 0
+    said = recollect("replay", run, "--store", store)
+    assert said.code == 0 and "--time-format unix" in said.err and "30 new events" in said.out
+    with EmbeddedStore(store) as kept:
+        kept.append([IncomingEvent("2", "A4", 1_780_000_000, None)], 0)
+    said = recollect("journal", "export", store, "--out", out)
+    assert said.code == 0 and "30 of the 31 times are outside" in said.err and "--time-format unix" in said.err
+    refit = ("refit", run, "--data", out, "--out", tmp_path / "refit")
+    said = recollect(*refit)
+    assert said.code == 1 and "--time-format unix" in said.err
+    said = recollect(*refit, "--time-format", "unix", "--json")
+    assert said.code == 0 and said.json["learnt"]["events"] == 31
+    again = recollect("replay", tmp_path / "refit", "--store", tmp_path / "again")
+    assert again.code == 0 and "31 new events of 31" in again.out
+
+
+def test_an_order_goes_in_as_one_and_a_real_clock_is_not_remarked_on(
+    recollect: Command, trained: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("user,item\n" + "".join(f"{u},A{n}\n" for u in range(5) for n in range(6)))
+    assert recollect("train", "markov", "--data", log, "--out", tmp_path / "run").code == 0
+    said = recollect("replay", tmp_path / "run", "--store", tmp_path / "store")
+    assert said.code == 0 and "are no times, only an order" in said.err
+    assert "--time-format" not in recollect("replay", trained, "--store", tmp_path / "other").err
+
+
 def test_a_longer_log_adds_what_is_new(recollect: Command, trained: Path, log_file: Path, tmp_path: Path) -> None:
     longer = tmp_path / "longer.csv"
     longer.write_text(log_file.read_text() + "5,item 3,1780000000\n5,item 3,1780000000\nnewcomer,item 4,1780000000\n")

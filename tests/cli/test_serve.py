@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ import pytest
 
 from recollect.cli import main
 
+from ..architecture.tree import ROOT
 from ..serve.forked import forked_server
 from ..serve.http.running import Client
 from .conftest import Command
@@ -103,6 +105,40 @@ def test_a_new_model_is_taken_up_by_a_link(recollect: Command, trained: Path, lo
             time.sleep(0.02)
 
 
+def test_a_model_of_another_catalogue_is_not_taken_up_and_strangers_get_the_list_of_newcomers(
+    recollect: Command, trained: Path, log_file: Path, tmp_path: Path
+) -> None:
+    run, other = Path(shutil.copytree(trained, tmp_path / "run")), tmp_path / "other"
+    text = log_file.read_text()
+    longer = tmp_path / "longer.csv"
+    longer.write_text(text + "stranger,no such thing,1780000000\n")
+    (tmp_path / "other.csv").write_text(text.replace(",item ", ",thing "))
+    assert recollect("train", "markov", "--data", tmp_path / "other.csv", "--out", other).code == 0
+    assert recollect("replay", run, "--data", longer, "--store", tmp_path / "store").code == 0
+    offline = recollect("recommend", run, "--data", longer, "--user", "stranger", "--json").json
+    with running(run, tmp_path / "store") as (process, client):
+        served = client.get("/recommendations?user=stranger")
+        assert (served["source"], served["events"]) == ("newcomer", offline["events"]) == ("newcomer", 1)
+        for mine, theirs in zip(served["items"], offline["recommendations"], strict=True):
+            assert mine["item"] == theirs["item"] and mine["logit"] == pytest.approx(theirs["logit"], abs=1e-4)
+            assert mine["probability"] == pytest.approx(theirs["probability"], rel=1e-3)
+        shutil.rmtree(run)
+        shutil.copytree(other, run)
+        process.send_signal(signal.SIGHUP)
+        assert process.stderr is not None
+        assert re.search(r"the model is not changed: .* knows 0 of the .* another catalogue", process.stderr.readline())
+        assert client.get("/recommendations?user=stranger") == served
+        assert "recollect_reload_failed 1.0" in client.get("/metrics")
+    command = [sys.executable, "-m", "recollect", "serve", str(run), "--store", str(tmp_path / "store"), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            said = "".join(line for line, _ in zip(process.stderr, range(3), strict=False))
+            assert "knows 0 of the" in said and "warning: the model knows none of them" in said
+        finally:
+            process.kill()
+
+
 def test_others_are_served_only_with_keys(
     recollect: Command, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +151,11 @@ def test_others_are_served_only_with_keys(
     monkeypatch.setenv("RECOLLECT_WRITE_KEY", "long-enough-for-a-key")
     said = recollect("serve", trained, "--store", tmp_path / "store")
     assert said.code == 2 and "RECOLLECT_READ_KEY is not, so that half of the server would be open" in said.error
+    monkeypatch.setenv("RECOLLECT_READ_KEY", "another-another-another long-enough-for-a-key")
+    said = recollect("serve", trained, "--store", tmp_path / "store")
+    assert said.code == 2 and "the same key is in RECOLLECT_READ_KEY and RECOLLECT_WRITE_KEY" in said.error
+    assert "long-enough" not in said.error
+    monkeypatch.delenv("RECOLLECT_READ_KEY")
     monkeypatch.setenv("RECOLLECT_READ_KEY_FILE", "no-such-file")
     assert "RECOLLECT_READ_KEY_FILE: no-such-file: No such file" in recollect("serve", trained).error
     assert not (tmp_path / "store").exists()
@@ -128,6 +169,27 @@ def test_keys_come_from_the_environment_or_a_file(trained: Path, tmp_path: Path)
         reader, nobody = Client(writer.port, "reading-reading-reading"), Client(writer.port)
         assert reader.get("/recommendations?user=7")["events"] == 1
         assert nobody.request("GET", "/recommendations?user=7")[0] == 401
+
+
+def test_the_port_of_the_environment_is_the_one_that_the_container_looks_at(
+    recollect: Command, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    health = re.search(r"^HEALTHCHECK CMD (\[.*\])$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert health is not None
+    check = [sys.executable, *json.loads(health[1])[1:]]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-m", "recollect", "serve", str(trained), "--store", str(tmp_path / "store")]
+    environment = {**os.environ, "RECOLLECT_PORT": port}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        try:
+            assert any(f"listening on http://127.0.0.1:{port}" in line for line in process.stderr)
+            assert subprocess.run(check, env=environment, timeout=60).returncode == 0
+        finally:
+            process.kill()
+    assert subprocess.run(check, env=environment, timeout=60, capture_output=True).returncode != 0
 
 
 def test_what_cannot_be_served_is_said(recollect: Command, trained: Path, tmp_path: Path) -> None:

@@ -95,17 +95,32 @@ def test_a_list_is_that_of_the_whole_history(name: str) -> None:
             assert answer.source == "memory" and answer.events == history.summary.events  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("name", ["xlstm-lsr", "sasrec", "markov", "userknn"])
-def test_a_newcomer_gets_what_is_popular_and_is_told_so(name: str) -> None:
+@pytest.mark.parametrize("name", [*registry.names(), TOLD])
+def test_a_newcomer_gets_the_list_of_recommend_and_is_told_so(name: str) -> None:
+    """Whoever has no event that the model knows is one, whatever is stored and however it is asked."""
     one = engine(name)
-    (answer,) = one.recommend([UserRequest("nobody", k=100)])
-    assert answer.source == "popularity" and answer.events == 0 and answer.long_term_weight is None
-    counts = one.artifact.model.catalog.counts
-    assert counts is not None
-    expected = sorted(range(1, SIZE), key=lambda code: (-max(counts[code], 0.5), code))
-    assert [one.item for one in answer.items] == [ITEMS.ids[code - 1] for code in expected]
-    total = np.maximum(counts[1:], 0.5).sum()
-    assert [one.probability for one in answer.items] == pytest.approx([max(counts[c], 0.5) / total for c in expected])
+    one.add([IncomingEvent("eve", f"unheard of {n % 3}", START + n) for n in range(40)])
+    one.add([IncomingEvent("dan", "unheard of 1", START)])
+    one.add(some(5, "ann"))
+    for _ in range(2):  # read from the store, and from the memory in this process
+        requests = [UserRequest(user, k=100) for user in ("nobody", "ann", "eve", "dan")]
+        for request, answer in zip(requests, one.recommend(requests), strict=True):
+            history = one.store.history(request.user).events
+            alike(answer.items, offline(one.artifact, history, 100))
+            if request.user != "ann":
+                assert (answer.source, answer.events) == ("newcomer", len(history)) and answer.long_term_weight is None
+                alike(answer.items, offline(one.artifact, [], 100))
+        (unknown,) = one.recommend_after([HistoryRequest(("unheard of 1",), k=100)])
+        assert unknown.source == "newcomer" and unknown.unknown == ("unheard of 1",)
+        alike(unknown.items, offline(one.artifact, [], 100))
+    (then,) = one.recommend([UserRequest("eve", then=("item-03",))])
+    assert then.source == "history"
+    one.add([IncomingEvent("eve", "item-03", START - 7)])  # the oldest of all, far behind the newest events
+    (late,) = one.recommend([UserRequest("eve")])
+    assert late.source == "memory" and late.events == 41
+    one.forget("eve")
+    one.add([IncomingEvent("eve", "unheard of 1", START)])
+    assert one.recommend([UserRequest("eve")])[0].source == "newcomer"
 
 
 class Service(RuleBasedStateMachine):
@@ -172,9 +187,9 @@ class Service(RuleBasedStateMachine):
             everyone, self.engine.recommend([UserRequest(user, k=5) for user in everyone]), strict=True
         ):
             history = self.store.history(user)
-            assert (answer.source == "popularity") == (history.summary is None)
-            if history.summary is not None:
-                alike(answer.items, offline(self.engine.artifact, history.events, 5))
+            known = any(self.engine.ranker.knows(item) for item, _ in history.events)
+            assert answer.source == ("memory" if known else "newcomer")
+            alike(answer.items, offline(self.engine.artifact, history.events, 5))
 
 
 TestService = Service.TestCase
@@ -255,7 +270,7 @@ def test_a_history_of_nobody_is_answered_as_a_user_with_these_events_and_nothing
         assert answer.long_term_weight == pytest.approx(told.long_term_weight, abs=1e-4)
         assert answer.source == "history" and answer.events == 11 and answer.unknown == ("never heard of",)
     newcomer, nobody = one.recommend_after([HistoryRequest(())])[0], one.recommend([UserRequest("nobody")])[0]
-    assert newcomer == nobody and newcomer.source == "popularity"
+    assert newcomer == nobody and newcomer.source == "newcomer"
     assert one.store.users() == ["ann"] and one.cached_users == 1
 
 

@@ -20,7 +20,7 @@ LATER = NOW + 5 * 86_400 + 7 * 3600
 def offline(
     one: Engine, history: list[tuple[str, int]], at: int, k: int = 100, seen: str = "hidden"
 ) -> list[Recommendation]:
-    model, (items, times) = one.artifact, zip(*history, strict=True)
+    model, items, times = one.artifact, [item for item, _ in history], [when for _, when in history]
     (answer,) = recommend(
         model.model, model.items, [items], times=[times], titles=model.titles, k=k, seen=seen, at=[at]  # type: ignore[arg-type]
     )  # fmt: skip
@@ -40,7 +40,9 @@ def test_each_request_of_a_batch_has_a_time_of_its_own(seen: str) -> None:
         assert answer.at == moment
     gap = max(abs(a.logit - b.logit) for a, b in zip(answers[0].items, answers[2].items, strict=True))
     assert gap > 0.01, "else this shows nothing"
-    assert one.recommend([UserRequest("nobody", at=LATER)])[0].at is None  # popularity has no time
+    (nobody,) = one.recommend([UserRequest("nobody", at=LATER, k=100, seen=seen)])  # type: ignore[arg-type]
+    alike(nobody.items, offline(one, [], LATER, seen=seen))
+    assert nobody.source == "newcomer" and nobody.at == LATER
 
 
 @pytest.mark.parametrize("name", ["xlstm-lsr", "hstu", "markov"])

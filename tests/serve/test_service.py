@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -15,6 +16,7 @@ from recollect.serve.service import Service
 from recollect.serve.stores.contract import IncomingEvent, Receipt, StoreError
 from recollect.serve.stores.volatile import VolatileStore
 
+from ..conformance.material import START
 from .material import artifact
 from .test_engine import some
 
@@ -169,3 +171,39 @@ def test_those_who_ask_for_a_compaction_share_it(monkeypatch: pytest.MonkeyPatch
 
     asyncio.run(run())
     assert calls == [2]  # those who came while one was under way cannot know whether it saw what they forgot
+
+
+def test_that_events_were_refused_counts_until_some_are_accepted_or_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = Engine(artifact("markov"), VolatileStore())
+    broken = [True]
+
+    def append(incoming: list[IncomingEvent], now: int) -> list[Receipt]:
+        if broken[0]:
+            raise StoreError("the disk of /some/place is on fire")
+        return VolatileStore.append(engine.store, incoming, now)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine.store, "append", append)
+    one = IncomingEvent("ann", "item-01", START)
+
+    async def watch() -> None:
+        service = Service(engine)
+        await service.start()
+        assert service.refusal() is None
+        for broken[0] in (True, False):
+            with contextlib.suppress(StoreError):
+                await service.add([one])
+            assert service.refusal() == ("the disk of /some/place is on fire" if broken[0] else None)
+        broken[0] = True
+        with contextlib.suppress(StoreError):
+            await service.add([one])
+        monkeypatch.setattr(
+            service_module, "REFUSED_SECONDS", 0.0
+        )  # nothing came since, and the store knows of nothing
+        assert service.refusal() is None
+        monkeypatch.setattr(engine.store, "refusal", lambda: "it cannot write")
+        assert service.refusal() == "it cannot write"
+        await service.stop()
+
+    asyncio.run(watch())

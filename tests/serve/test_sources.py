@@ -17,13 +17,13 @@ def test_what_may_come_next_is_counted_with_what_is_stored(then: tuple[str, ...]
     store.append([IncomingEvent("ann", item, 0) for item in ["a", "b", "a"]], 0)
 
     def source(user: str) -> Source:
-        return source_of_user(store, user, store.summary(user), then, KNOWN.get)
+        return source_of_user(store, user, store.summary(user), then, KNOWN.get, known=user == "ann")
 
     more = int(bool(then))
     assert source("ann").counts(["a", "b", "c", "x"]) == {"a": 2, "b": 1 + more, "c": 0, "x": more}
     assert source("nobody").counts(["a", "b"]) == {"a": 0, "b": more}
     assert source("ann").events == 3 + len(then) and source("ann").name == "memory"
-    assert source("nobody").name == ("history" if then else "popularity")
+    assert source("nobody").name == ("history" if then else "newcomer")
     assert source("ann").unknown == (("x",) if then else ())
 
 
@@ -31,4 +31,4 @@ def test_a_history_of_a_request_counts_itself() -> None:
     source = source_of_history(("a", "x", "a"), KNOWN.get)
     assert source.counts(["a", "b", "x"]) == {"a": 2, "b": 0, "x": 1}
     assert (source.name, source.events, source.unknown) == ("history", 3, ("x",))
-    assert source_of_history((), KNOWN.get).name == "popularity"
+    assert source_of_history((), KNOWN.get).name == "newcomer"

@@ -151,4 +151,7 @@ def show_list(result: Demonstration) -> None:
     series = "; ".join(str(title) for title in trained.titles[1:3])
     typer.echo(f'  recollect recommend {folder} --history "{series}"')
     typer.echo(f"  recollect evaluate {folder} --on validation")
+    store = short(result.folder.with_name(f"{result.folder.name}-store"))
+    typer.echo(f"  recollect replay {folder} --store {store}")
+    typer.echo(f"  recollect serve {folder} --store {store}    # and open http://127.0.0.1:8000")
     typer.echo("  recollect train xlstm-lsr --data YOUR.csv --user USER --item ITEM --time TIME")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,8 +37,8 @@ def verify(
     Example: `recollect journal verify store`
     """
     from recollect.serve.stores.embedded import JOURNAL
-    from recollect.serve.stores.journal import read, segments
     from recollect.serve.stores.records import Event
+    from recollect.serve.stores.segments import read, segments
 
     folder = store / JOURNAL
     events = forgotten = last = 0
@@ -82,18 +82,33 @@ def export(
     from recollect.data.writing import checked_ending, write_blocks
 
     checked_ending(out)
+    from recollect.data.times.span import in_words, inside
     from recollect.serve.stores.embedded import JOURNAL
     from recollect.serve.stores.opening import is_url, open_store
     from recollect.serve.stores.replay import export_journal, export_store
 
+    doubtful = 0
+
+    def counted(blocks: Iterable[Mapping[str, np.ndarray]]) -> Iterator[Mapping[str, np.ndarray]]:
+        nonlocal doubtful
+        for block in blocks:
+            doubtful += int((~inside(block["time"])).sum())
+            yield block
+
     def write(blocks: Iterable[Mapping[str, np.ndarray]]) -> int:
-        return write_blocks(out, blocks) if like is None else _write_like(like, out, blocks)
+        return write_blocks(out, counted(blocks)) if like is None else _write_like(like, out, blocks)
 
     if is_url(store):
         with open_store(store) as kept:
             rows = write(export_store(kept))
     else:
         rows = write(export_journal(Path(store) / JOURNAL))
+    if doubtful:
+        typer.echo(
+            f"note: {doubtful:,} of the {rows:,} times are outside {in_words()}; whoever reads {out} says "
+            "--time-format unix to take them as they are",
+            err=True,
+        )
     typer.echo(f"{rows:,} events are in {out}")
 
 
@@ -142,7 +157,7 @@ def compact(store: Store) -> None:
     Example: `recollect journal compact store`
     """
     from recollect.serve.stores.embedded import JOURNAL, EmbeddedStore
-    from recollect.serve.stores.journal import segments
+    from recollect.serve.stores.segments import segments
 
     segments(store / JOURNAL)  # no folder is made where there is none
     with EmbeddedStore(store) as kept:

@@ -1,6 +1,7 @@
 """The command `recollect`: the verbs, and how whatever can go wrong is said in one line with an exit code.
 
-0: done; 1: the data, the model or the disk is not as needed; 2: the command or a setting is wrong; 130: interrupted.
+0: done; 1: the data, the model or the disk is not as needed; 2: the command or a setting is wrong; 130: interrupted;
+143: terminated while a server was being loaded, or as the first process of a container.
 RECOLLECT_DEBUG=1 shows the traceback as well.
 """
 
@@ -124,7 +125,7 @@ def _explain(error: Exception) -> tuple[str, int]:
     kinds |= {"recollect.data.log": ("DataError", 1), "recollect.artifact": ("ArtifactError", 1)}
     kinds |= {
         "recollect.serve.stores.contract": ("StoreError", 1),
-        "recollect.serve.stores.journal": ("JournalError", 1),
+        "recollect.serve.stores.segments": ("JournalError", 1),
     }
     for module, (name, code) in kinds.items():
         if module in sys.modules and isinstance(error, getattr(sys.modules[module], name)):

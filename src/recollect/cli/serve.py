@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from recollect.artifact import Artifact
+    from recollect.serve.coverage import Coverage
     from recollect.serve.http.reload_signal import ReloadSignal
     from recollect.serve.service import Service
 
@@ -36,7 +39,9 @@ def serve(
     host: Annotated[
         str, typer.Option(help="The address to listen on; others than this machine's need keys.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, envvar="RECOLLECT_PORT", help="The port; 0 takes a free one.")
+    ] = 8000,
     half: Annotated[bool, typer.Option("--half", help="Save memories in half precision.")] = False,
     cache: Annotated[
         int, typer.Option("--cache-mb", "--room", min=1, help="MB of memories in the process. (--room: its old name.)")
@@ -47,6 +52,12 @@ def serve(
             min=0, help="Days after which an unused memory is dropped; it can be made again.", show_default="for ever"
         ),
     ] = None,
+    any_time: Annotated[
+        bool,
+        typer.Option(
+            "--any-time", help="Take events with times outside 1990 to next year too: for a clock that is artificial."
+        ),
+    ] = False,
 ) -> None:
     """Take in events and respond with ranked lists: `POST /events`, `GET /recommendations?user=ID`; `/docs` has all.
 
@@ -70,6 +81,10 @@ def serve(
     if bool(read_keys) != bool(write_keys):
         here, missing = (READ_KEY, WRITE_KEY) if read_keys else (WRITE_KEY, READ_KEY)
         raise ConfigError(f"{here} is set and {missing} is not, so that half of the server would be open; set both")
+    if set(read_keys) & set(write_keys):
+        raise ConfigError(
+            f"the same key is in {READ_KEY} and {WRITE_KEY}: whoever may read could write and forget; give two keys"
+        )
     if host not in ("127.0.0.1", "localhost", "::1") and not read_keys:
         raise ConfigError(
             f"to listen on {host}, where others can reach it, set {READ_KEY} and {WRITE_KEY} to keys of your own"
@@ -92,8 +107,35 @@ def serve(
                 f"{engine.seen}; {'the store' if is_url(store) else store} holds {kept.events:,} events",
                 err=True,
             )
+            if not any_time:
+                _remark_on_times(artifact)
             service = Service(engine, keep_seconds=None if keep is None else 86_400 * keep)
-            _listen(service, run, host, port, read_keys, write_keys, reload_signal)
+            if service.coverage.events:
+                typer.echo(f"{artifact.name}: {service.coverage}", err=True)
+            _warn_of_few(service.coverage)
+            access: dict[str, Any] = {"read_keys": read_keys, "write_keys": write_keys, "any_time": any_time}
+            _listen(service, run, host, port, access, reload_signal)
+
+
+def _remark_on_times(artifact: Artifact) -> None:
+    """Say so where the log of the run has times that events may not have here."""
+    from recollect.cli.asking import note
+    from recollect.data.times.span import doubt
+    from recollect.study.lineage import learnt_until
+
+    until = learnt_until(artifact.card)
+    if artifact.clock and until is not None and (why := doubt(until)):
+        note(
+            f"the times of the log of {artifact.folder} end at {until:,}, which would be {why}: such times of events "
+            "are refused; with --any-time they are taken"
+        )
+
+
+def _warn_of_few(known: Coverage) -> None:
+    """Say so where a model knows too few of the events in the store."""
+    if known.low:
+        share = "none of them, so every user gets the list of a newcomer" if known.none else f"only {known.share:.0%}"
+        typer.echo(f"warning: the model knows {share}; was it trained on another catalogue?", err=True)
 
 
 def _expect_free(host: str, port: int) -> None:
@@ -117,11 +159,10 @@ def _listen(
     run: Path,
     host: str,
     port: int,
-    read_keys: Keys,
-    write_keys: Keys,
+    access: Mapping[str, Any],
     reload_signal: ReloadSignal,
 ) -> None:
-    import asyncio
+    """`access`: who may do what, as `create_app` takes it."""
     import logging
 
     import torch
@@ -129,6 +170,8 @@ def _listen(
     from recollect.artifact import ArtifactError, load
     from recollect.serve.http.app import create_app
     from recollect.serve.http.listening import listen
+    from recollect.serve.service import StrangerError
+    from recollect.serve.stores.contract import StoreError
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     torch.set_num_threads(1)  # batches are small: a second thread costs more than it gives
@@ -138,14 +181,14 @@ def _listen(
 
     async def reload() -> None:
         try:
-            artifact = await asyncio.to_thread(load, run)
-        except (ArtifactError, OSError) as error:
+            artifact = await service.reload(lambda: load(run))
+        except (ArtifactError, OSError, StoreError, StrangerError) as error:
             say(f"the model is not changed: {error}")
             return
-        await service.swap(artifact)
-        say(f"using {artifact.name} [{artifact.digest}] now, seen items {service.engine.seen}")
+        say(f"using {artifact.name} [{artifact.digest}] now, seen items {service.engine.seen}; {service.coverage}")
+        _warn_of_few(service.coverage)
 
-    app = create_app(service, read_keys=read_keys, write_keys=write_keys)
+    app = create_app(service, **access)
     listen(app, host, port, say=say, reload=reload, reload_signal=reload_signal)
 
 

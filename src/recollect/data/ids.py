@@ -7,6 +7,8 @@ for `17850`, a word for nothing. Everything is decided on the distinct ids, so t
 from __future__ import annotations
 
 import dataclasses
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -24,6 +26,7 @@ _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a\u202b\u202c
 _DRAWN_ALIKE = dict(
     zip("АВЕКМНОРСТУХЅІЈаеорсухѕіјΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEKMHOPCTYXSIJaeopcyxsijABEZHIKMNOPTYXo", strict=True)
 )
+_NO_SIGNS = dict.fromkeys(map(ord, _INVISIBLE))
 _POINT_ZERO = r"^-?(?:0|[1-9]\d*)\.0+$"
 _OTHER_FRACTION = r"^-?\d*\.\d*[1-9]\d*$"
 _SCIENTIFIC = r"^-?\d(?:\.\d+[eE]\+?|[eE]\+)\d+$"  # without point and plus it may be a part of a hash: 5e10
@@ -93,6 +96,31 @@ def find(known: Vocabulary, text: str) -> int | None:
     return None if read is None else known.find(read)
 
 
+def plain(text: str) -> str:
+    """One id without what is no part of it (blanks around it, signs that are not seen), its letters as NFC has them."""
+    text = text.strip()
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", text.translate(_NO_SIGNS)).strip()
+
+
+def without_point_zero(text: str) -> str:
+    """`17850` for `17850.0`: what a whole number among ids became where a program took them for floats."""
+    return text.partition(".")[0] if re.fullmatch(_POINT_ZERO, text) else text
+
+
+def unreadable(text: str, *, keep_words: bool = False) -> str | None:
+    """Why a file with this id would not be read with it, in words that go on from the id; None where it would.
+
+    `keep_words`: as of `code`.
+    """
+    if not keep_words and text.lower() in MISSING_WORDS:
+        return "is a word for nothing"
+    if re.search(_SCIENTIFIC, text):
+        return "is an id that a program rounded to a float"
+    return None
+
+
 def _canonical(
     column: pl.Series, where: str, keep_words: bool, notes: list[str]
 ) -> tuple[pl.Series, list[tuple[str, int]]]:
@@ -122,7 +150,7 @@ def _clean(
     distinct: pl.Series, name: str, where: str, keep_words: bool, notes: list[str]
 ) -> tuple[pl.Series, pl.Series]:
     """Distinct texts -> the id that each means, null for nothing, Int64 if all can be; and the words for nothing."""
-    plain = distinct.str.strip_chars()
+    plain = distinct.str.strip_chars()  # as the function `plain` has it
     if (plain.str.len_bytes() != plain.str.len_chars()).any():
         for sign in _INVISIBLE:
             plain = plain.str.replace_all(sign, "", literal=True)

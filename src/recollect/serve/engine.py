@@ -22,10 +22,12 @@ import torch
 from recollect.artifact import Artifact
 from recollect.contracts import State
 from recollect.data.seen import Seen
+from recollect.serve.acquaintances import Acquaintances
 from recollect.serve.layout import Layout
 from recollect.serve.memory_cache import MemoryCache, Unsaved
 from recollect.serve.ranker import Ranker
 from recollect.serve.requests import HistoryRequest, ListRequest, Response, UserRequest
+from recollect.serve.resuming import state_before
 from recollect.serve.sources import Source, source_of_history, source_of_user
 from recollect.serve.stores.contract import (
     History,
@@ -67,6 +69,7 @@ class _ActiveModel:
     layout: Layout
     cache: MemoryCache
     fingerprint: str
+    acquaintances: Acquaintances
 
 
 class Engine:
@@ -157,14 +160,21 @@ class Engine:
         with torch.inference_mode():
             responses: list[Response | Deferred] = []
             for part in _parts(list(requests), self._batch_size):
-                ranker, state, histories, deferred = self._current(list(dict.fromkeys(one.user for one in part)), limit)
-                row_of = {user: row for row, user in enumerate(histories)}
+                active, state, histories, deferred = self._current(list(dict.fromkeys(one.user for one in part)), limit)
+                ranker, row_of = active.ranker, {user: row for row, user in enumerate(histories)}
                 ready = [one for one in part if one.user in histories]
                 moments = self._moments(ready)
                 summaries = [histories[one.user].summary for one in ready]
                 find = ranker.artifact.items.find
                 sources = [
-                    source_of_user(self.store, one.user, summary, one.then, find)
+                    source_of_user(
+                        self.store,
+                        one.user,
+                        summary,
+                        one.then,
+                        find,
+                        known=active.acquaintances.include(self.store, one.user, histories[one.user]),
+                    )
                     for one, summary in zip(ready, summaries, strict=True)
                 ]
                 thens = [_imagined(*each) for each in zip(ready, summaries, moments, strict=True)]
@@ -241,11 +251,13 @@ class Engine:
         layout = Layout(one, half=self._half)
         name = f"{artifact.digest} {layout.description} {__version__}"
         fingerprint = hashlib.blake2b(name.encode(), digest_size=6).hexdigest()
-        self._active = _ActiveModel(ranker, layout, MemoryCache(one, self._cache_bytes), fingerprint)
+        self._active = _ActiveModel(
+            ranker, layout, MemoryCache(one, self._cache_bytes), fingerprint, Acquaintances(artifact.items.find)
+        )
 
     def _current(
         self, users: Sequence[str], limit: int = sys.maxsize
-    ) -> tuple[Ranker, State, dict[str, History], dict[str, Deferred]]:
+    ) -> tuple[_ActiveModel, State, dict[str, History], dict[str, Deferred]]:
         """Bring memories of different users up to date -> the model, a row for each user, what was read, who is
         deferred.
 
@@ -263,7 +275,7 @@ class Engine:
         histories = {
             user: self.store.history(user, positions.get(user), counts=counts) for user in users if user not in deferred
         }
-        state = _state_before(active, histories, cached, state, saved)
+        state = state_before(active.ranker, active.layout, histories, cached, state, saved)
         events, met = [one.events for one in histories.values()], [one.counts for one in histories.values()]
         state = active.ranker.read(state, events, met)
         evicted: list[Unsaved] = []
@@ -272,7 +284,7 @@ class Engine:
                 evicted = self._cache(state, histories, saved, recheck=self._forget_count != forget_count)
         for unsaved in evicted:
             self._save_evicted(active, *unsaved)
-        return active.ranker, state, histories, deferred
+        return active, state, histories, deferred
 
     def _cache(
         self, state: State, histories: Mapping[str, History], saved: Mapping[str, SavedMemory], *, recheck: bool
@@ -353,35 +365,6 @@ def _imagined(request: UserRequest, summary: UserSummary | None, at: int) -> lis
     """The events of `then`, as if they had come just when the list is asked for, after all others."""
     time = at if summary is None else max(at, summary.latest_time)
     return [(item, time) for item in request.then]
-
-
-def _state_before(
-    active: _ActiveModel,
-    histories: Mapping[str, History],
-    cached: Sequence[str],
-    state: State,
-    saved: Mapping[str, SavedMemory],
-) -> State:
-    """Each user's state before the events in `histories` are read. `state`: that of the `cached` users."""
-    kept = [user for user, history in histories.items() if not history.complete]
-    if kept == cached == list(histories):
-        return state
-    result = active.ranker.fresh(len(histories))
-    row_of = {user: row for row, user in enumerate(histories)}
-    cached_row_of = {user: row for row, user in enumerate(cached)}
-    from_cache, loaded = [user for user in kept if user in cached_row_of], [user for user in kept if user in saved]
-    if from_cache:
-        rows = [cached_row_of[user] for user in from_cache]
-        _write(result, [row_of[user] for user in from_cache], state.rows(rows))
-    if loaded:
-        part = active.layout.unpack([saved[user].data for user in loaded])
-        _write(result, [row_of[user] for user in loaded], part)
-    return result
-
-
-def _write(state: State, rows: Sequence[int], part: State) -> None:
-    for name, tensor in state.items():
-        tensor[rows] = part[name].to(tensor.device)
 
 
 def _cached_position(active: _ActiveModel, user: str) -> Position:

@@ -10,8 +10,7 @@ from math import isfinite
 from recollect.answers.explain import Explanation, explain
 from recollect.data.log import DataError
 from recollect.serve.ranker import Ranker
-from recollect.serve.requests import ExplanationRequest, ExplanationResponse, HistoryRequest, SourceName
-from recollect.serve.sources import source_of_history
+from recollect.serve.requests import ExplanationRequest, ExplanationResponse, SourceName
 from recollect.serve.stores.contract import Store
 
 
@@ -23,18 +22,16 @@ def explain_items(ranker: Ranker, store: Store, request: ExplanationRequest, now
     """
     artifact, at = ranker.artifact, now if request.at is None else request.at
     history, times = list(request.then), None
-    source: SourceName = "history" if history else "popularity"
+    source: SourceName = "history" if any(map(ranker.knows, request.then)) else "newcomer"
     if request.user is not None:
         stored = store.history(request.user).events
+        source = "memory" if any(ranker.knows(item) for item, _ in stored) else source
         latest = max([at, *(when for _, when in stored)])
         history = [*(item for item, _ in stored), *request.then]
         times = [*(when for _, when in stored), *[latest] * len(request.then)]
-        source = "memory" if stored else source
     known = [item for item in request.items if ranker.knows(item)]
     if not known:
         explained: tuple[Explanation, ...] = ()
-    elif not history:
-        explained = _by_popularity(ranker, known)
     else:
         explained = explain(artifact, history, times=times, items=known, last=request.last, at=at).items
     if not all(isfinite(figure) for one in explained for figure in (one.logit, *(two.logit for two in one.effects))):
@@ -48,12 +45,3 @@ def explain_items(ranker: Ranker, store: Store, request: ExplanationRequest, now
         unknown=tuple(item for item in request.then if not ranker.knows(item)),
         unknown_items=tuple(item for item in request.items if not ranker.knows(item)),
     )
-
-
-def _by_popularity(ranker: Ranker, items: list[str]) -> tuple[Explanation, ...]:
-    """The logits of a list without events; there are no effects."""
-    request = HistoryRequest((), k=len(items), seen="allowed", allow=frozenset(items))
-    nothing = source_of_history((), ranker.artifact.items.find)
-    (response,) = ranker.respond([request], ranker.fresh(1), [nothing], [0])
-    found = {str(one.item): one for one in response.items}
-    return tuple(Explanation(found[item].item, found[item].title, found[item].logit, ()) for item in items)

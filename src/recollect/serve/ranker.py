@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from recollect.artifact import Artifact
-from recollect.contracts import PAD, Request, State
+from recollect.contracts import Request, State
 from recollect.data.blocks import by_length, pieces
 from recollect.data.candidates import allowed_mask, unknown_ids
 from recollect.data.log import DataError
 from recollect.data.seen import Seen
 from recollect.recommend import SCORE_CELLS, SEGMENT, TOKENS, Recommendation, top
+from recollect.serve.id_forms import IdForms
 from recollect.serve.meetings import Meetings
 from recollect.serve.requests import ListRequest, RequestError, Response
 from recollect.serve.sources import Source
@@ -47,6 +48,8 @@ class Ranker:
 
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
+        self.ids = IdForms.of(artifact)
+        """The forms of the ids of its log."""
         self._model = artifact.model
         self._device = getattr(artifact.model, "device", torch.device("cpu"))
         self._timed = bool(artifact.card.get("data", {}).get("clock", True))
@@ -136,7 +139,7 @@ class Ranker:
             lists = self._lists(requests[some], state.rows(some), sources[some], moments[some])
             for row, (items, candidates) in enumerate(lists, begin):
                 source = sources[row]
-                weight = None if weights is None or source.name == "popularity" else weights[row]
+                weight = None if weights is None or source.name == "newcomer" else weights[row]
                 responses.append(
                     Response(
                         items=items,
@@ -147,7 +150,7 @@ class Ranker:
                         digest=self.artifact.digest,
                         seen=requests[row].seen or self.seen,
                         candidates=candidates,
-                        at=moments[row] if self.request_time and source.name != "popularity" else None,
+                        at=moments[row] if self.request_time else None,
                         unknown=source.unknown,
                         unknown_items=self._unknown_items(requests[row]),
                     )
@@ -159,9 +162,6 @@ class Ranker:
     ) -> Iterator[tuple[tuple[Recommendation, ...], int]]:
         """For each request its list, and how many items were candidates."""
         scores = self._model.score(_own(state), self._asked(state, moments)).float()
-        fresh = [source.name == "popularity" for source in sources]
-        if any(fresh):
-            scores = torch.where(torch.tensor(fresh, device=scores.device)[:, None], self._popularity(scores), scores)
         normaliser = torch.logsumexp(scores, dim=1)
         if normaliser.isnan().any() or (normaliser == torch.inf).any():
             raise DataError(f"{self.artifact.folder}: the model scored NaN or infinity; train it again")
@@ -181,7 +181,7 @@ class Ranker:
                 wider = top(scores[row : row + 1], min(size, 4 * len(ranked)))
                 ranked, found = wider[0][0].cpu(), wider[1][0].cpu()
                 chosen = self._chosen(one, source, ranked, found)
-            likely = self._model.probabilistic or fresh[row]
+            likely = self._model.probabilistic
             items = tuple(
                 Recommendation(
                     rank,
@@ -230,15 +230,6 @@ class Ranker:
 
     def _unknown_items(self, request: ListRequest) -> tuple[str, ...]:
         return tuple(sorted(set(unknown_ids(self.artifact.items, (*(request.allow or ()), *request.deny)))))
-
-    def _popularity(self, scores: Tensor) -> Tensor:
-        """[V]: the logarithm of each item's count in training; 0.5 for an item that has none."""
-        counts = self._model.catalog.counts
-        if counts is None:
-            counts = np.ones(self._model.catalog.size)
-        logits = torch.log(torch.as_tensor(counts, dtype=torch.float32, device=scores.device).clamp(min=0.5))
-        logits[PAD] = -torch.inf
-        return logits
 
 
 def _own(state: State) -> State:

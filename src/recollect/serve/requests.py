@@ -9,8 +9,9 @@ from recollect.answers.explain import Explanation
 from recollect.data.seen import Seen
 from recollect.recommend import Recommendation
 
-SourceName = Literal["memory", "history", "popularity"]
-"""What a list is computed from: the memory of a user, a history in the request, or, without any events, popularity."""
+SourceName = Literal["memory", "history", "newcomer"]
+"""What a list is computed from: the memory of a user, or a history in the request. `newcomer`: the model knows none of
+the events, if there are any, and lists what it lists for somebody of whom nothing is known."""
 
 
 class RequestError(ValueError):
@@ -58,7 +59,7 @@ class Response:
     events: int
     """How many events it was computed from, those with items that the model does not know included."""
     long_term_weight: float | None
-    """The share of long-term memory, 0 to 1. None where the model has none, or there are no events."""
+    """The share of long-term memory, 0 to 1. None where the model has none, or knows no event."""
     model: str
     """The name of the model."""
     digest: str

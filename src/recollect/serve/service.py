@@ -21,8 +21,10 @@ from recollect.artifact import Artifact
 from recollect.config import ConfigError
 from recollect.data.log import DataError
 from recollect.serve.batcher import Batcher
+from recollect.serve.coverage import Coverage, coverage
 from recollect.serve.engine import Deferred, Engine
 from recollect.serve.explaining import explain_items
+from recollect.serve.id_forms import IdForms
 from recollect.serve.requests import (
     ExplanationRequest,
     ExplanationResponse,
@@ -54,6 +56,9 @@ READ_IN_BATCH = 1024
 LONG_IN_BATCH = 8
 """Requests in one batch of that queue."""
 
+REFUSED_SECONDS = 60.0
+"""How long it counts that the last events were refused, if none come any more; the store is asked then."""
+
 QUEUE_SIZE = 20_000
 """Events, or requests, that may wait."""
 
@@ -63,6 +68,10 @@ ANSWERS_QUEUE_SIZE = 200
 _log = logging.getLogger(__name__)
 _Request = TypeVar("_Request")
 _Result = TypeVar("_Result")
+
+
+class StrangerError(RuntimeError):
+    """A model that knows none of the events in the store was to be used. The message says what it knows."""
 
 
 class Service:
@@ -81,6 +90,10 @@ class Service:
         evict_seconds: float = EVICT_SECONDS,
     ) -> None:
         self.engine = engine
+        self.coverage = coverage(engine.store, engine.artifact.items.find)
+        """What the model in use knew of the events in the store when it came into use."""
+        self.reload_failed = False
+        """Whether the last `reload` left the model as it was."""
         self._save_seconds, self._keep_seconds, self._evict_seconds = save_seconds, keep_seconds, evict_seconds
         recommend = functools.partial(engine.recommend_within, limit=READ_IN_BATCH)
         self._events: Batcher[IncomingEvent, Receipt] = self._batcher(self._add, EVENTS_IN_BATCH)
@@ -105,6 +118,7 @@ class Service:
             self._similar,
             self._compactions,
         )
+        self._refused: tuple[str, float] | None = None  # why and when events were refused, if the last ones were
         self._behind: dict[str, None] = {}  # users whose memories lack events; an ordered set
         self._new_events = asyncio.Event()
         self._background: list[asyncio.Task[None]] = []
@@ -135,17 +149,34 @@ class Service:
         """Users whose memories are yet to be advanced."""
         return len(self._behind)
 
+    @property
+    def ids(self) -> IdForms:
+        """The forms of ids of the model in use; those of requests are brought to them."""
+        return self.engine.ranker.ids
+
+    def refusal(self) -> str | None:
+        """Why events are refused now, as far as is known; None where they are accepted. It may ask the store: not to be
+        called in the event loop. Raises StoreError where that cannot be reached.
+        """
+        if self._refused is not None and time.monotonic() - self._refused[1] < REFUSED_SECONDS:
+            return self._refused[0]
+        return self.engine.store.refusal()
+
     async def add(self, incoming: Sequence[IncomingEvent]) -> list[Receipt]:
         """As `Engine.add`. Raises BusyError where too many are waiting."""
         # Ids are given here, before anything is written, so that a write which failed half way can be repeated.
-        named = [one if one.id is not None else dataclasses.replace(one, id=uuid.uuid4().hex) for one in incoming]
+        ids = self.ids
+        named = [
+            ids.event(one if one.id is not None else dataclasses.replace(one, id=uuid.uuid4().hex)) for one in incoming
+        ]
         receipts = await self._events.submit(*named)
-        self._behind.update(dict.fromkeys(one.user for one in incoming))
+        self._behind.update(dict.fromkeys(one.user for one in named))
         self._new_events.set()
         return receipts
 
     async def recommend(self, request: UserRequest) -> Response:
         """As `Engine.recommend`. Raises BusyError where too many are waiting."""
+        request = self.ids.request(request)
         queue = self._imagined if request.then else self._users  # reading `then` costs time that others need not wait
         (response,) = await queue.submit(request)
         while response is Deferred.NEXT_BATCH:
@@ -157,23 +188,24 @@ class Service:
 
     async def recommend_after(self, request: HistoryRequest) -> Response:
         """As `Engine.recommend_after`. Raises BusyError where too many are waiting."""
-        (response,) = await self._histories.submit(request)
+        (response,) = await self._histories.submit(self.ids.request(request))
         return response
 
     async def explain(self, request: ExplanationRequest) -> ExplanationResponse:
         """As `explain_items`. Raises BusyError where too many are waiting."""
-        (response,) = await self._explanations.submit(request)
+        (response,) = await self._explanations.submit(self.ids.explanation(request))
         return response
 
     async def similar(self, request: SimilarRequest) -> tuple[Artifact, SimilarItems]:
         """The model in use, and `recollect.similar` of it. Raises BusyError where too many are waiting, RequestError
         where the model does not know the item or cannot compare.
         """
-        (response,) = await self._similar.submit(request)
+        (response,) = await self._similar.submit(self.ids.similar(request))
         return response
 
     async def forget(self, user: str) -> bool:
         """As `Engine.forget`."""
+        user = self.ids.user(user)
         self._behind.pop(user, None)
         return await asyncio.to_thread(self.engine.forget, user)
 
@@ -181,14 +213,31 @@ class Service:
         """Remove what was forgotten from the files. Calls that come while one is running share the next."""
         await self._compactions.submit(None)
 
-    async def swap(self, artifact: Artifact) -> None:
-        """Use another model from the next batch on, and rebuild all memories in the background."""
+    async def swap(self, artifact: Artifact) -> Coverage:
+        """Use another model from the next batch on, and rebuild all memories in the background -> what it knows of the
+        events in the store.
+
+        Raises StrangerError where it knows none of them; then the model stays that is in use.
+        """
+        known = await asyncio.to_thread(coverage, self.engine.store, artifact.items.find)
+        if known.none:
+            raise StrangerError(f"{artifact.folder}: {known}; it was trained on another catalogue")
         await asyncio.to_thread(self.engine.swap, artifact)
+        self.coverage = known
         if self._rebuilding is not None:
             self._rebuilding.cancel()
             self._background.remove(self._rebuilding)
         self._rebuilding = asyncio.create_task(self._rebuild())
         self._background.append(self._rebuilding)
+        return known
+
+    async def reload(self, load: Callable[[], Artifact]) -> Artifact:
+        """As `swap`, with what `load` gives -> the model. Where that raises, `reload_failed` is True."""
+        self.reload_failed = True
+        artifact = await asyncio.to_thread(load)
+        await self.swap(artifact)
+        self.reload_failed = False
+        return artifact
 
     def _batcher(
         self,
@@ -200,10 +249,17 @@ class Service:
 
     def _add(self, incoming: Sequence[IncomingEvent]) -> list[Receipt]:
         try:
-            return self.engine.add(incoming)
-        except StoreError:
-            # They may have been stored nevertheless. A client that gave no ids cannot send them again without doubling.
-            return self.engine.add(incoming)
+            try:
+                receipts = self.engine.add(incoming)
+            except StoreError:
+                # They may have been stored nevertheless. A client that gave no ids cannot send them again without
+                # doubling.
+                receipts = self.engine.add(incoming)
+        except StoreError as error:
+            self._refused = str(error), time.monotonic()
+            raise
+        self._refused = None
+        return receipts
 
     def _explain(self, requests: Sequence[ExplanationRequest]) -> list[ExplanationResponse]:
         engine = self.engine

@@ -29,8 +29,10 @@ class Source:
         return dict(zip(items, self.meetings(items), strict=True)) if items else {}
 
 
-def source_of_user(store: Store, user: str, summary: UserSummary | None, then: Sequence[str], find: Find) -> Source:
-    """The events of a user in the store, and `then` after them."""
+def source_of_user(
+    store: Store, user: str, summary: UserSummary | None, then: Sequence[str], find: Find, *, known: bool
+) -> Source:
+    """The events of a user in the store, and `then` after them. `known`: whether the model knows a stored one."""
     added = Counter(then)
 
     def meetings(items: Sequence[str]) -> Sequence[int]:
@@ -38,15 +40,21 @@ def source_of_user(store: Store, user: str, summary: UserSummary | None, then: S
         return [count + added[item] for count, item in zip(stored, items, strict=True)] if added else stored
 
     stored = 0 if summary is None else summary.events
-    name: SourceName = "memory" if stored else "history" if then else "popularity"
+    name: SourceName = "memory" if known else _name(then, find)
     return Source(name, stored + len(then), meetings, _unknown(then, find))
 
 
 def source_of_history(history: Sequence[str], find: Find) -> Source:
     """The items of a request without a user."""
     counts = Counter(history)
-    name: SourceName = "history" if history else "popularity"
-    return Source(name, len(history), lambda items: [counts[one] for one in items], _unknown(history, find))
+    return Source(
+        _name(history, find), len(history), lambda items: [counts[one] for one in items], _unknown(history, find)
+    )
+
+
+def _name(items: Sequence[str], find: Find) -> SourceName:
+    """What a list is computed from where these items are all there is."""
+    return "history" if any(find(one) is not None for one in items) else "newcomer"
 
 
 def _unknown(items: Sequence[str], find: Find) -> tuple[str, ...]:

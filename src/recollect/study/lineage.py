@@ -23,9 +23,10 @@ LEARNT, REFIT = "learnt", "refit"
 
 
 def described(log: EventLog) -> dict[str, Any]:
-    """For the card: which log it was."""
+    """For the card: which log it was, and whether the ids of its users are whole numbers."""
     order = {} if log.date_order is None else {DATE_ORDER: log.date_order}
-    return {"name": log.name, "digest": log.digest, "clock": log.clock, **order}
+    whole = log.user_ids.ids.dtype != object
+    return {"name": log.name, "digest": log.digest, "clock": log.clock, "whole user ids": whole, **order}
 
 
 def learnt(split: Split, record: LearntEvents) -> dict[str, Any]:

@@ -7,15 +7,16 @@ too. The refitted model has no figure of its own.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from recollect.artifact import read_card
-from recollect.config import ConfigError
+from recollect.config import ConfigError, decode, plain
 from recollect.data.log import EventLog
 from recollect.study.read_again import expect_sides, expect_source
 from recollect.study.run import Outcome, run
-from recollect.study.settings import RunSettings, SplitSettings, settings_in, times_as_read
+from recollect.study.settings import DataSettings, RunSettings, SplitSettings, settings_in, times_as_read
 from recollect.train.progress import Reporter, Silent
 
 SUFFIX = "-refit"
@@ -28,18 +29,21 @@ def refit(
     source: str | None = None,
     items: str | None = None,
     users: str | None = None,
+    reading: Mapping[str, Any] | None = None,
     log: EventLog | None = None,
     report: Reporter | None = None,
 ) -> Outcome:
     """Train the run's model on all events and keep it in `out` (by default beside the run, `<name>-refit`).
 
     `source`: a newer log, read in the same way; `items` and `users`: where its side tables lie, if not where they
-    were; `log`: one that is read already. Raises as `study.run.run` does.
+    were; `reading`: other options of reading than the run's, as [data] of a run.toml has them; `log`: one that is read
+    already. Raises as `study.run.run` does.
     """
     folder, report = Path(os.path.abspath(folder)), report or Silent()
     settings = refitted(folder, source)
     sides = {side: place for side, place in (("items", items), ("users", users)) if place is not None}
-    settings = settings.model_copy(update={"data": settings.data.model_copy(update=sides)})
+    data = decode(DataSettings, {**plain(settings.data), **(reading or {}), **sides}, where="data")
+    settings = settings.model_copy(update={"data": data})
     if log is None:
         if source is None:
             expect_source(settings.data)

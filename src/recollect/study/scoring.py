@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -116,22 +116,24 @@ def data_of(trained: Artifact, source: str | None = None) -> EventLog:
     return read_again(trained, _reading(trained, source), source)
 
 
-def whole_log(trained: Artifact, source: str | None = None) -> EventLog:
+def whole_log(trained: Artifact, source: str | None = None, reading: Mapping[str, Any] | None = None) -> EventLog:
     """The same log with every event: what users are answered from.
 
     Filters that choose what is trained on (times, and the least number of events of a user or an item) do not apply;
-    see `FilterConfig.for_answering`.
+    see `FilterConfig.for_answering`. `reading`: other options of reading than the run's, as [data] of a run.toml has
+    them.
     """
-    settings = _reading(trained, source)
+    settings = _reading(trained, source, reading)
     return read_again(trained, settings.model_copy(update={"filters": settings.filters.for_answering()}), source)
 
 
-def _reading(trained: Artifact, source: str | None) -> DataSettings:
+def _reading(trained: Artifact, source: str | None, reading: Mapping[str, Any] | None = None) -> DataSettings:
     kept = trained.settings.get("data", {})
     if source is None and "source" not in kept:
         raise ConfigError(f"{trained.folder}: this model was kept without a log; give one with --data")
     changes = {"time_format": times_as_read(kept.get("time_format"), trained.card), "source": source}
-    return decode(DataSettings, {**kept, **{name: to for name, to in changes.items() if to is not None}}, where="data")
+    changes = {name: to for name, to in changes.items() if to is not None} | dict(reading or {})
+    return decode(DataSettings, {**kept, **changes}, where="data")
 
 
 def remark_on_data(trained: Artifact, log: EventLog) -> list[str]:

@@ -77,7 +77,12 @@ class Trained(Answering, Displayed):
         """
         about = {
             "model": self.name,
-            "data": {"name": self.log.name, "digest": self.log.digest, "clock": self.clock},
+            "data": {
+                "name": self.log.name,
+                "digest": self.log.digest,
+                "clock": self.clock,
+                "whole user ids": self.log.user_ids.ids.dtype != object,
+            },
             "best epoch": self.best_epoch,
             "seconds": round(self.seconds, 3),
             "history": self.history,

@@ -7,7 +7,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
@@ -69,9 +69,9 @@ def events(count: int, user: str = "ann", first: int = 0) -> list[dict[str, obje
 
 
 @contextlib.contextmanager
-def serving(engine: Engine, **keys: Sequence[str]) -> Iterator[Client]:
+def serving(engine: Engine, **options: Any) -> Iterator[Client]:
     """The server as `recollect serve` starts it, in a thread."""
-    app = create_app(Service(engine, save_seconds=0.2), **keys)
+    app = create_app(Service(engine, save_seconds=0.2), **options)
     server = uvicorn.Server(configuration(app, "127.0.0.1", 0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import socket
 import time
@@ -34,7 +35,7 @@ def listed(answer: dict[str, object]) -> list[Recommendation]:
 
 def test_from_events_to_a_list(client: Client, engine: Engine) -> None:
     fresh = client.get("/recommendations?user=ann&k=3")
-    assert fresh["source"] == "popularity" and fresh["events"] == 0 and len(fresh["items"]) == 3
+    assert fresh["source"] == "newcomer" and fresh["events"] == 0 and len(fresh["items"]) == 3
     one = client.post("/events", {"user": "ann", "item": "item-03"})["events"]
     assert [(row["outcome"], row["number"]) for row in one] == [("new", 1)] and one[0]["id"]
     many = client.post("/events", {"events": events(20)})["events"]
@@ -85,7 +86,7 @@ def test_a_user_can_be_looked_at_and_forgotten(client: Client, engine: Engine) -
     assert known["title"].startswith("Title ") and known["time"] == START + 29 and unknown["title"] is None
     assert client.request("DELETE", "/users/ann")[:2] == (200, {"user": "ann", "compacted": False})
     assert client.request("DELETE", "/users/ann")[0] == client.request("GET", "/users/ann")[0] == 404
-    assert client.get("/recommendations?user=ann")["source"] == "popularity"
+    assert client.get("/recommendations?user=ann")["source"] == "newcomer"
     client.post("/events", {"user": "secret-bob", "item": "item-01"})
     assert client.request("DELETE", "/users/secret-bob?compact=true")[1]["compacted"]
     files = [path for path in engine.store.folder.rglob("*") if path.is_file()]  # type: ignore[attr-defined]
@@ -143,7 +144,9 @@ def test_memories_are_advanced_and_saved_in_the_background(client: Client, engin
         ({"events": []}, "events: List should have at least 1"),
         ({"events": events(1) * (schemas.MOST_EVENTS + 1)}, "events: List should have at most 1000"),
         ([1, 2], "should be"),
-        (b"{", "JSON decode error"),
+        (b"{", "the body is no JSON .JSON decode error at character 1: "),
+        (b"user=ann&item=x", "the body is no JSON .JSON decode error at character 0: "),
+        (b"\x1f\x8b\x08\x00", "the body is no JSON"),
         (b'{"user": "\xff", "item": "x"}', "."),
         (b'{"user": "\\ud800", "item": "x"}', "."),
         (b"[" * 100_000, "."),
@@ -175,6 +178,24 @@ def test_bad_events_are_said_and_nothing_is_taken(client: Client, engine: Engine
 def test_bad_questions_are_said(client: Client, body: object) -> None:
     status, answer, _ = client.request("POST", "/recommendations", body)
     assert status == 422 and answer["error"]
+
+
+@pytest.mark.parametrize("path", ["/recommendations", "/explanations"])
+def test_then_beside_a_history_is_told_where_its_items_belong(client: Client, path: str) -> None:
+    body = {"history": ["item-01"], "then": ["item-02"], "items": ["item-03"]}
+    if path == "/recommendations":
+        del body["items"]
+    status, answer, _ = client.request("POST", path, body)
+    assert status == 422 and "put these items at the end of `history`" in answer["error"]
+
+
+@pytest.mark.parametrize("packed", ["gzip", "br", "gzip, identity"])
+def test_a_packed_body_is_refused_as_such(client: Client, engine: Engine, packed: str) -> None:
+    body = gzip.compress(b'{"user": "ann", "item": "x"}')
+    status, answer, _ = client.request("POST", "/events", body, {"Content-Encoding": packed})
+    assert status == 415 and f"Content-Encoding: {packed}" in answer["error"] and engine.store.users() == []
+    plain = b'{"user": "ann", "item": "x"}'
+    assert client.request("POST", "/events", plain, {"Content-Encoding": "identity"})[0] == 200
 
 
 def test_a_body_that_is_too_large_or_too_slow_is_cut_off(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,6 +240,8 @@ def test_keys_for_reading_and_writing(engine: Engine) -> None:
     for one in ("read_keys", "write_keys"):  # the other half would be open
         with pytest.raises(ValueError, match="none at all"):
             create_app(Service(engine), **{one: ["a key"]})
+    with pytest.raises(ValueError, match="must not be one for writing"):
+        create_app(Service(engine), read_keys=["a", "b"], write_keys=["c", "b"])
 
 
 def test_health(client: Client, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,4 +79,4 @@ def test_what_is_no_time_is_refused(at: object, why: str) -> None:
             status, answer, _ = client.request(method, path, body)
             assert status == 422 and why in answer["error"] and "\n" not in answer["error"]
         soon = int(time.time()) + FUTURE_SECONDS - 1000
-        assert client.get(f"/recommendations?user=ann&at={soon}")["source"] == "popularity"
+        assert client.get(f"/recommendations?user=ann&at={soon}")["source"] == "newcomer"

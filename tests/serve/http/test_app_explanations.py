@@ -94,13 +94,13 @@ def test_leaving_an_event_out_is_asking_without_it() -> None:
         )
 
 
-def test_without_events_the_logit_is_that_of_popularity_and_nothing_speaks() -> None:
+def test_without_events_the_logit_is_that_of_the_list_and_nothing_speaks() -> None:
     with serving(engine("xlstm-lsr")) as client:
         listed = client.get("/recommendations?user=nobody&k=5")
         items = [row["item"] for row in listed["items"]]
         for whose in ({"user": "nobody"}, {"history": []}):
             answer = client.post("/explanations", {**whose, "items": [*items[::-1], "never heard of"]})
-            assert answer["source"] == "popularity" and answer["events"] == 0
+            assert answer["source"] == "newcomer" and answer["events"] == 0
             assert answer["unknown_items"] == ["never heard of"]
             assert [(row["item"], row["logit"], row["effects"]) for row in answer["items"]] == [
                 (row["item"], row["logit"], []) for row in listed["items"][::-1]
@@ -117,7 +117,7 @@ def test_without_events_the_logit_is_that_of_popularity_and_nothing_speaks() -> 
         ({"user": "ann", "items": ["item-01"], "last": 0}, "last: Input should be greater than or equal to 1"),
         ({"user": "ann", "items": ["item-01"], "last": 21}, "last: Input should be less than or equal to 20"),
         ({"user": "ann", "history": [], "items": ["item-01"]}, "not both"),
-        ({"history": [], "then": [], "items": ["item-01"]}, "unknown field 'then'"),
+        ({"history": [], "then": [], "items": ["item-01"]}, "put these items at the end of `history`"),
         ({"user": "ann", "item": "item-01"}, "unknown field 'item'; did you mean 'items'?"),
     ],
 )

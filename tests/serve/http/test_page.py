@@ -108,7 +108,7 @@ def test_recording_has_to_be_chosen_and_stores_events(browser: Browser, client: 
     expect(page.locator("#history .title").first).to_have_text(title)
     assert one.titles() == titles(client.get("/recommendations?user=ann"))
     page.locator("#nobody").click()
-    expect(page.locator("#next-title")).to_have_text("Most popular")
+    expect(page.locator("#next-title")).to_have_text("Next for a newcomer")
     page.locator("#list button").first.click()
     expect(page.locator("#problem")).to_contain_text("Choose the user first")
     page.reload()
@@ -137,7 +137,7 @@ def test_every_bar_is_true_to_its_probability(browser: Browser, client: Client) 
 def test_items_are_found_by_title_and_lists_need_no_user(browser: Browser, client: Client) -> None:
     one = Watched(browser, client.port)
     page = one.page
-    expect(page.locator("#next-title")).to_have_text("Most popular")
+    expect(page.locator("#next-title")).to_have_text("Next for a newcomer")
     assert one.titles() == titles(client.post("/recommendations", {"history": []}))
     page.locator("#search").click()
     page.keyboard.type("TITLE 3")

@@ -94,7 +94,7 @@ def test_a_history_that_is_tried_out_and_an_item_beyond_the_list(browser: Browse
     expect(page.locator("#next-title")).to_have_text("Next after 2 items")
     expect(page.locator("#why")).to_be_hidden()
     page.locator("#restart").click()
-    expect(page.locator("#next-title")).to_have_text("Most popular")
+    expect(page.locator("#next-title")).to_have_text("Next for a newcomer")
     page.locator("#list > li > button").first.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#why-note")).to_contain_text("There are no events that could speak for it")

@@ -19,7 +19,9 @@ from recollect.serve.stores.contract import IncomingEvent, Position, SavedMemory
 from recollect.serve.stores.embedded import INDEX, JOURNAL, EmbeddedStore
 from recollect.serve.stores.encoding import number_key
 from recollect.serve.stores.index import Index
-from recollect.serve.stores.journal import Journal, read, segments
+from recollect.serve.stores.journal import Journal
+from recollect.serve.stores.seal import SEAL
+from recollect.serve.stores.segments import read, segments
 
 from .reference import USERS, AgainstReference
 
@@ -137,9 +139,11 @@ def test_what_a_failed_sync_left_behind_is_not_taken_for_acknowledged(
 
     with EmbeddedStore(folder) as store:
         store.append(incoming(3), 0)
+        assert store.refusal() is None
         monkeypatch.setattr(store._journal, "_sync", broken)
         with pytest.raises(StoreError, match="a sync to disk failed"):
             store.append(incoming(1, first=3), 0)
+        assert "a sync to disk failed" in str(store.refusal())
         lose(store)
         assert len(store.history("ann").events) == 3
         with pytest.raises(StoreError, match="a sync to disk failed"):
@@ -263,10 +267,10 @@ def test_a_broken_index_is_made_anew_when_opened(
         case "empty":
             file.write_bytes(b"")
         case "lost":
-            (folder / INDEX / index.SEAL).write_text("a digest")
+            (folder / INDEX / SEAL).write_text("a digest")
             file.unlink()
         case "seal":
-            (folder / INDEX / index.SEAL).write_bytes(b"\xff\xfe")
+            (folder / INDEX / SEAL).write_bytes(b"\xff\xfe")
         case "another version":
             monkeypatch.setattr(index, "_VERSION", b"another")
         case "another boot":
@@ -281,7 +285,7 @@ def test_a_changed_value_is_found_and_the_index_made_anew(folder: Path, caplog: 
     with EmbeddedStore(folder) as store:
         store.append(incoming(50), 0)
     file = folder / INDEX / "data.mdb"
-    (folder / INDEX / index.SEAL).unlink()  # as if it had not been closed
+    (folder / INDEX / SEAL).unlink()  # as if it had not been closed
     data = file.read_bytes()
     assert data.count(b"item-17") > 1  # in the event, and in the counts of what was met
     file.write_bytes(data.replace(b"item-17", b"item-71"))
@@ -337,7 +341,7 @@ def test_a_page_that_a_disk_has_changed_is_found_wherever_it_is(folder: Path, tm
 def test_a_page_that_changes_under_an_index_in_use_is_found_when_it_is_read(folder: Path, tmp_path: Path) -> None:
     with EmbeddedStore(folder) as store:
         store.append([one for user in range(20) for one in incoming(50, f"user-{user}")], 0)
-    (folder / INDEX / index.SEAL).unlink()  # as a kill leaves it
+    (folder / INDEX / SEAL).unlink()  # as a kill leaves it
     whole = (folder / INDEX / index.DATA).read_bytes()
     for page in range(2, len(whole) // 4096):
         copy = Path(shutil.copytree(folder, tmp_path / str(page)))

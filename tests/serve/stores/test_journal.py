@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recollect.serve.stores import journal as module
-from recollect.serve.stores.journal import Journal, JournalError, read, segments, valid_events
+from recollect.serve.stores import segments as segment_files
+from recollect.serve.stores.journal import Journal
 from recollect.serve.stores.records import Event, Forget
+from recollect.serve.stores.segments import JournalError, read, segments, valid_events
 
 
 def event(number: int, user: str = "ann") -> Event:
@@ -193,7 +195,7 @@ def test_a_line_taken_out_by_hand_is_refused(folder: Path) -> None:
 
 def test_a_newer_format_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Journal(folder).close()
-    monkeypatch.setattr(module, "FORMAT", 0)
+    monkeypatch.setattr(segment_files, "FORMAT", 0)
     with pytest.raises(JournalError, match="format 1; update recollect"):
         Journal(folder)
 

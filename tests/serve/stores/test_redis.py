@@ -63,8 +63,9 @@ def test_several_workers_answer_alike_whoever_was_told(server: Server, store: Re
             alike(answer.items, offline(one.artifact, store.history("ann").events, 5))
             if chance.random() < 0.4:
                 chance.choice(workers).save()
+        assert store.refusal() is None
         assert workers[0].forget("ann")
-        assert workers[1].recommend([UserRequest("ann")])[0].source == "popularity"
+        assert workers[1].recommend([UserRequest("ann")])[0].source == "newcomer"
 
 
 def as_of_an_older_version(store: RedisStore, user: str) -> None:

@@ -56,6 +56,15 @@ def inside(numbers: np.ndarray, per_second: int = 1) -> np.ndarray:
     return found
 
 
+def doubt(seconds: int) -> str | None:
+    """Why a moment is not believed, as `1970-01-01 00:00:00, outside 1990 to 2027`; None where it is.
+
+    Whoever takes events in asks this, so that a log made of them is read without a question.
+    """
+    first, last = bounds()
+    return None if first <= seconds < last else f"{date_of(seconds)}, outside {in_words()}"
+
+
 def in_words() -> str:
     """The span as a person writes it."""
     return f"{FIRST_YEAR} to {last_year()}"

@@ -19,11 +19,14 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 """The host names to which a server without keys responds."""
 
 
-def create_app(service: Service, *, read_keys: Sequence[str] = (), write_keys: Sequence[str] = ()) -> FastAPI:
+def create_app(
+    service: Service, *, read_keys: Sequence[str] = (), write_keys: Sequence[str] = (), any_time: bool = False
+) -> FastAPI:
     """The application over a service, which it starts and stops with itself.
 
     With keys (then both kinds are needed), reading needs a key of either kind and writing one of `write_keys`. Without
-    keys, only requests for a name of this machine (`LOOPBACK`) are processed.
+    keys, only requests for a name of this machine (`LOOPBACK`) are processed. `any_time`: also take events whose times
+    no log would be believed to have, for a clock that is artificial.
     """
 
     @contextlib.asynccontextmanager
@@ -43,7 +46,7 @@ def create_app(service: Service, *, read_keys: Sequence[str] = (), write_keys: S
     )
     metrics, keys = Metrics(service), Keys(read_keys, write_keys)
     routers = [
-        events.routes(service, metrics, keys),
+        events.routes(service, metrics, keys, any_time=any_time),
         recommendations.routes(service, metrics, keys),
         explanations.routes(service, keys),
         users.routes(service, keys),

@@ -18,6 +18,10 @@ from recollect.serve.http.guard import BODY_BYTES
 from recollect.serve.requests import RequestError
 from recollect.serve.stores.contract import StoreError
 
+_UNPARSED = "There was an error parsing the body"
+"""What the framework says of a body that is no text in UTF-8, or is nested too deeply."""
+NO_JSON = "the body is no JSON: it cannot be read as text in UTF-8, or is nested too deeply"
+
 _log = logging.getLogger(__name__)
 
 _MEANINGS = {
@@ -25,6 +29,7 @@ _MEANINGS = {
     401: "No key, or a wrong one",
     404: "No user with this id",
     408: "The body took too long to arrive",
+    415: "The body is compressed",
     413: f"The body is larger than {BODY_BYTES:,} bytes",
     422: "A value is not valid",
     503: "Too busy, or the store does not work; try again",
@@ -47,13 +52,17 @@ def handle_errors(app: FastAPI, routers: Sequence[APIRouter]) -> None:
         headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         if error.status_code == 405:
             headers["allow"] = ", ".join(sorted(_methods(routers, request.url.path)))
-        return _response(error.status_code, str(error.detail), headers)
+        detail = NO_JSON if error.detail == _UNPARSED else str(error.detail)
+        return _response(error.status_code, detail, headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         if isinstance(error.body, bytes | str) and "json" not in request.headers.get("content-type", ""):
             return _response(422, "a JSON body is expected; send the header Content-Type: application/json with it")
         first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            why = first.get("ctx", {}).get("error", "it cannot be read")
+            return _response(422, f"the body is no JSON (JSON decode error at character {first['loc'][-1]}: {why})")
         path = [str(part) for part in first["loc"][1:]]
         if error.body is not None and path and path[0] in schemas.BODY_TAGS:
             path = path[1:]

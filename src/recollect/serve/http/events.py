@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Depends, HTTPException, Response
 
+from recollect.data.times.span import doubt
 from recollect.serve.http import schemas
 from recollect.serve.http.errors import error_responses
-from recollect.serve.http.fields import FUTURE_SECONDS
+from recollect.serve.http.fields import FUTURE_SECONDS, SHOWN
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.metrics import Metrics
 from recollect.serve.http.query import KnownQuery
+from recollect.serve.id_forms import IdForms
 from recollect.serve.service import Service
 from recollect.serve.stores.contract import IncomingEvent
 
 
-def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
+def routes(service: Service, metrics: Metrics, keys: Keys, *, any_time: bool = False) -> APIRouter:
+    """`any_time`: also take times that no log would be believed to have."""
     router = APIRouter(dependencies=[*keys.writing, Depends(KnownQuery(schemas.EventIn, schemas.EventsIn))])
 
     @router.post(
-        "/events", responses={**error_responses(400, 401, 408, 413, 422, 503), 409: {"model": schemas.EventsOut}}
+        "/events", responses={**error_responses(400, 401, 408, 413, 415, 422, 503), 409: {"model": schemas.EventsOut}}
     )
     async def add_events(body: schemas.OneOrMany, response: Response) -> schemas.EventsOut:
         """Take in one event or several. They are durable when the response comes."""
         events = body.events if isinstance(body, schemas.EventsIn) else [body]
-        latest = int(time.time()) + FUTURE_SECONDS
-        for position, event in enumerate(events):
-            if event.time is not None and event.time > latest:
-                raise HTTPException(422, f"event {position}: time {event.time} is in the future; seconds are expected")
+        _expect_readable(events, service.ids, many=isinstance(body, schemas.EventsIn))
+        if not any_time:
+            _expect_times([event.time for event in events], many=isinstance(body, schemas.EventsIn))
         receipts = await service.add([IncomingEvent(one.user, one.item, one.time, one.id) for one in events])
         find = service.engine.artifact.items.find
         metrics.count_events(
@@ -41,3 +44,29 @@ def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
         )
 
     return router
+
+
+def _expect_readable(events: Sequence[schemas.EventIn], ids: IdForms, *, many: bool) -> None:
+    """Refuse (422) ids with which a reader of logs would leave an event out, or refuse the log."""
+    for position, event in enumerate(events):
+        for field, text in (("user", event.user), ("item", event.item)):
+            if why := ids.refusal(text):
+                where = f"events.{position}.{field}" if many else field
+                raise HTTPException(422, f"{where}: {text[:SHOWN]!r} {why}; send the id itself, or no event")
+
+
+def _expect_times(times: Sequence[int | None], *, many: bool) -> None:
+    """Refuse (422) what is ahead of the clock, or what a reader of logs would question: an export has to be read."""
+    latest = int(time.time()) + FUTURE_SECONDS
+    for position, one in enumerate(times):
+        if one is None:
+            continue
+        field = f"events.{position}.time" if many else "time"
+        if one > latest:
+            raise HTTPException(422, f"{field}: {one} is in the future; seconds are expected")
+        if why := doubt(one):
+            raise HTTPException(
+                422,
+                f"{field}: {one} would be {why}; seconds since 1970 are expected, or leave it out for now (times that "
+                "count from some start are taken by recollect serve --any-time)",
+            )

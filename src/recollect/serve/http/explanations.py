@@ -14,7 +14,9 @@ from recollect.serve.service import Service
 
 def routes(service: Service, keys: Keys) -> APIRouter:
     known = Depends(KnownQuery(schemas.UserExplanationsIn, schemas.HistoryExplanationsIn))
-    router = APIRouter(dependencies=[*keys.reading, known], responses=error_responses(400, 401, 408, 413, 422, 503))
+    router = APIRouter(
+        dependencies=[*keys.reading, known], responses=error_responses(400, 401, 408, 413, 415, 422, 503)
+    )
 
     @router.post("/explanations")
     async def explain(body: schemas.ExplainUserOrHistory) -> schemas.ExplanationsOut:

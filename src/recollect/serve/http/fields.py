@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from recollect.config import did_you_mean
+from recollect.data.ids import plain
 from recollect.serve.stores.records import ID_BYTES
 
 _FARTHEST = 1 << 40
@@ -48,8 +49,10 @@ def _not_in_the_future(value: int) -> int:
 
 
 def _text(value: object) -> object:
-    """Integers are ids too."""
+    """Integers are ids too. What is no part of an id goes, as where a log is read: blanks around it, say."""
     value = whole(value)
+    if isinstance(value, str):
+        return plain(_printed(value))
     number = isinstance(value, int) and not isinstance(value, bool) and -(1 << 63) <= value < 1 << 63
     return str(value) if number else value
 
@@ -61,6 +64,10 @@ def _fits(value: str) -> str:
         raise ValueError("not valid text") from None
     if size > ID_BYTES:
         raise ValueError(f"{size} bytes, at most {ID_BYTES} are accepted")
+    return value
+
+
+def _printed(value: str) -> str:
     if has_controls(value):
         raise ValueError("a control character (a line end, a tab, NUL) is no part of an id")
     return value
@@ -77,7 +84,10 @@ def _ids(values: object) -> object:
         return values
     checked = []
     for position, one in enumerate(values):
-        value = _text(one)
+        try:
+            value = _text(one)
+        except ValueError as error:
+            raise ValueError(f"the id at {position}: {error}") from None
         if not isinstance(value, str) or not value:
             raise ValueError(f"the id at {position} is not a string with a character or an integer")
         if len(value) > ID_BYTES or not value.isascii() or not value.isprintable():

@@ -85,6 +85,10 @@ class Guard:
             # A path is matched up to a line end at its end: what is asked of `a\n` would be done to `a`.
             await _refuse(sending, 422, "the path holds a control character")
             return
+        packed = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
+        if packed not in ("", "identity"):
+            await _refuse(sending, 415, f"the body is sent with Content-Encoding: {packed[:32]}; send it as it is")
+            return
         try:
             body = await asyncio.wait_for(self._body(receive), self._seconds)
         except TimeoutError:

@@ -17,12 +17,14 @@ class Keys:
     `write`. Without, everybody may do both.
 
     `reading` and `writing` are the dependencies of a route that needs such a key. Raises ValueError for keys of
-    one kind only: the other kind of access would be open to all.
+    one kind only, since the other kind of access would be open to all, and for a key of both kinds.
     """
 
     def __init__(self, read: Sequence[str] = (), write: Sequence[str] = ()) -> None:
         if bool(read) != bool(write):
             raise ValueError("keys for reading and for writing are needed, or none at all")
+        if set(read) & set(write):
+            raise ValueError("a key for reading must not be one for writing")
         self.none = not read
         self.reading = _requiring([*read, *write])
         self.writing = _requiring(write)

@@ -10,6 +10,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import Awaitable, Callable
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -112,9 +113,14 @@ def listen(
     reload_signal: ReloadSignal,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then shut down in order."""
+    server = Server(configuration(app, host, port), say=say, reload=reload, reload_signal=reload_signal)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        server.should_exit = True
+
     for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, lambda *_: None)  # uvicorn shuts down on both, and raises them again afterwards
-    Server(configuration(app, host, port), say=say, reload=reload, reload_signal=reload_signal).run()
+        signal.signal(one, end)  # until uvicorn handles both, and after, since it raises them again
+    server.run()
     reload_signal.ignore()
 
 

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from recollect.serve.http.guard import App, Message, Receive, Scope, Send
 from recollect.serve.service import Service
+from recollect.serve.stores.contract import StoreError
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -42,6 +43,17 @@ class Metrics:
                 lambda: service.engine.cached_users,
             ),
             (("memory_bytes",), "Size of a saved memory", lambda: service.engine.bytes_per_user),
+            (
+                ("known_events_share",),
+                "Share of the newest events in the store that the model knew when it came into use",
+                lambda: service.coverage.share,
+            ),
+            (
+                ("reload_failed",),
+                "1 if the last SIGHUP left the model as it was",
+                lambda: service.reload_failed,
+            ),
+            (("writes_refused",), "1 if events are refused, as while the disk is full", lambda: _refused(service)),
         ):
             current, *deprecated = (f"recollect_{name}" for name in names)
             Gauge(current, what, registry=registry).set_function(value)
@@ -61,6 +73,13 @@ class Metrics:
 
     def text(self) -> bytes:
         return generate_latest(self._registry)
+
+
+def _refused(service: Service) -> bool:
+    try:
+        return service.refusal() is not None
+    except StoreError:
+        return True
 
 
 class Timing:

@@ -31,7 +31,9 @@ AtInQuery = Annotated[
 
 def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
     known = Depends(KnownQuery(schemas.UserRecommendationsIn, schemas.HistoryRecommendationsIn))
-    router = APIRouter(dependencies=[*keys.reading, known], responses=error_responses(400, 401, 408, 413, 422, 503))
+    router = APIRouter(
+        dependencies=[*keys.reading, known], responses=error_responses(400, 401, 408, 413, 415, 422, 503)
+    )
 
     @router.get("/recommendations")
     async def recommend_for(

@@ -103,6 +103,8 @@ class RecommendationsIn(Strict):
 def _without_user(values: Any) -> Any:
     if isinstance(values, dict) and "user" in values:
         raise ValueError("a list is for a user or after a history, not both; `then` adds items to a user's")
+    if isinstance(values, dict) and "then" in values:
+        raise ValueError("`then` goes with a user; put these items at the end of `history`")
     return values
 
 
@@ -214,7 +216,8 @@ class RecommendationsOut(Strict):
     digest: str
     """Identifies the model, as `recollect train` prints it."""
     source: SourceName
-    """`memory`: the events of a user. `history`: the items of the request. `popularity`: there are no events."""
+    """`memory`: the events of a user. `history`: the items of the request. `newcomer`: the model knows none
+    of the events, if there are any, and lists what it lists for somebody of whom nothing is known."""
     events: int
     """How many events the list was computed from."""
     seen: Seen
@@ -222,9 +225,9 @@ class RecommendationsOut(Strict):
     candidates: int
     """How many items `allow`, `deny` and `within` left, before seen ones were hidden."""
     at: int | None
-    """The time of asking that the model was told, in seconds since 1970; null where it uses none, or has no events."""
+    """The time of asking that the model was told, in seconds since 1970; null where it uses none."""
     long_term_weight: float | None
-    """The share of long-term memory, 0 to 1; null for models without one, and without events."""
+    """The share of long-term memory, 0 to 1; null for models without one, and for newcomers."""
     long_weight: Annotated[float | None, Field(deprecated="Renamed to long_term_weight.")]
     """Renamed to `long_term_weight`."""
     unknown: list[str]
@@ -357,7 +360,7 @@ class ModelOut(Strict):
     seen: Seen
     """Whether items of the history may be listed where a request does not say."""
     probabilities: bool
-    """Whether lists have probabilities; those without any events always do."""
+    """Whether lists have probabilities."""
     memory_bytes: int
     """The size of a user's memory."""
     columns: list[str]

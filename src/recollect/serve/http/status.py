@@ -42,9 +42,13 @@ def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
 
     @router.get("/readyz", dependencies=known, responses=error_responses(422, 503))
     async def ready() -> dict[str, str]:
-        """The store works."""
+        """The store can be read, so lists are served. `writes` says whether events are `accepted`, or `refused`, as
+        while the disk is full.
+        """
         await asyncio.to_thread(service.engine.store.summary, "-")
-        return {"status": "ready", "digest": service.engine.artifact.digest}
+        refusal = await asyncio.to_thread(service.refusal)
+        writes = "accepted" if refusal is None else "refused"
+        return {"status": "ready", "digest": service.engine.artifact.digest, "writes": writes}
 
     @router.get(
         "/metrics",
@@ -54,7 +58,7 @@ def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
     )
     async def prometheus() -> Response:
         """Metrics for Prometheus."""
-        return PlainTextResponse(metrics.text())
+        return PlainTextResponse(await asyncio.to_thread(metrics.text))
 
     @router.get("/", include_in_schema=False)
     @router.get("/page/{name}", include_in_schema=False)

@@ -35,7 +35,7 @@ def routes(service: Service, keys: Keys) -> APIRouter:
     @router.get("/users/{user:path}", dependencies=reading, responses=error_responses(404))
     async def describe_user(user: UserInPath, limit: Events = 100) -> schemas.UserOut:
         """How many events a user has, and the newest of them."""
-        engine = service.engine
+        engine, user = service.engine, service.ids.user(user)
         summary = await asyncio.to_thread(engine.store.summary, user)
         if summary is None:
             raise HTTPException(404, "no user with this id has events")

@@ -125,6 +125,11 @@ class Store(Protocol):
         """
         ...
 
+    def refusal(self) -> str | None:
+        """Why events could not be taken in now, as far as can be told without taking one in; None: nothing is known of
+        it."""
+        ...
+
     def summary(self, user: str) -> UserSummary | None:
         """None for a user without events."""
         ...

@@ -28,8 +28,10 @@ from recollect.serve.stores.contract import (
     UserSummary,
 )
 from recollect.serve.stores.index import Index, IndexDamagedError
-from recollect.serve.stores.journal import SEGMENT_BYTES, Journal, JournalError, read
+from recollect.serve.stores.journal import SEGMENT_BYTES, Journal
+from recollect.serve.stores.origin import Origin
 from recollect.serve.stores.records import Event, Forget
+from recollect.serve.stores.segments import JournalError, read
 
 JOURNAL, INDEX = "journal", "index"
 """Folders in the folder of the store. The second may be deleted while no process uses it: it is rebuilt."""
@@ -79,6 +81,15 @@ class EmbeddedStore:
             self._commit(events)
             return receipts
 
+    def refusal(self) -> str | None:
+        if self._journal.failure is not None:
+            return f"{self.folder / JOURNAL}: {self._journal.failure}"
+        try:
+            full = shutil.disk_usage(self.folder).free < FULL_BYTES
+        except OSError as error:
+            return f"{self.folder}: {error.strerror}"
+        return f"{self.folder}: the disk is full" if full else None
+
     def summary(self, user: str) -> UserSummary | None:
         return self._query(Index.summary, user)
 
@@ -119,7 +130,14 @@ class EmbeddedStore:
             except JournalError as error:
                 raise StoreError(str(error)) from None
             self._query(Index.compact)
+            self._query(self._renew_origin)
             return removed
+
+    def _renew_origin(self, index: Index) -> None:
+        """Have the index know a record that is still in the files, after a compaction."""
+        with self._writing:
+            if (renewed := index.origin.renewed(self._journal.folder)) != index.origin:
+                index.note_origin(renewed)
 
     def close(self) -> None:
         with self._writing:
@@ -222,13 +240,29 @@ class EmbeddedStore:
         folder = self.folder / INDEX
         try:
             try:
-                return Index(folder)
+                index = Index(folder)
+                if (misfit := self._misfit(index)) is None:
+                    return index
+                index.abandon()
             except IndexDamagedError as error:
-                _log.warning("%s; it is rebuilt from the journal", error)
-                Index.discard(folder)
-                return Index(folder)
+                misfit = str(error)
+            _log.warning("%s; it is rebuilt from the journal", misfit)
+            Index.discard(folder)
+            index = Index(folder)
+            self._misfit(index)
+            return index
         except (lmdb.Error, IndexDamagedError, OSError) as error:
             raise StoreError(f"{folder}: cannot be opened ({error})") from None
+
+    def _misfit(self, index: Index) -> str | None:
+        """Why an index was not made of this journal; None where it was. One without records is, from now on."""
+        if not index.applied:
+            index.note_origin(Origin(self._journal.id))
+            return None
+        if index.applied > self._journal.last:
+            return None  # `_apply_journal` refuses it: events may be lost
+        why = index.origin.misfit(self._journal.id, self._journal.folder)
+        return None if why is None else f"{index.folder}: it {why}"
 
     def _catch_up(self) -> None:
         """Bring the index up to date with the journal; make one where there is none."""

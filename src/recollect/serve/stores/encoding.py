@@ -47,6 +47,11 @@ def from_event_key(key: Bytes) -> tuple[int, int, int]:
     return user, time - _SIGN, record
 
 
+def item_and_time(key: Bytes, value: Bytes) -> tuple[str, int]:
+    """Of an event, by its key and its value with a checksum. Raises ChecksumError."""
+    return verified(key, value).decode(), from_event_key(key)[1]
+
+
 def id_key(user: int, event_id: str) -> bytes:
     """The key of an event's id: of one length, however long the id is."""
     return _NUMBER.pack(user) + hashlib.blake2b(event_id.encode(), digest_size=16).digest()

@@ -11,7 +11,6 @@ Keys begin with the user's number, which is the record number of their first eve
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import threading
@@ -20,14 +19,15 @@ from pathlib import Path
 
 import lmdb
 
+from recollect.serve.stores import seal
 from recollect.serve.stores.contract import History, Position, SavedMemory, UserSummary
 from recollect.serve.stores.encoding import (
-    Bytes,
     ChecksumError,
     count_value,
     event_key,
     from_event_key,
     id_key,
+    item_and_time,
     last_used,
     memory_value,
     number_key,
@@ -40,18 +40,19 @@ from recollect.serve.stores.encoding import (
     with_checksum,
 )
 from recollect.serve.stores.exclusive_lock import ExclusiveLock
+from recollect.serve.stores.origin import Origin
 from recollect.serve.stores.records import ID_BYTES, Event, Forget
 
 MAP_BYTES = 1 << 40
 """Address space, not bytes on disk: the file grows as it is filled."""
 
-DATA, SEAL = "data.mdb", "seal"
-"""The file of the library, and its digest, which is written when the index is closed and checked when it is opened."""
+DATA = "data.mdb"
+"""The file of the library. Its seal is put on when the index is closed, and checked when it is opened."""
 
 DAMAGED = "damaged"
 """A file of this name in the folder says: discard the index when it is opened."""
 
-_VERSION, _CLOSED = b"3", b"closed"
+_VERSION, _CLOSED = b"4", b"closed"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _DAMAGE_ERRORS = (
     lmdb.CorruptedError,
@@ -82,10 +83,11 @@ class Index:
             raise IndexDamagedError(f"{folder}: found damaged before")
         folder.mkdir(parents=True, exist_ok=True)
         with self._damage_detected():
-            self._check_seal()
+            if not seal.holds(folder / DATA):
+                raise IndexDamagedError(f"{folder}: it is not what was closed")
             self._environment = self._open()
         try:
-            self._applied = self._claim()
+            self._applied, self.origin = self._claim()  # where its records are from
         except BaseException:
             self._environment.close()
             raise
@@ -104,16 +106,27 @@ class Index:
         """The number of the last record of the journal that is in the index."""
         return self._applied
 
+    def note_origin(self, origin: Origin) -> None:
+        """Write down which journal the index is made of."""
+        with self._writing() as change:
+            change.put(b"origin", origin.to_bytes())
+        self.origin = origin
+
     def apply(self, records: Iterable[tuple[int, Event | Forget]], upto: int) -> None:
         """Add records of the journal, in their order, in one transaction; afterwards `applied` is `upto`."""
+        origin = self.origin
         with self._writing() as change:
+            number, record = 0, None
             for number, record in records:
                 if isinstance(record, Event):
                     self._add(change, number, record)
                 else:
                     self._remove(change, record.user)
+            if record is not None:
+                origin = origin.after(number, record)
+                change.put(b"origin", origin.to_bytes())
             change.put(b"applied", number_key(upto))
-        self._applied = upto
+        self._applied, self.origin = upto, origin
 
     def summary(self, user: str) -> UserSummary | None:
         """None for a user without events."""
@@ -168,7 +181,7 @@ class Index:
             with view.cursor(self._events) as cursor:
                 valid = cursor.set_range(begin)
                 while valid and cursor.key()[:8] == begin[:8]:
-                    found.append(_item_and_time(*cursor.item()))
+                    found.append(item_and_time(*cursor.item()))
                     valid = cursor.next()
             items = {item for item, _ in found} if counts else ()
             return History(
@@ -186,7 +199,7 @@ class Index:
                 found: list[tuple[str, int]] = []
                 valid = cursor.prev() if cursor.set_range(after) else cursor.last()
                 while valid and cursor.key()[:8] == prefix and len(found) < limit:
-                    found.append(_item_and_time(*cursor.item()))
+                    found.append(item_and_time(*cursor.item()))
                     valid = cursor.prev()
                 return found[::-1]
 
@@ -214,9 +227,9 @@ class Index:
             found: list[SavedMemory | None] = []
             for user in users:
                 summary = self._summary(view, user)
-                key = None if summary is None else number_key(summary.first_record)
-                value = None if key is None else view.get(key, db=self._memories)
-                found.append(None if key is None or value is None else to_memory(verified(key, value)))
+                key = number_key(0 if summary is None else summary.first_record)  # no user has the number 0
+                value = view.get(key, db=self._memories)
+                found.append(None if value is None else to_memory(verified(key, value)))
             return found
 
     def evict(self, before: float) -> int:
@@ -279,24 +292,12 @@ class Index:
             self._environment.sync(True)
         finally:
             self.abandon()
-        (self.folder / SEAL).write_bytes(self._file_digest())
+        seal.put(self.folder / DATA)
 
-    def _check_seal(self) -> None:
-        """Check that the file is the one that was closed: the library would follow a corrupt page anywhere."""
-        seal = self.folder / SEAL
-        if seal.exists():
-            if not (self.folder / DATA).exists() or seal.read_bytes() != self._file_digest():
-                raise IndexDamagedError(f"{self.folder}: it is not what was closed")
-            seal.unlink()  # the file is about to change
-
-    def _file_digest(self) -> bytes:
-        with (self.folder / DATA).open("rb") as file:
-            return hashlib.file_digest(file, "blake2b").hexdigest().encode()
-
-    def _claim(self) -> int:
-        """Check that the file can be trusted, and note that it is in use -> the last record applied."""
+    def _claim(self) -> tuple[int, Origin]:
+        """Check that the file can be trusted, and note that it is in use -> the last record applied, and from where."""
         with self._writing() as change:
-            applied = change.get(b"applied")
+            applied, origin = change.get(b"applied"), change.get(b"origin")
             if applied is not None:
                 if change.get(b"version") != _VERSION:
                     raise IndexDamagedError(f"{self.folder}: of another version")
@@ -305,7 +306,9 @@ class Index:
             change.put(b"version", _VERSION)
             change.put(b"boot", _boot_id())
         self._environment.sync(True)
-        return 0 if applied is None else to_number(applied)
+        return 0 if applied is None else to_number(applied), Origin() if origin is None else Origin.from_bytes(
+            bytes(origin)
+        )
 
     def _open(self) -> lmdb.Environment:
         environment = lmdb.open(str(self.folder), map_size=MAP_BYTES, max_dbs=8, sync=False, mode=0o600)
@@ -385,10 +388,6 @@ class Index:
     def _mark_damaged(self) -> None:
         with contextlib.suppress(OSError):
             (self.folder / DAMAGED).touch()
-
-
-def _item_and_time(key: Bytes, value: Bytes) -> tuple[str, int]:
-    return verified(key, value).decode(), from_event_key(key)[1]
 
 
 def _boot_id() -> bytes:

@@ -9,25 +9,22 @@ never acknowledged and is truncated when the journal is opened. Damage anywhere 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import fcntl
 import os
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from recollect.serve.stores.records import (
-    FORMAT,
-    Event,
-    Forget,
-    Gap,
-    Header,
-    Record,
-    count_whole,
-    from_line,
-    is_unfinished_end,
-    next_number,
-    to_line,
+from recollect.serve.stores.records import Forget, Gap, Header, Record, next_number, to_line
+from recollect.serve.stores.segments import (
+    JournalError,
+    Segment,
+    find_forgotten,
+    has_header,
+    is_void,
+    read_lines,
+    segments,
 )
 
 SEGMENT_BYTES = 64 << 20
@@ -35,21 +32,6 @@ SEGMENT_BYTES = 64 << 20
 
 LOCK = "lock"
 _SYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
-
-
-class JournalError(RuntimeError):
-    """The journal cannot be read or written. The message says which file, what is wrong and what to do."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Segment:
-    """One file of the journal; its name is the number of its first record."""
-
-    path: Path
-
-    @property
-    def first(self) -> int:
-        return int(self.path.stem)
 
 
 class Journal:
@@ -68,6 +50,8 @@ class Journal:
         self._sync = sync
         self._mutex = threading.RLock()
         self._failure: str | None = None
+        self.id = ""
+        """What tells this journal from every other; the same in a copy of it."""
         self._file = -1
         self._compacting = threading.Lock()
         try:
@@ -80,6 +64,11 @@ class Journal:
                 raise
         except OSError as error:
             raise JournalError(f"{folder}: the journal cannot be opened for writing ({_reason(error)})") from None
+
+    @property
+    def failure(self) -> str | None:
+        """Why nothing is taken in any more until it is opened again; None while all is well."""
+        return self._failure
 
     @property
     def last(self) -> int:
@@ -129,7 +118,7 @@ class Journal:
                         raise JournalError(f"{self.folder}: {self._failure}")
                     self._start_segment()
                     *closed, _ = segments(self.folder)  # nobody appends to these
-                forgotten, concerned = _find_forgotten(closed)
+                forgotten, concerned = find_forgotten(closed)
                 # A Forget record voids what comes before it. So it may be removed together with the events of its own
                 # file once all earlier files are done.
                 return sum(self._rewrite(one, forgotten) for one in concerned)
@@ -161,15 +150,16 @@ class Journal:
         for temporary in self.folder.glob("*.new"):
             temporary.unlink()
         found = segments(self.folder)
-        if found and not _has_header(found[-1]):  # killed while the file was being started
+        if found and not has_header(found[-1]):  # killed while the file was being started
             found.pop().path.unlink()
         if not found:
-            self._next = 1
+            self._next, self.id = 1, uuid.uuid4().hex
             self._start_segment()
             return 0
         self._size = 0
-        for number, record, line in _read_lines(found[-1], last=True):
+        for number, record, line in read_lines(found[-1], last=True):
             self._next, self._size = next_number(number, record), self._size + len(line)
+            self.id = record.id if isinstance(record, Header) else self.id
         self._file = os.open(found[-1].path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         cut = os.fstat(self._file).st_size - self._size
         if cut:
@@ -187,7 +177,7 @@ class Journal:
         path = _segment_path(self.folder, self._next)
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            header = to_line(self._next, Header())
+            header = to_line(self._next, Header(id=self.id))
             _write(file, header)
             self._sync(file)
             _sync_folder(self.folder)
@@ -219,65 +209,14 @@ class Journal:
         return events
 
 
-def read(folder: Path, after: int = 0) -> Iterator[tuple[int, Event | Forget]]:
-    """Records with a number greater than `after`, oldest first. Needs no writer, but there may be one.
-
-    Events of users who were forgotten later are included until compaction removes them. Raises JournalError where the
-    journal is damaged.
-    """
-    for number, record in _read_segments(segments(folder), after):
-        if number > after and isinstance(record, Event | Forget):
-            yield number, record
-
-
-def valid_events(folder: Path) -> Iterator[tuple[int, Event]]:
-    """The events that are not void (whose user was not forgotten afterwards), oldest first."""
-    forgotten = {record.user: number for number, record in read(folder) if isinstance(record, Forget)}
-    for number, record in read(folder):
-        if isinstance(record, Event) and not _is_void(number, record, forgotten):
-            yield number, record
-
-
-def segments(folder: Path) -> list[Segment]:
-    """The files of a journal, oldest first. Raises JournalError where there is no such folder."""
-    if not folder.is_dir():
-        raise JournalError(f"{folder}: no journal is there")
-    return [Segment(path) for path in sorted(folder.glob("[0-9]*.log"))]
-
-
-def _find_forgotten(found: Sequence[Segment]) -> tuple[dict[str, int], list[Segment]]:
-    """For each forgotten user the number of the last Forget record; and the files with any record of these users."""
-    forgotten: dict[str, int] = {}
-    concerned: list[Segment] = []
-    after: Segment | None = None
-    # Newest file first: which events of a file are void depends on it and on later files.
-    for segment in reversed(found):
-        users: set[str] = set()
-        forgets: dict[str, int] = {}
-        end = segment.first
-        for number, record, _ in _read_lines(segment):
-            end = next_number(number, record)
-            if isinstance(record, Forget):
-                forgets[record.user] = number
-            if isinstance(record, Event | Forget):
-                users.add(record.user)
-        if after is not None and end != after.first:
-            raise _missing_records(after, end)
-        forgotten = forgets | forgotten
-        if not users.isdisjoint(forgotten):
-            concerned.append(segment)
-        after = segment
-    return forgotten, concerned[::-1]
-
-
 def _write_compacted(path: Path, segment: Segment, forgotten: Mapping[str, int]) -> int:
     """Write a copy of a file with gaps for void events and Forget records -> how many events were removed."""
     events = 0
     with path.open("wb") as file:
         os.fchmod(file.fileno(), 0o600)
         begin, missing = 0, 0  # of the gap before the next line
-        for number, record, line in _read_lines(segment):
-            void = _is_void(number, record, forgotten)
+        for number, record, line in read_lines(segment):
+            void = is_void(number, record, forgotten)
             events += void
             gone = record.count if isinstance(record, Gap) else int(void or isinstance(record, Forget))
             if gone:
@@ -292,52 +231,6 @@ def _write_compacted(path: Path, segment: Segment, forgotten: Mapping[str, int])
         file.flush()
         os.fsync(file.fileno())
     return events
-
-
-def _read_segments(found: Sequence[Segment], after: int) -> Iterator[tuple[int, Record]]:
-    """The records of all files that may have one after `after`. Checks that no number is missing."""
-    begin = max((place for place, one in enumerate(found) if one.first <= after + 1), default=0)
-    expected: int | None = None
-    if found and begin == 0 and found[0].first != 1:
-        folder = found[0].path.parent
-        raise JournalError(f"{folder}: the first file of the journal is missing; restore it from a backup")
-    for place, segment in enumerate(found[begin:], begin):
-        if expected is not None and expected != segment.first:
-            raise _missing_records(segment, expected)
-        expected = segment.first
-        for number, record, _ in _read_lines(segment, last=place == len(found) - 1):
-            expected = next_number(number, record)
-            yield number, record
-
-
-def _read_lines(segment: Segment, last: bool = False) -> Iterator[tuple[int, Record, bytes]]:
-    """number, record, line. In the `last` file the unfinished end is left out."""
-    expected, end = segment.first, 0
-    with segment.path.open("rb") as file:
-        for line in file:
-            try:
-                number, record = from_line(line)
-            except ValueError:
-                rest = file.read()
-                if last and is_unfinished_end(line, rest):
-                    return
-                after = count_whole(rest) if last else None
-                raise _damaged(segment, end, "this line is not what was written", after) from None
-            if number != expected or (end == 0) != isinstance(record, Header):
-                raise _damaged(segment, end, f"record {number} in the place of record {expected}")
-            if isinstance(record, Header) and record.format > FORMAT:
-                raise JournalError(f"{segment.path}: written in format {record.format}; update recollect")
-            expected = next_number(number, record)
-            end += len(line)
-            yield number, record, line
-
-
-def _has_header(segment: Segment) -> bool:
-    return next(iter(_read_lines(segment, last=True)), None) is not None
-
-
-def _is_void(number: int, record: Record, forgotten: Mapping[str, int]) -> bool:
-    return isinstance(record, Event) and number < forgotten.get(record.user, 0)
 
 
 def _segment_path(folder: Path, first: int) -> Path:
@@ -375,22 +268,6 @@ def _acquire_lock(folder: Path) -> int:
         os.close(handle)
         raise JournalError(f"{folder}: another process writes this journal; stop it first") from None
     return handle
-
-
-def _missing_records(segment: Segment, expected: int) -> JournalError:
-    return JournalError(
-        f"{segment.path}: records {expected} to {segment.first - 1} are missing before it; "
-        "a file of the journal is lost, restore it from a backup"
-    )
-
-
-def _damaged(segment: Segment, where: int, what: str, after: int | None = None) -> JournalError:
-    """`after`: how many complete records follow the damage, in the file that is being written."""
-    advice = "restore the file from a backup"
-    if after is not None:
-        lost = f" ({after:,} whole records follow it, and would be lost)" if after else ""
-        advice += f"; or, if a power cut left this and nothing after it was acknowledged, cut it off at {where}{lost}"
-    return JournalError(f"{segment.path}: damaged at byte {where} ({what}); {advice}")
 
 
 def _reason(error: OSError) -> str:

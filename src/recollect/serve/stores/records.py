@@ -68,6 +68,8 @@ class Header:
     """The first line of a file; its number is that of the record after it."""
 
     format: int = FORMAT
+    id: str = ""
+    """Of the journal: drawn at random when it is made, and the same in all its files. Empty in an older journal."""
 
 
 Record = Event | Forget | Gap | Header
@@ -84,7 +86,7 @@ def to_line(number: int, record: Record) -> bytes:
         case Gap():
             fields["gone"] = record.count
         case Header():
-            fields["journal"] = record.format
+            fields |= {"journal": record.format, **({"id": record.id} if record.id else {})}
     text = json.dumps(fields, separators=(",", ":")).encode()
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
@@ -103,7 +105,7 @@ def from_line(line: bytes) -> tuple[int, Record]:
         case {"n": int(number), "gone": int(count)}:
             return number, Gap(count)
         case {"n": int(number), "journal": int(format)}:
-            return number, Header(format)
+            return number, Header(format, str(fields.get("id", "")))
     raise ValueError("not a record of this format")
 
 

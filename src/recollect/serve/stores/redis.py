@@ -190,6 +190,11 @@ class RedisStore:
             replies = several.execute()
         return [Receipt(outcome.decode(), int(number), id) for (outcome, number), id in zip(replies, ids, strict=True)]
 
+    def refusal(self) -> str | None:
+        with self._store_errors():
+            status = self._redis.info("persistence").get("aof_last_write_status", "ok")
+        return None if status == "ok" else f"{self._address} cannot write its append-only file ({status})"
+
     def summary(self, user: str) -> UserSummary | None:
         with self._store_errors():
             return _summary(self._redis.hmget(_key("p", user), "number", "count", "last", "newest", "late"))

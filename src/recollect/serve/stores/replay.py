@@ -19,7 +19,7 @@ import numpy as np
 
 from recollect.data.log import DataError, EventLog
 from recollect.serve.stores.contract import IncomingEvent, Store
-from recollect.serve.stores.journal import valid_events
+from recollect.serve.stores.segments import valid_events
 
 CHUNK = 4096
 """Events taken in with one sync to disk."""

@@ -58,6 +58,9 @@ class VolatileStore:
                 Event(one.user, one.item, one.time or 0, one.id or "-")  # refuse before anything is taken in
             return [self._add(one, now) for one in incoming]
 
+    def refusal(self) -> str | None:
+        return None
+
     def summary(self, user: str) -> UserSummary | None:
         with self._mutex:
             return self._users[user].summary if user in self._users else None

@@ -27,7 +27,7 @@ export function showModel(response, model) {
 
 // `clicked(button, item, title)` makes a row do something. `ranks`: item -> rank before, null where that means nothing.
 export function showList(response, ranks, { user, tried, model, clicked }) {
-  $("next-title").textContent = user !== null ? `Next for ${user}` : tried ? `Next after ${plural(tried, "item")}` : "Most popular";
+  $("next-title").textContent = user !== null ? `Next for ${user}` : tried ? `Next after ${plural(tried, "item")}` : "Next for a newcomer";
   $("source").textContent = sourceOf(response, user, tried);
   showShare(response, model);
   const tops = new Map([...$("list").children].map((row) => [row.dataset.item, row.getBoundingClientRect().top]));
@@ -43,7 +43,7 @@ export function showList(response, ranks, { user, tried, model, clicked }) {
 
 function sourceOf(response, user, tried) {
   const left = response.items.length ? "" : " No item is left to list.";
-  if (response.source === "popularity") return `Nothing is known ${user === null ? "yet" : "of this user"}: the most popular items come first.${left}`;
+  if (response.source === "newcomer") return `${response.events ? "The model knows none of these events" : `Nothing is known ${user === null ? "yet" : "of this user"}`}: this is the list for newcomers.${left}`;
   if (user === null) return `As if somebody had these items, and no others.${left}`;
   const imagined = tried ? `, and as if ${tried === 1 ? "one more item" : `${tried} more items`} had followed` : "";
   return `From ${response.source === "memory" ? "the user's whole history" : "no stored event"}${imagined}.${left}`;

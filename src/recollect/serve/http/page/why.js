@@ -45,7 +45,7 @@ export function showWhy(response, { item, title, button }) {
 function noteOf(response, found, most) {
   if (!found) return "The model does not know this item.";
   const logit = `Its logit is ${number(found.logit, 2)}.`;
-  if (response.events === 0) return `${logit} There are no events that could speak for it: it stands where its popularity puts it.`;
+  if (response.events === 0) return `${logit} There are no events that could speak for it: it stands where newcomers have it.`;
   if (found.effects.length === 0) return `${logit} The model knows none of the events.`;
   const count = found.effects.length;
   const which = count === 1 ? "the last event" : `the last ${number(count)} events`;
