@@ -113,6 +113,11 @@ class Form:
         return dict(self.patterns)[order]
 
     @property
+    def clocked(self) -> bool:
+        """Whether it has a time of day."""
+        return "%H" in self.patterns[0][1] or "%I" in self.patterns[0][1]
+
+    @property
     def orders(self) -> tuple[str, ...]:
         """The orders it can be read in."""
         return tuple(order for order, _ in self.patterns)
