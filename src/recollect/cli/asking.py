@@ -95,13 +95,20 @@ def restricted(trained: Artifact, allow: Path | None, deny: Path | None, within:
 
 def user_of(log: EventLog, user: str) -> int:
     """The code of a user as typed, in a form that a file of users may have too. DataError where the log has none."""
+    import difflib
+
     from recollect.data import ids
     from recollect.data.log import DataError
+    from recollect.data.titles import containing
 
     code = ids.find(log.user_ids, user)
     if code is None:
-        some = ", ".join(printable(str(one), 20) for one in log.user_ids.ids[:SHOWN].tolist())
-        raise DataError(f"{log.name} has no user {printable(user)!r}; it has {len(log.user_ids):,}, such as {some}")
+        known = log.user_ids.ids.tolist()
+        near = [known[place] for place in containing(user, known)]
+        near = near or difflib.get_close_matches(user, map(str, known), n=SHOWN)
+        some = ", ".join(printable(str(one), 20) for one in (near or known)[:SHOWN])
+        which = f"; did you mean {some}?" if near else f", such as {some}"
+        raise DataError(f"{log.name} has no user {printable(user)!r}; it has {len(known):,}{which}")
     return code
 
 
