@@ -41,7 +41,7 @@ At = Annotated[
     str | None,
     typer.Option(
         "--at",
-        help="When it is asked for, by models that use that: a date (UTC) or unix time.",
+        help="When it is asked for, by models that use that: a date (UTC, or the run's time zone) or unix time.",
         metavar="TIME",
         show_default="as the model was evaluated",
     ),
@@ -119,13 +119,17 @@ def history_of(log: EventLog, code: int) -> tuple[list[Any], list[int] | None]:
     return log.item_ids.decode(log.items[first:last]).tolist(), times
 
 
-def seconds_of(at: str | None) -> int | None:
-    """What `--at` says, in seconds. ConfigError where it is no time."""
+def seconds_of(at: str | None, trained: Artifact | None = None) -> int | None:
+    """What `--at` says, in seconds; local times are in the zone that the run's log was read in, else UTC.
+
+    ConfigError where it is no time.
+    """
     from recollect.config import ConfigError
     from recollect.data.filters import parse_time
 
+    zone = None if trained is None else trained.settings.get("data", {}).get("time_zone")
     try:
-        seconds = None if at is None else parse_time(at)
+        seconds = None if at is None else parse_time(at, zone)
     except (ValueError, OverflowError) as error:
         raise ConfigError(f"--at: {error}") from None
     if seconds is not None and abs(seconds) > FARTHEST:

@@ -73,7 +73,9 @@ class RawTable:
             for role in (self.roles.user, self.roles.item)
         )
         self._refuse_other_header(frame, users, items)
-        moments = read_moments(frame.select(self.roles.time), reading.time_format) if self.roles.time else None
+        moments = None
+        if self.roles.time:
+            moments = read_moments(frame.select(self.roles.time), reading.time_format, reading.time_zone)
         empty = users.missing & items.missing & (True if moments is None else moments.missing)
         self._leave_out("empty line", empty, keep, dropped)
         for side, coded in (("user", users), ("item", items)):
