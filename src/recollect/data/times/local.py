@@ -25,7 +25,7 @@ def local_seconds(moment: dt.datetime, zone: str | None) -> int:
 
 
 def micros_of(moment: dt.datetime, zone: str | None) -> int:
-    """The same in microseconds. An hour that exists twice is the first one; one that never was has the offset before."""
+    """The same in microseconds. An hour that exists twice is the first one; one that was not has the offset before."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC if zone is None else zoneinfo.ZoneInfo(zone))
     return (moment - EPOCH) // dt.timedelta(microseconds=1)
