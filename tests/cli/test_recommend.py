@@ -7,10 +7,13 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from recollect.artifact import load, save
+from recollect.cli.asking import user_of
+from recollect.data.log import DataError, build_log
 from recollect.data.sources import read
 from recollect.recommend import recommend as lists
 
@@ -62,6 +65,15 @@ def test_strangers_are_one_line(recollect: Command, trained: Path) -> None:
     assert said.code == 1 and "no user 'nobody'" in said.error
     said = recollect("recommend", trained, "--history", "item 99")
     assert said.code == 1 and "item 9 (id item 9)" in said.error
+
+
+def test_users_that_are_meant_are_named() -> None:
+    log = build_log(np.array(["Zo\u00eb Kr\u00e4mer", "ann", "Bob 7", "x"], dtype=object), np.arange(4), np.arange(4))
+    for typed, meant in (("KRAMER", "Zo\u00eb Kr\u00e4mer"), ("amn", "ann"), ("7", "Bob 7")):
+        with pytest.raises(DataError, match=f"has no user '{typed}'; it has 4; did you mean {meant}\\?"):
+            user_of(log, typed)
+    with pytest.raises(DataError, match="it has 4, such as Bob 7, Zo\u00eb"):
+        user_of(log, "nobody")
 
 
 def test_everybody_is_written_as_parquet(recollect: Command, trained: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import polars as pl
@@ -9,6 +11,15 @@ import pytest
 
 from recollect.data.id_files import read_ids, read_pairs
 from recollect.data.log import DataError
+
+
+def _workbook() -> bytes:
+    """As much of an Excel file as it is known by."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr("[Content_Types].xml", "")
+        packed.writestr("xl/workbook.xml", "<workbook/>")
+    return file.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -24,6 +35,8 @@ from recollect.data.log import DataError
         ("a.tsv", "user\tsegment\n5\tgold\n\tgold\n6\tgold\n", [5, 6]),
         ("a.jsonl", '{"user": "x", "n": 1}\n{"user": "y", "n": 2}\n', ["x", "y"]),
         ("a.json", '[{"user": "x", "liked": [1, 2]},\n {"user": 7}]', ["x", "7"]),
+        ("a.json", "[17, 5, 17]", [17, 5, 17]),
+        ("a.json", '["x", "007"]', ["x", "007"]),
         ("a.jsonl", "{'user': 5, 'n': None}\n{'user': 6}\n", [5, 6]),
         ("a.CSV", "kunde,n\n9,1\n", [9]),
     ],
@@ -68,6 +81,27 @@ def test_what_is_no_list_is_one_clear_line(tmp_path: Path, name: str, data: byte
     with pytest.raises(DataError) as caught:
         read_ids(tmp_path / name, "user")
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "advice"),
+    [
+        ("a.csv", b"", "write an id a line"),
+        ("a.json", b"item\n1\n", "write an id a line as a JSON object, or as .txt or .csv"),
+        ("a.json", b"[[1], [2]]", "write an id a line as a JSON object, or as .txt or .csv"),
+        ("a.jsonl", b'{"item": 1}\n{"item"\n', "write an id a line as a JSON object, or as .txt or .csv"),
+        ("a.xlsx", _workbook(), "save its sheet as CSV (UTF-8)"),
+        ("a.csv", b"item,n\n1.5E+12,2\n", "write the ids again as text or as integers"),
+        ("a.csv", "\u4ea7\u54c1,\u540d\n1,\u597d\u7684\u4e1c\u897f\n".encode("gbk"), "save it as UTF-8"),
+    ],
+)
+def test_what_to_do_is_what_helps_with_a_list_of_ids(tmp_path: Path, name: str, data: bytes, advice: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(DataError) as caught:
+        read_ids(tmp_path / name, "item")
+    assert str(caught.value).endswith(advice)
+    for of_logs in ("--", "event", "a log", "recollect.read"):
+        assert of_logs not in str(caught.value).replace(str(tmp_path), "")
 
 
 def test_pairs_need_both_columns(tmp_path: Path) -> None:

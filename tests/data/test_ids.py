@@ -185,3 +185,18 @@ def test_letters_of_another_alphabet_that_are_drawn_alike_are_said() -> None:
     one = coded("A1", "\u04101", "B2")
     assert len(one.ids) == 3
     assert any("look alike" in note for note in one.notes)
+
+
+def test_what_keeps_a_spreadsheet_from_rounding_is_no_part_of_an_id() -> None:
+    assert read('="0017"', '="0018"', "0017") == ["0017", "0018", "0017"]
+    assert read('="17"', '="18"', "17") == [17, 18, 17]
+    assert read('="NA"', '="x"') == [None, "x"]
+    assert any('="0017"' in note for note in coded('="0017"', "0018").notes)
+    assert read('="a"&"b"', "=1+1") == ['="a"&"b"', "=1+1"]
+
+
+def test_ids_that_become_one_by_unseen_signs_are_said() -> None:
+    assert read("e\u0301", "\u00e9", "x\u200b", "x") == ["\u00e9", "\u00e9", "x", "x"]
+    notes = coded("e\u0301", "x\u200b", "a").notes
+    assert any(note.startswith("x: 2 ids are read in one form of Unicode") for note in notes)
+    assert not coded("\u00e9", "x").notes

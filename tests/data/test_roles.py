@@ -66,3 +66,10 @@ def test_long_and_many_names_stay_one_short_line() -> None:
     with pytest.raises(DataError) as error:
         resolve(names, Reading(user="y" * 10**6), "x.csv")
     assert len(str(error.value)) < 500 and "481 more" in str(error.value)
+
+
+@pytest.mark.parametrize("names", [("User", "user"), ("user", "User"), ("userId", "user_id"), ("USER ID", "user-id")])
+def test_two_columns_of_one_name_are_asked_about(names: tuple[str, str]) -> None:
+    with pytest.raises(DataError, match=rf"'{names[0]}' and '{names[1]}' may both be the user; say --user {names[0]}"):
+        resolve((*names, "item"), Reading(), "log.csv")
+    assert resolve((*names, "item"), Reading(user=names[1]), "log.csv").user == (names[1],)

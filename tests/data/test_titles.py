@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recollect.data.log import DataError, Vocabulary
-from recollect.data.titles import resolve_history, resolve_item
+from recollect.data.titles import containing, resolve_history, resolve_item
 
 TITLES = [
     "Matrix, The (1999)",
@@ -51,6 +53,10 @@ def test_an_id_goes_before_a_title():
         ("heat", r"2 items: Heat \(1995\) \(id 33\), Heat \(1986\) \(id 36\); give the id"),
         ("toy", "2 items"),
         ("Tyo Story", r"no item.*near: Toy Story \(1995\) \(id 39\)"),
+        ("story", r"2 titles contain it: Toy Story \(1995\) \(id 39\), Toy Story 2"),
+        ("IÉNS", r"1 title contains it: Aliens \(1986\) \(id 54\); give the id"),
+        ("melie", r"1 title contains it: Amélie \(2001\) \(id 48\)"),
+        ("1979", r"1 title contains it: Alien \(1979\)"),
         ("999", "no item has the id or title '999'; no title is near"),
         ("qqqqqqqq", "no title is near"),
     ],
@@ -58,6 +64,18 @@ def test_an_id_goes_before_a_title():
 def test_ambiguous_or_unknown(text, error):
     with pytest.raises(DataError, match=error):
         resolve_item(text, ITEMS, NAMES)
+
+
+@given(st.lists(st.text("aAäÄeéÉsSßxX ", max_size=6), max_size=8), st.text("aAäÄeéÉsSßxX", min_size=1, max_size=3))
+def test_titles_that_contain_a_text_are_all_found_whatever_case_and_accents(names: list[str], text: str) -> None:
+    table = str.maketrans({"A": "a", "ä": "a", "Ä": "a", "é": "e", "É": "e", "S": "s", "ß": "ss", "X": "x"})
+    plain = [" ".join(name.translate(table).split()) for name in names]
+    assert sorted(containing(text, names)) == [k for k, name in enumerate(plain) if text.translate(table) in name]
+
+
+def test_of_titles_that_contain_a_text_those_that_begin_with_it_are_named_first():
+    names = ["Handsäge", "Eine Säge", "Sägeblatt", "Hammer"]
+    assert containing("SAGE", names) == [2, 1, 0]
 
 
 def test_history():

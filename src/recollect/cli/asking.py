@@ -41,7 +41,7 @@ At = Annotated[
     str | None,
     typer.Option(
         "--at",
-        help="When it is asked for, by models that use that: a date (UTC) or unix time.",
+        help="When it is asked for, by models that use that: a date (UTC, or the run's time zone) or unix time.",
         metavar="TIME",
         show_default="as the model was evaluated",
     ),
@@ -95,13 +95,20 @@ def restricted(trained: Artifact, allow: Path | None, deny: Path | None, within:
 
 def user_of(log: EventLog, user: str) -> int:
     """The code of a user as typed, in a form that a file of users may have too. DataError where the log has none."""
+    import difflib
+
     from recollect.data import ids
     from recollect.data.log import DataError
+    from recollect.data.titles import containing
 
     code = ids.find(log.user_ids, user)
     if code is None:
-        some = ", ".join(printable(str(one), 20) for one in log.user_ids.ids[:SHOWN].tolist())
-        raise DataError(f"{log.name} has no user {printable(user)!r}; it has {len(log.user_ids):,}, such as {some}")
+        known = log.user_ids.ids.tolist()
+        near = [known[place] for place in containing(user, known)]
+        near = near or difflib.get_close_matches(user, map(str, known), n=SHOWN)
+        some = ", ".join(printable(str(one), 20) for one in (near or known)[:SHOWN])
+        which = f"; did you mean {some}?" if near else f", such as {some}"
+        raise DataError(f"{log.name} has no user {printable(user)!r}; it has {len(known):,}{which}")
     return code
 
 
@@ -112,13 +119,17 @@ def history_of(log: EventLog, code: int) -> tuple[list[Any], list[int] | None]:
     return log.item_ids.decode(log.items[first:last]).tolist(), times
 
 
-def seconds_of(at: str | None) -> int | None:
-    """What `--at` says, in seconds. ConfigError where it is no time."""
+def seconds_of(at: str | None, trained: Artifact | None = None) -> int | None:
+    """What `--at` says, in seconds; local times are in the zone that the run's log was read in, else UTC.
+
+    ConfigError where it is no time.
+    """
     from recollect.config import ConfigError
     from recollect.data.filters import parse_time
 
+    zone = None if trained is None else trained.settings.get("data", {}).get("time_zone")
     try:
-        seconds = None if at is None else parse_time(at)
+        seconds = None if at is None else parse_time(at, zone)
     except (ValueError, OverflowError) as error:
         raise ConfigError(f"--at: {error}") from None
     if seconds is not None and abs(seconds) > FARTHEST:

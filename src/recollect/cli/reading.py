@@ -44,6 +44,10 @@ OPTIONS: Mapping[str, Any] = {
             default="guessed",
         ),
     ],
+    "time_zone": Annotated[
+        str | None,
+        _option("--time-zone", help="The zone of times without an offset, as `Europe/Berlin`.", default="UTC"),
+    ],
     "where": Annotated[
         str | None, _option("--where", help='Which rows are events: `"rating >= 4"`, `"event == \'buy\'"`.')
     ],

@@ -105,11 +105,12 @@ def recommend(
 
         checked_ending(out)
 
-    said = seconds_of(at)
+    seconds_of(at)  # before anything is loaded
 
     from recollect.artifact import load
 
     trained = load(run)
+    said = seconds_of(at, trained)
     hide: Any = seen.value if seen is not None else trained.seen
     may = restricted(trained, allow, deny, within)
     if out is not None:

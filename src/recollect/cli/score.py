@@ -41,8 +41,9 @@ def score(
 
     if out is not None:
         checked_ending(out)
-    said = seconds_of(at)
+    seconds_of(at)
     trained = load(run)
+    said = seconds_of(at, trained)
     users, items = read_pairs(pairs, user=column_of(trained, "user"), item=column_of(trained, "item"))
     log = answering_log(trained, data)
     found = trained.score(list(zip(users, items, strict=True)), log, at=said)

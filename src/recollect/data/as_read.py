@@ -19,8 +19,9 @@ from recollect.data.parquet import as_table
 from recollect.data.reading import NO_TIME, Reading
 from recollect.data.times import numbers
 from recollect.data.times.column import read_moments
-from recollect.data.times.pattern import is_pattern
+from recollect.data.times.pattern import has_offset, is_pattern
 from recollect.data.times.span import DAY
+from recollect.data.times.zone import on_the_wall
 from recollect.data.where import Where, parse
 from recollect.data.writing import Columns, checked_ending, write_blocks
 
@@ -98,21 +99,27 @@ class AsRead:
 
     def _times(self, seconds: np.ndarray) -> dict[str, np.ndarray]:
         form = self._reading.time_format
-        parts: list[tuple[np.ndarray, str | None]] = [(seconds, form)]
+        parts: list[tuple[np.ndarray, str | None]] = [(self._local(seconds, form), form)]
         if len(self._time) == 2 and is_pattern(form):
             if " " not in form:
                 raise ConfigError(f"has times in two columns, and {form} (data.time_format) has no blank to part them")
-            parts = [(seconds, part) for part in form.split(" ", 1)]
+            parts = [(self._local(seconds, form), part) for part in form.split(" ", 1)]
         elif len(self._time) == 2:
             days = form if form in (*numbers.FORMS, numbers.EXCEL) else _DAY
-            parts = [(seconds // DAY * DAY, days), (seconds, _CLOCK)]
+            local = self._local(seconds, days)
+            parts = [(local // DAY * DAY, days), (local, _CLOCK)]
         columns = {name: _written(*part) for name, part in zip(self._time, parts, strict=False)}
         if is_pattern(form) and columns:
-            again = read_moments(as_table(columns), form)
+            again = read_moments(as_table(columns), form, self._reading.time_zone)
             if not again.usable.all():
                 raise ConfigError(f"has times in a form that is not written, {form} (data.time_format)")
             self._cut += int((again.seconds(again.exact) != seconds).sum())
         return columns
+
+    def _local(self, seconds: np.ndarray, form: str | None) -> np.ndarray:
+        """Seconds as clocks of the reading's zone showed them, where the form says no offset."""
+        naive = form == numbers.EXCEL or (is_pattern(form) and not has_offset(form))
+        return on_the_wall(seconds, self._reading.time_zone) if naive else seconds
 
 
 def _written(seconds: np.ndarray, form: str | None) -> np.ndarray:

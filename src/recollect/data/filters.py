@@ -36,7 +36,7 @@ class FilterConfig(Settings):
     """drop-exact: same user, item and time; drop-consecutive: the item the user had just before; drop-repeats: any item
     the user had before. The first of them always stays."""
     time_from: int | str | None = None
-    """Leave out what is earlier: unix seconds, or an ISO date such as 2024-05-31 (UTC)."""
+    """Leave out what is earlier: unix seconds, or an ISO date such as 2024-05-31 (in data.time_zone, else UTC)."""
     time_to: int | str | None = None
     """Leave out this moment and what is later."""
 
@@ -69,9 +69,14 @@ class FilterConfig(Settings):
         return value
 
 
-def parse_time(value: int | str) -> int:
-    """Unix seconds of a number or of an ISO date or time, UTC where no zone is given. ValueError otherwise."""
-    from datetime import UTC, datetime
+def parse_time(value: int | str, zone: str | None = None) -> int:
+    """Unix seconds of a number or of an ISO date or time; without an offset it is one of `zone` (None: UTC).
+
+    ValueError otherwise.
+    """
+    from datetime import datetime
+
+    from recollect.data.times.local import local_seconds
 
     if isinstance(value, int):
         return value
@@ -81,8 +86,7 @@ def parse_time(value: int | str) -> int:
         moment = datetime.fromisoformat(value.strip())
     except ValueError:
         raise ValueError(f"{value!r} is no time; expected unix seconds or an ISO date such as 2024-05-31") from None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return int(moment.timestamp() // 1)
+    return local_seconds(moment, zone)
 
 
 def apply(log: EventLog, config: FilterConfig) -> EventLog:
@@ -97,7 +101,7 @@ def apply(log: EventLog, config: FilterConfig) -> EventLog:
             continue
         if not log.clock:
             raise DataError(f"{log.name}: a time window needs times, and this log has only an order; leave it out")
-        late = log.times >= parse_time(moment)
+        late = log.times >= parse_time(moment, log.reading.get("time_zone"))
         keep = _note(keep, late if reason == "before" else ~late, f"{reason} {moment}", "", dropped)
     if config.duplicates != "keep":
         rows = np.flatnonzero(keep)

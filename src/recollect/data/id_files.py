@@ -9,6 +9,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,15 @@ from recollect.data.reading import Reading
 from recollect.data.roles import ITEM_NAMES, USER_NAMES, guess
 
 PARQUET, JSON = (".parquet", ".pq"), (".jsonl", ".ndjson", ".json")
+ADVICE = (
+    ("give a log with a header line and one event a line", "write EACH a line"),
+    (r"write one object a line(, or use --on-bad skip)?", "write EACH a line as a JSON object, or as .txt or .csv"),
+    (r"; or --on-bad skip", "; write EACH a line as a JSON object, or as .txt or .csv"),
+    (r", or in Python: recollect\.read\(.*\)$", ""),
+    (r" \(in a data frame: dtype=str when it is read\)", ""),
+    (r"(, or leave such lines out with| \(see|: see|, or give) --(on-bad|encoding)[^;,)]*\)?", ""),
+)
+"""Advice of the readers of logs, and what it is where a file only names users or items."""
 ROLES = {"user": USER_NAMES, "item": ITEM_NAMES}
 
 
@@ -44,6 +56,11 @@ def read_ids(path: Path | str, role: str, *, also: str | None = None) -> Ids:
     ids.
     """
     path = Path(path)
+    with _advice_for_ids("an id"):
+        return _read_ids(path, role, also)
+
+
+def _read_ids(path: Path, role: str, also: str | None) -> Ids:
     table = _table(path, {role: also})
     column = table[_named(table, role, also, path)] if table.width > 1 else table.to_series()
     found = _ids(column, path)
@@ -59,6 +76,11 @@ def read_pairs(path: Path | str, *, user: str | None = None, item: str | None = 
     `user`, `item`: other names of the columns. Raises DataError as `read_ids`.
     """
     path = Path(path)
+    with _advice_for_ids("a user and an item"):
+        return _read_pairs(path, user, item)
+
+
+def _read_pairs(path: Path, user: str | None, item: str | None) -> tuple[list[Any], list[Any]]:
     table = _table(path, {"user": user, "item": item})
     names = [_named(table, role, also, path) for role, also in (("user", user), ("item", item))]
     if names[0] == names[1]:
@@ -67,6 +89,18 @@ def read_pairs(path: Path | str, *, user: str | None = None, item: str | None = 
         raise DataError(f"{path}: no pairs in it, only a header")
     users, items = (_ids(table[name], path) for name in names)
     return users, items
+
+
+@contextlib.contextmanager
+def _advice_for_ids(each: str) -> Iterator[None]:
+    """What is wrong with a file is said as of a log; what to do is not what helps with a log."""
+    try:
+        yield
+    except DataError as error:
+        text = str(error)
+        for said, meant in ADVICE:
+            text = re.sub(said, meant.replace("EACH", each), text)
+        raise DataError(text) from None
 
 
 def _table(path: Path, roles: dict[str, str | None]) -> pl.DataFrame:
@@ -78,6 +112,8 @@ def _table(path: Path, roles: dict[str, str | None]) -> pl.DataFrame:
     if kind in JSON:
         with contextlib.suppress(pl.exceptions.PolarsError, pl.exceptions.PanicException):  # all lines at once
             return pl.read_ndjson(open_text(path).data, infer_schema_length=None)
+    if kind == ".json" and (plain := _plain_list(open_text(path).data)) is not None:
+        return plain
     if kind in (*JSON, *PARQUET):
         return registry.side(path, Reading(), "").frame
     text = open_text(path).data
@@ -88,6 +124,18 @@ def _table(path: Path, roles: dict[str, str | None]) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = shorten(str(error).splitlines()[0] if str(error) else type(error).__name__, 100)
         raise DataError(f"{path}: not a table that can be read ({reason})") from None
+
+
+def _plain_list(data: bytes) -> pl.DataFrame | None:
+    """A JSON list of nothing but ids, `[17, 5]`; None if it is something else."""
+    try:
+        found = json.loads(data)
+    except ValueError:
+        return None
+    whole = [type(one) for one in found] if isinstance(found, list) else []
+    if not whole or not set(whole) <= {int, str}:
+        return None
+    return pl.DataFrame({"1": [str(one) for one in found]})
 
 
 def _lines(text: bytes) -> pl.DataFrame:

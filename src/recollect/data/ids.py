@@ -29,6 +29,7 @@ _DRAWN_ALIKE = dict(
 _NO_SIGNS = dict.fromkeys(map(ord, _INVISIBLE))
 _POINT_ZERO = r"^-?(?:0|[1-9]\d*)\.0+$"
 _OTHER_FRACTION = r"^-?\d*\.\d*[1-9]\d*$"
+_FORMULA = r'^="([^"]*)"$'
 _SCIENTIFIC = r"^-?\d(?:\.\d+[eE]\+?|[eE]\+)\d+$"  # without point and plus it may be a part of a hash: 5e10
 _LIKENESS_SHOWN = 3
 
@@ -155,6 +156,16 @@ def _clean(
         for sign in _INVISIBLE:
             plain = plain.str.replace_all(sign, "", literal=True)
         plain = plain.str.normalize("NFC").str.strip_chars()
+        if changed := int((plain != distinct.str.strip_chars()).sum()):
+            notes.append(
+                f"{name}: {changed:,} id{'s' if changed > 1 else ''} are read in one form of Unicode (NFC), without "
+                "signs that cannot be seen"
+            )
+    formula = plain.str.extract(_FORMULA)
+    if formula.is_not_null().any():
+        first = plain.filter(formula.is_not_null())[0]
+        plain = formula.fill_null(plain).str.strip_chars()
+        notes.append(f"{name}: ids such as {first} are read without the signs that keep a spreadsheet from rounding")
     gone = plain == ""
     if not keep_words:
         gone |= plain.str.to_lowercase().is_in(MISSING_WORDS)

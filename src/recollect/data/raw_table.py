@@ -67,12 +67,15 @@ class RawTable:
         for piece in self.pieces:  # before floats of different sizes become one kind
             for name in dict.fromkeys((*self.roles.user, *self.roles.item)):
                 ids.refuse_rounded(piece.frame[name], where)
+        notes += self._days_among_moments()
         users, items = (
             ids.code(frame, role, where, keep_words=reading.keep_missing_words)
             for role in (self.roles.user, self.roles.item)
         )
         self._refuse_other_header(frame, users, items)
-        moments = read_moments(frame.select(self.roles.time), reading.time_format) if self.roles.time else None
+        moments = None
+        if self.roles.time:
+            moments = read_moments(frame.select(self.roles.time), reading.time_format, reading.time_zone)
         empty = users.missing & items.missing & (True if moments is None else moments.missing)
         self._leave_out("empty line", empty, keep, dropped)
         for side, coded in (("user", users), ("item", items)):
@@ -152,6 +155,19 @@ class RawTable:
             user_table=users,
             item_table=items,
         )
+
+    def _days_among_moments(self) -> list[str]:
+        """A note on files whose times are days, where those of other files are not: joined, both are moments."""
+        if len(self.roles.time) != 1:
+            return []
+        days = [piece for piece in self.pieces if piece.frame[self.roles.time[0]].dtype == pl.Date and len(piece.frame)]
+        if not days or len(days) == len(self.pieces):
+            return []
+        return [
+            f"{sum(len(piece.frame) for piece in days):,} events have a day and no time of day, unlike the others "
+            f"(first at {days[0].line(0)}): each is taken as the beginning of its day, before whatever else a user did "
+            "on it"
+        ]
 
     def _refuse_other_header(self, frame: pl.DataFrame, users: ids.Coded, items: ids.Coded) -> None:
         """DataError for a row that holds names of columns, as where files with columns in another order were joined."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from recollect.config import Settings
 from recollect.data.log import Ties
@@ -34,6 +34,8 @@ class Reading(Settings):
     time_format: str | None = None
     """How times are written: `%d.%m.%Y %H:%M` (strftime), `day-first`, `month-first`, `year-first`, `dates`, `unix`,
     `unix-ms`, `unix-us`, `unix-ns`, `excel`; unset: decided by the column."""
+    time_zone: str | None = None
+    """In which zone times are that have no offset of their own (`Europe/Berlin`); unset: UTC."""
     values: tuple[str, ...] = ()
     """Further columns to keep."""
     where: str | None = None
@@ -70,6 +72,15 @@ class Reading(Settings):
     """What orders a user's events of one time: file order, from the last row up, the item id, or a seeded draw."""
     keep_missing_words: bool = False
     """Take NA, NULL, None, nan, \\N and - as ids like any other instead of as nothing."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, value: str | None) -> str | None:
+        from recollect.data.times.local import check_zone
+
+        if value is not None:
+            check_zone(value)
+        return value
 
     @property
     def by_number(self) -> bool:

@@ -16,6 +16,7 @@ from recollect.data.log import DataError
 from recollect.data.reading import NO_TIME, Reading
 from recollect.data.times.choose import Choice, choose, watch
 from recollect.data.times.names import known as known_names
+from recollect.data.times.names import plain
 from recollect.data.where import parse
 
 # Compared in lower case with everything but letters and digits removed; the first that is there wins.
@@ -134,6 +135,12 @@ def _take(
         hint = f" (if the first line is no header, by number: --{role} 1)" if bare else ""
         raise DataError(
             f"{where}: no column looks like the {role}; name it with --{role}{hint}; there are {listed(names)}"
+        )
+    twin = next((name for name in names if name != found and plain(name) == plain(found)), None)
+    if twin is not None:
+        raise DataError(
+            f"{where}: {found!r} and {twin!r} may both be the {role}; say --{role} {found} or --{role} {twin} (if each "
+            "row has one of them, give both one name)"
         )
     return (found,)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from recollect.data import baskets
 from recollect.data.log import Dropped, EventLog, moment
 
 
@@ -40,6 +41,8 @@ class Summary:
     """Share of events whose item the same user had before."""
     duplicate_rows: int | None
     """Events that are the same in user, item and time as an earlier one."""
+    last_together: float | None
+    """Share of the users with two events or more whose last two have one time, as in a basket."""
     first: str | None
     last: str | None
     values: tuple[str, ...]
@@ -47,10 +50,13 @@ class Summary:
     user_columns: tuple[str, ...]
     dropped: tuple[Dropped, ...]
     notes: tuple[str, ...]
+    baskets: str = ""
+    """What `last_together` means for a split, where it is common."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         flat = dataclasses.asdict(self)
+        del flat["baskets"]
         return {key: list(value) if isinstance(value, tuple) else value for key, value in flat.items()}
 
     def lines(self) -> list[str]:
@@ -79,6 +85,7 @@ class Summary:
                     f"{_percent(self.ties)} of events share their second with another of the same user, "
                     f"{_percent(self.tied_pairs)} of neighbours; broken by {_TIE_WORDS[self.tie_order]}",
                 ),
+                *([("baskets", self.baskets)] if self.baskets else []),
                 ("duplicates", f"{self.duplicate_rows:,} rows repeat an earlier one (user, item and time); kept"),
             ]
         else:
@@ -138,6 +145,7 @@ def summarise(log: EventLog) -> Summary:
         tied_pairs=float(same.sum() / max(int(neighbours.sum()), 1)) if log.clock else None,
         repeats=1.0 - _distinct(log.users, log.items) / len(log),
         duplicate_rows=len(log) - _distinct(log.users, log.items, log.times) if log.clock else None,
+        last_together=baskets.last_together(log)[0] if log.clock else None,
         first=moment(log.times.min()) if log.clock else None,
         last=moment(log.times.max()) if log.clock else None,
         values=tuple(log.values),
@@ -145,6 +153,7 @@ def summarise(log: EventLog) -> Summary:
         user_columns=() if log.user_table is None else tuple(log.user_table.columns),
         dropped=log.dropped,
         notes=log.notes,
+        baskets=baskets.in_words(log),
     )
 
 

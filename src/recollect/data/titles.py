@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -55,10 +56,43 @@ def resolve_item(text: str, items: Vocabulary, titles: np.ndarray) -> int:
 
     if (code := ids.find(items, text)) is not None:  # 260.0, as a spreadsheet writes it, or with blanks around
         return code
+    inside = containing(text, titles[items.first :])
+    if inside:
+        codes = [items.first + place for place in inside]
+        contain = "1 title contains" if len(codes) == 1 else f"{len(codes):,} titles contain"
+        raise DataError(
+            f"no item has the id or title {text!r}; {contain} it: {_listed(codes, items, titles)}; give the id"
+        )
     near = difflib.get_close_matches(_spoken(wanted), spoken[items.first :], n=_SHOWN, cutoff=0.6)
     codes = [code for code in range(items.first, items.size) if spoken[code] in near]
     hint = f"near: {_listed(codes, items, titles)}" if codes else "no title is near it"
     raise DataError(f"no item has the id or title {text!r}; {hint}")
+
+
+def containing(text: str, names: Iterable[object]) -> list[int]:
+    """The places of the names that contain a text, whatever the case and the accents; those that begin a word first."""
+    wanted = bare(text)
+    where = [_within(wanted, bare(name)) for name in names] if wanted else []
+    return sorted((place for place, at in enumerate(where) if at >= 0), key=lambda place: where[place])
+
+
+def bare(text: object) -> str:
+    """A text without case and accents: `Säge` and `SAGE` are `sage`."""
+    plain = str(text).casefold()
+    if not plain.isascii():
+        plain = "".join(sign for sign in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(sign))
+    return " ".join(plain.split())
+
+
+def _within(wanted: str, name: str) -> int:
+    """0 where a name begins with what is wanted, 1 where a word of it does, 2 where it is inside one, -1 without it.
+
+    A number is no part of a longer one: 99 is not in 1999."""
+    if wanted.isdigit() and not re.search(rf"(?<!\d){wanted}(?!\d)", name):
+        return -1
+    if name.startswith(wanted):
+        return 0
+    return (1 if f" {wanted}" in name else 2) if wanted in name else -1
 
 
 def _spoken(title: str) -> str:

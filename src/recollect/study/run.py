@@ -23,7 +23,7 @@ from recollect import artifact
 from recollect.artifact import ArtifactError
 from recollect.config import ConfigError, to_toml
 from recollect.contracts import Network
-from recollect.data import filters
+from recollect.data import baskets, filters
 from recollect.data.histories import Split
 from recollect.data.learnt_events import RECORD, LearntEvents
 from recollect.data.log import DataError, EventLog
@@ -299,6 +299,8 @@ def remarks(split: Split) -> Iterator[str]:
     """What was made of the data and what was left out, before anything is learnt from it."""
     yield from split.log.remarks()
     yield from (f"{what}: {count:,}" for what, count in split.notes.items() if count)
+    if said := baskets.remark(split.log, split.test):
+        yield said
 
 
 def placed(settings: RunSettings) -> RunSettings:

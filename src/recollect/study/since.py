@@ -70,13 +70,14 @@ def score_since(
     seen: Seen | None = None,
     run: str | None = None,
 ) -> Since:
-    """Rank the `first`, `last` or `all` of each user's events at or after `since` (a date, UTC, or unix seconds).
+    """Rank the `first`, `last` or `all` of each user's events at or after `since` (unix seconds or a date,
+    in the zone of the run's data.time_zone, else UTC).
 
     Raises ConfigError where the model has learnt from events that are not before it, DataError where the log has no
     times or no event since.
     """
     settings = settings_of(trained)
-    start = _start(since)
+    start = _start(since, settings.data.time_zone)
     until = learnt_until(trained.card)
     if until is not None and until >= start:
         raise ConfigError(
@@ -133,9 +134,9 @@ def score_since(
     )
 
 
-def _start(since: str | int) -> int:
+def _start(since: str | int, zone: str | None) -> int:
     try:
-        return parse_time(since)
+        return parse_time(since, zone)
     except ValueError as error:
         raise ConfigError(f"--since: {error}") from None
 

@@ -174,3 +174,15 @@ def test_rounded_floats_of_one_file_are_refused_beside_the_integers_of_another(t
     _frame().with_columns(user_id=lost).write_parquet(tmp_path / "2.parquet")
     with pytest.raises(DataError, match="float32, which rounds integers as long as 16777216"):
         _log(tmp_path / "1.parquet", tmp_path / "2.parquet")
+
+
+def test_what_is_said_of_some_of_the_files_names_them(tmp_path: Path) -> None:
+    for number in range(6):
+        text = f"user,item,time\nBj\u00f6rn{number},caf\u00e9,{number}\nAnna,th\u00e9,{number}\n"
+        (tmp_path / f"{number}.csv").write_bytes(text.encode("utf-8" if number == 3 else "cp1252"))
+    note = "text is read as cp1252, as it is not UTF-8 (--encoding says otherwise)"
+    several = _log(*sorted(tmp_path.iterdir()))
+    assert [one for one in several.notes if "cp1252" in one] == [f"0.csv, 1.csv, 2.csv and 2 more: {note}"]
+    one_of_two = _log(tmp_path / "3.csv", tmp_path / "4.csv")
+    assert [one for one in one_of_two.notes if "cp1252" in one] == [f"4.csv: {note}"]
+    assert len({entry for entry in several.user_ids.ids.tolist() if entry.startswith("Bj\u00f6rn")}) == 6

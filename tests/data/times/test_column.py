@@ -121,3 +121,17 @@ def test_columns_that_cannot_be_times() -> None:
     assert read_moments(pl.Series([[1], [2]])).bad.all()
     assert read_moments(pl.Series([5, 2**64 - 1], dtype=pl.UInt64)).bad.tolist() == [False, True]
     assert read_moments(pl.Series([float("inf"), float("nan"), 1.0])).bad.tolist() == [True, False, False]
+
+
+@given(st.lists(st.tuples(MOMENTS, st.booleans()), min_size=1, max_size=10), st.sampled_from([",", "T", " "]))
+def test_dates_without_a_time_of_day_among_others_are_counted(events: list[tuple[dt.datetime, bool]], gap: str) -> None:
+    gap = ", " if gap == "," else gap
+    text = [f"{m:%Y-%m-%d}".rjust(10, "0") + ("" if bare else f"{gap}{m:%H:%M}") for m, bare in events]
+    bare = [place for place, (_, is_bare) in enumerate(events) if is_bare]
+    remarks = [one for one in read_moments(pl.Series(text)).notes if "no time of day" in one.text]
+    if bare and len(bare) < len(events):
+        (remark,) = remarks
+        assert remark.row == bare[0]
+        assert remark.text.startswith(f"{len(bare)} of the dates have no time of day")
+    else:
+        assert not remarks

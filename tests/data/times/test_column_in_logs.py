@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from recollect.data import sources
@@ -158,3 +159,15 @@ def test_a_form_that_means_nothing_is_one_line(tmp_path: Path) -> None:
     path = _write(tmp_path / "log.csv", ["2024-05-31", "2024-06-01"])
     with pytest.raises(DataError, match=r"time format 'DD\.MM\.YYYY' is neither a pattern"):
         sources.read(path, time_format="DD.MM.YYYY")
+
+
+def test_a_day_among_moments_is_said_with_its_line_in_one_file_and_over_several(tmp_path: Path) -> None:
+    whole = _write(tmp_path / "log.csv", ["05/31/2024 14:02", "05/31/2024", "06/01/2024 09:00", "06/02/2024"])
+    (note,) = [one for one in sources.read(whole).notes if "no time of day" in one]
+    assert note.startswith("2 of the dates") and f"('05/31/2024' first at {whole} line 3)" in note
+    days, moments = tmp_path / "1.parquet", tmp_path / "2.parquet"
+    pl.DataFrame({"user": [1, 2], "item": [1, 2], "time": [dt.date(2024, 5, 31)] * 2}).write_parquet(days)
+    pl.DataFrame({"user": [1], "item": [3], "time": [dt.datetime(2024, 5, 31, 7)]}).write_parquet(moments)
+    (note,) = [one for one in sources.read(tmp_path / "*.parquet").notes if "no time of day" in one]
+    assert note.startswith("2 events have a day") and str(days) in note
+    assert not [one for one in sources.read(days).notes if "no time of day" in one]

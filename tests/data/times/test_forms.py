@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recollect.data.times.column import read_moments
+from recollect.data.times.forms import form_of
 
 Moment = dt.datetime
 Write = Callable[[Moment], str]
@@ -85,6 +86,15 @@ PLAIN: dict[str, tuple[Write, dt.timedelta]] = {
     "digits, second": (_as("%Y%m%d%H%M%S"), SECOND),
     "digits, millisecond": (lambda m: f"{m:%Y%m%d%H%M%S}{m.microsecond // 1000:03d}", MILLI),
 }
+
+
+@pytest.mark.parametrize("zone", ["(CET)", "[Europe/Berlin]", "(PST)", "CET"])
+def test_a_named_zone_without_an_offset_is_not_taken_for_utc(zone: str) -> None:
+    assert form_of(f"2024-05-31 12:30:00 {zone}") is None
+    column = pl.DataFrame({"t": [f"2024-05-31 12:30:00 {zone}", "2024-05-31 12:30:00"]})
+    assert read_moments(column).bad.tolist() == [True, False]
+    if zone != "CET":
+        assert _exact([f"2024-05-31 12:30:00+02:00 {zone}"]) == [Moment(2024, 5, 31, 10, 30)]
 
 
 def _down_to(moment: Moment, part: dt.timedelta) -> Moment:

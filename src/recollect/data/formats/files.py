@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import filecmp
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from recollect.data.formats.contract import TableFormat
@@ -13,6 +14,9 @@ from recollect.data.raw_table import Piece, RawTable
 from recollect.data.reading import Reading
 from recollect.data.roles import Roles, guess
 from recollect.data.side_table import Side
+
+NAMED = 3
+"""Files that are named of those of which one thing is said."""
 
 Kind = Callable[[Path], TableFormat]
 """Says which format a file is of."""
@@ -39,6 +43,10 @@ def read_files(
         pieces.append(piece)
     _refuse_same_rows(paths, pieces)
     assert roles is not None
+    notes: tuple[str, ...] = ()
+    if len(paths) > 1:
+        notes = (f"{len(paths)} files, in the order of their names", *_notes_by_file(paths, pieces))
+        pieces = [dataclasses.replace(piece, notes=()) for piece in pieces]
     return RawTable(
         name,
         pieces,
@@ -46,8 +54,23 @@ def read_files(
         users=users,
         items=items,
         place=str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more",
-        notes=() if len(paths) == 1 else (f"{len(paths)} files, in the order of their names",),
+        notes=notes,
     )
+
+
+def _notes_by_file(paths: Sequence[Path], pieces: Sequence[Piece]) -> Iterator[str]:
+    """What is said of the files, each sentence once, behind the names of those that it is said of."""
+    unlike = len({path.name for path in paths}) == len(paths)
+    files: dict[str, list[str]] = {}
+    for path, piece in zip(paths, pieces, strict=True):
+        for note in piece.notes:
+            files.setdefault(note.removeprefix(f"{path.name}: "), []).append(path.name if unlike else str(path))
+    for note, named in files.items():
+        if len(named) == 1 and named[0] in note:
+            yield note
+            continue
+        more = f" and {len(named) - NAMED:,} more" if len(named) > NAMED else ""
+        yield f"{', '.join(named[:NAMED])}{more}: {note}"
 
 
 def _refuse_same_rows(paths: Sequence[Path], pieces: Sequence[Piece]) -> None:

@@ -95,7 +95,8 @@ def _column(series: nw.Series[Any]) -> pl.Series:
     kind = series.dtype
     if isinstance(kind, nw.Datetime):
         utc = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if kind.time_zone else series
-        return pl.Series(utc.to_numpy().astype("datetime64[us]"))
+        taken = pl.Series(utc.to_numpy().astype("datetime64[us]"))
+        return taken.dt.replace_time_zone("UTC") if kind.time_zone else taken
     if (kind.is_integer() or kind.is_float()) and not series.is_null().any():
         return pl.Series(series.to_numpy())
     values = [None if value is None or _is_nothing(value) else value for value in series.to_list()]

@@ -17,6 +17,7 @@ from recollect.data.times import clock, dates, numbers, order, parts, rounded, s
 from recollect.data.times.forms import form_of
 from recollect.data.times.moments import DATES, Moments, Problem, Remark, nothing
 from recollect.data.times.pattern import check_form, is_pattern, read_pattern
+from recollect.data.times.zone import in_zone
 
 ZERO_DATE = r"^0000[-/]00[-/]00(?:[T ]00:00(?::00(?:\.0+)?)?)?Z?$"
 """MySQL's way of saying nothing."""
@@ -24,13 +25,18 @@ WORDS = (*numbers.FORMS, numbers.EXCEL, DATES, *order.ORDERS)
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
-def read_moments(columns: pl.DataFrame, form: str | None = None) -> Moments:
+def read_moments(columns: pl.DataFrame, form: str | None = None, zone: str | None = None) -> Moments:
     """Moments of one column, of a date and a time of day in two, or of a year, a month and so on in up to six.
 
     `form`: how they are written, as `Reading.time_format` says; None lets the column decide. DataError if `form` is no
-    form, or does not fit so many columns.
+    form, or does not fit so many columns. `zone`: that of times without an offset; None: UTC.
     """
     check_form(form, WORDS)
+    return in_zone(_in_utc(columns, form), zone)
+
+
+def _in_utc(columns: pl.DataFrame, form: str | None) -> Moments:
+    """Moments where local times are taken as UTC."""
     if columns.width == 1:
         return _read(columns.to_series(), form)
     missing = np.logical_or.reduce([_missing(column) for column in columns])
@@ -50,7 +56,9 @@ def _read(column: pl.Series, form: str | None) -> Moments:
     missing = _missing(column)
     if kind == pl.Date or isinstance(kind, pl.Datetime):
         said = form not in (None, *order.ORDERS)
-        return dates.from_datetimes(column.cast(pl.Datetime("us")), missing, nothing(len(column)), as_it_is=said)
+        local = kind == pl.Date or getattr(kind, "time_zone", None) is None
+        moments = column.cast(pl.Datetime("us"))
+        return dates.from_datetimes(moments, missing, nothing(len(column)), as_it_is=said, local=local)
     if kind.is_numeric():
         if is_pattern(form):
             return read_pattern(column.cast(pl.String).str.replace(r"\.0$", ""), missing, form)

@@ -17,7 +17,7 @@ import polars as pl
 
 from recollect.data.times import span
 from recollect.data.times.forms import TIDY, Form, form_of
-from recollect.data.times.moments import Moments, Problem, Remark, nothing
+from recollect.data.times.moments import ROW, Moments, Problem, Remark, nothing
 from recollect.data.times.order import decide
 from recollect.data.times.span import MICRO
 
@@ -46,12 +46,16 @@ def read_dates(text: pl.Series, missing: np.ndarray, order: str | None = None, *
     orders = list(dict.fromkeys(each for form in forms if form.family == family for each in form.orders))
     if order in orders:
         orders = [order]
-    read = {each: _parsed(text, forms, family, each) for each in orders}
+    both = {each: _parsed(text, forms, family, each) for each in orders}
+    read = {each: found for each, (found, _, _) in both.items()}
     chosen, problem = decide(read, text) if len(read) > 1 else (orders[0] if orders else "", None)
     found = read[chosen] if read else pl.Series(text.name, [None] * len(text), dtype=pl.Datetime("us"))
     bad = found.is_null().to_numpy() & ~missing
     note = (Remark(f"dates are read {chosen}: {_example(text, found)}"),) if chosen else ()
-    made = from_datetimes(found, missing, bad, note, problem, as_it_is=as_it_is)
+    if read and (bare := both[chosen][1]) is not None:
+        note = (*note, _without_clock(text, bare))
+    local = both[chosen][2] if read else False
+    made = from_datetimes(found, missing, bad, note, problem, as_it_is=as_it_is, local=local)
     if not bad.any() or found.null_count() == len(found):
         return dataclasses.replace(made, order=chosen or None)
     foreign, others = _of_another_family(text, bad, family), str(text[int(found.is_not_null().arg_max() or 0)])
@@ -66,6 +70,7 @@ def from_datetimes(
     refusal: Problem | None = None,
     *,
     as_it_is: bool = False,
+    local: np.ndarray | bool = False,
 ) -> Moments:
     """Moments of datetimes in UTC; those outside the span are doubtful, unless all are to be taken as they are."""
     exact = column.to_physical().cast(pl.Int64).fill_null(0).to_numpy()
@@ -79,7 +84,7 @@ def from_datetimes(
                 doubtful = nothing(len(exact))
                 years = f"{span.date_of(low / MICRO)[:10]} to {span.date_of(high / MICRO)[:10]}"
                 notes = (*notes, Remark(f"every event is before {span.FIRST_YEAR}: {years}"))
-    return Moments(exact, MICRO, missing, bad, doubtful, notes, refusal)
+    return Moments(exact, MICRO, missing, bad, doubtful, notes, refusal, local=local)
 
 
 def parse(text: pl.Series, pattern: str) -> pl.Series:
@@ -118,10 +123,14 @@ def _of_another_family(text: pl.Series, bad: np.ndarray, family: str) -> np.ndar
     return shapes.is_in(pl.Series(others, dtype=pl.String).implode()).fill_null(False).to_numpy()
 
 
-def _parsed(text: pl.Series, forms: Counter[Form], family: str, order: str) -> pl.Series:
-    """The column by all forms of one family, in one order."""
+def _parsed(
+    text: pl.Series, forms: Counter[Form], family: str, order: str
+) -> tuple[pl.Series, np.ndarray | None, np.ndarray]:
+    """The column by all forms of one family, in one order; [rows] bool, which dates have no time of day, None where
+    all or none have one; [rows] bool, which have no offset."""
     found = pl.Series(text.name, [None] * len(text), dtype=pl.Datetime("us"))
     tried: set[Form] = set()
+    clocked, bare, local = False, nothing(len(text)), nothing(len(text))
     while len(tried) < FORMS_A_COLUMN:
         rows = (found.is_null() & text.is_not_null()).arg_true()
         if not len(rows):
@@ -134,7 +143,23 @@ def _parsed(text: pl.Series, forms: Counter[Form], family: str, order: str) -> p
         tried.add(fresh[0])
         one = parse(_tidied(left, fresh[0]), fresh[0].pattern(order))
         found = one if len(rows) == len(text) else found.scatter(rows, one)
-    return found
+        if fresh[0].clocked:
+            clocked |= one.null_count() < len(one)
+        else:
+            bare[rows.to_numpy()] = one.is_not_null().to_numpy()
+        if not fresh[0].zoned:
+            local[rows.to_numpy()] = one.is_not_null().to_numpy()
+    return found, bare if clocked and bare.any() else None, local
+
+
+def _without_clock(text: pl.Series, bare: np.ndarray) -> Remark:
+    """What is said of dates without a time of day among dates that have one."""
+    first, count = int(bare.argmax()), int(bare.sum())
+    return Remark(
+        f"{count:,} of the dates have no time of day, unlike the others ({text[first]!r} first at {ROW}): each is "
+        "taken as the beginning of its day, before whatever else a user did on it",
+        first,
+    )
 
 
 def _tidied(text: pl.Series, form: Form) -> pl.Series:

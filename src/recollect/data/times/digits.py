@@ -105,7 +105,7 @@ def _placed(
             return said if said.row is None else Remark(said.text, int(places[said.row]))
 
         problem = Problem(within.reason, rows, why, within.remedy, within.whole)
-    return Moments(exact, MICRO, missing, bad, nothing(len(usable)), (note,), problem)
+    return Moments(exact, MICRO, missing, bad, nothing(len(usable)), (note,), problem, local=True)
 
 
 def _short(text: pl.Series, usable: np.ndarray) -> Problem | None:

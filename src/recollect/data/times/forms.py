@@ -14,12 +14,18 @@ from recollect.data.times.order import DAY_FIRST, MONTH_FIRST, YEAR_FIRST
 MONTHS = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 WEEKDAYS = r"(?:Mon|Tue|Tues|Wed|Thu|Thur|Thurs|Fri|Sat|Sun|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)"
 
+UTC_BEHIND = r" ?(?:\((?:UTC|GMT)\)|\[(?:UTC|GMT|Z)\])$"
+
 # What is put right before a pattern can read it: (what, with what). Python and Rust read these expressions alike.
 TIDY = (
     (r"\s+", " "),
     (r"^\[(.*)\]$", "${1}"),  # as Apache and nginx write: [10/Oct/2000:13:55:36 -0700]
     (rf"(?i)^{WEEKDAYS}\b\.?,? ?", ""),
-    (r" ?(?:\([^()]*\)|\[[^\[\]]*\])$", ""),  # the name of a zone, behind its offset
+    (  # the name of a zone, behind its offset
+        r"([+-][0-9]{2}:?[0-9]{2}|[0-9] ?(?:Z|UTC|GMT)) ?(?:\([^()]*\)|\[[^\[\]]*\])$",
+        "${1}",
+    ),
+    (UTC_BEHIND, ""),  # as in Wikipedia's signatures
     (r"(?i)([0-9] ?[ap])\. ?m\.?", "${1}m"),
     (r"(?i)([0-9])(?:st|nd|rd|th)\b", "${1}"),
     (r"(?i)\b(sep)t\b", "${1}"),
@@ -111,6 +117,17 @@ class Form:
     def pattern(self, order: str) -> str:
         """The pattern of one order."""
         return dict(self.patterns)[order]
+
+    @property
+    def clocked(self) -> bool:
+        """Whether it has a time of day."""
+        return "%H" in self.patterns[0][1] or "%I" in self.patterns[0][1]
+
+    @property
+    def zoned(self) -> bool:
+        """Whether it has an offset from UTC."""
+        said = any(TIDY[place][0] == UTC_BEHIND for place in self.tidy)
+        return said or any(zone in self.patterns[0][1] for zone in ("%z", "%#z", "Z", "UTC", "GMT"))
 
     @property
     def orders(self) -> tuple[str, ...]:

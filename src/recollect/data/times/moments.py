@@ -66,6 +66,8 @@ class Moments:
     """The numbers are no dates: they count from some start."""
     order: str | None = None
     """Of day and month, where dates could be read in several: what the column decided, or what was said."""
+    local: np.ndarray | bool = False
+    """[n] bool, or one for all: dates without an offset, which a time zone turns into moments."""
     foreign: np.ndarray | None = None
     """[n] bool: those of the bad rows that hold a date of another form than the column's; None if there are none."""
     others: str = ""

@@ -77,7 +77,7 @@ def read_spreadsheet_days(column: pl.Series, missing: np.ndarray, bad: np.ndarra
     bad = bad | ((np.abs(days) > 3_000_000) & ~missing)  # the year 10113
     since = np.where(bad | missing, 0.0, days - EXCEL_START)
     exact = np.rint(since * DAY * 1000).astype(np.int64)
-    return Moments(exact, 1000, missing, bad, nothing(len(column)))
+    return Moments(exact, 1000, missing, bad, nothing(len(column)), local=True)
 
 
 def plain(column: pl.Series, missing: np.ndarray, bad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

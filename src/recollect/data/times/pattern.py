@@ -28,6 +28,12 @@ def is_pattern(form: str | None) -> TypeGuard[str]:
     return form is not None and "%" in form
 
 
+def has_offset(form: str) -> bool:
+    """Whether a pattern says moments, whatever the zone: it has an offset, or counts since 1970."""
+    letters = set(DIRECTIVE.findall(form))
+    return bool(letters & set("zZ+s")) or form.endswith(("Z", "UTC", "GMT"))
+
+
 def check_form(form: str | None, words: Sequence[str]) -> None:
     """DataError unless `form` is one of the words or a pattern that says the year."""
     if form is None or form in words:
@@ -62,4 +68,5 @@ def read_pattern(text: pl.Series, missing: np.ndarray, form: str) -> Moments:
             text, pattern = text + f"~{value}", f"{pattern}~%{letter}"
     found = dates.parse(text, pattern)
     exact = found.to_physical().cast(pl.Int64).fill_null(0).to_numpy()
-    return Moments(exact, MICRO, missing, found.is_null().to_numpy() & ~missing, nothing(len(text)))
+    bad = found.is_null().to_numpy() & ~missing
+    return Moments(exact, MICRO, missing, bad, nothing(len(text)), local=not has_offset(form))

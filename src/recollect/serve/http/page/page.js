@@ -3,7 +3,7 @@
 
 import { combobox } from "./combobox.js";
 import { ask, Problem } from "./interface.js";
-import { element, number, showHistory, showList, showMemory, showModel, showTried } from "./view.js";
+import { element, namesOf, number, showHistory, showList, showMemory, showModel, showTried } from "./view.js";
 import { hideWhy, showWhy, whyIsOf } from "./why.js";
 
 const ITEMS = 10; // of the list
@@ -185,9 +185,10 @@ async function suggestUsers(text) {
 
 async function suggestItems(text) {
   const { items } = await ask(`items?search=${encodeURIComponent(text)}&limit=20`);
-  return items.map((one) => ({
+  const names = namesOf(items);
+  return items.map((one, place) => ({
     value: one.item,
-    label: one.title,
+    label: names[place],
     note: one.events === null ? "" : `${number(one.events)} events`,
   }));
 }

@@ -21,6 +21,15 @@ export function element(tag, className, text) {
   return made;
 }
 
+// What each row of a list is called: its title, with its id behind it where another item of the list has the same title.
+export function namesOf(items) {
+  const ids = new Map();
+  for (const { item, title } of items) ids.set(title, (ids.get(title) ?? new Set()).add(item));
+  return items.map(({ item, title }) => (title && ids.get(title).size > 1 ? `${title} (${item})` : title));
+}
+
+const named = (items) => namesOf(items).map((title, place) => ({ ...items[place], title }));
+
 export function showModel(response, model) {
   $("model").textContent = `${response.model} · ${plural(model.items, "item")} · ${response.digest}`;
 }
@@ -32,7 +41,7 @@ export function showList(response, ranks, { user, tried, model, clicked }) {
   showShare(response, model);
   const tops = new Map([...$("list").children].map((row) => [row.dataset.item, row.getBoundingClientRect().top]));
   const titles = new Map([...$("list").children].map((row) => [row.dataset.item, row.querySelector(".title").textContent]));
-  const rows = response.items.map((one) => rowOf(one, ranks, clicked));
+  const rows = named(response.items).map((one) => rowOf(one, ranks, clicked));
   const here = new Set(response.items.map((one) => one.item));
   const gone = ranks ? [...ranks.keys()].filter((item) => !here.has(item)) : [];
   $("gone").hidden = gone.length === 0;
@@ -123,7 +132,7 @@ export function showMemory(response, model, took) {
 
 export function showTried(then, remove) {
   $("tried").hidden = then.length === 0;
-  const rows = then.map((one, place) => {
+  const rows = named(then).map((one, place) => {
     const button = element("button", "", "×");
     button.type = "button";
     button.setAttribute("aria-label", `Remove ${one.title}`);
@@ -140,7 +149,7 @@ export function showHistory(stored, user) {
   const part = shown < stored.events ? `the last ${number(shown)} of ${plural(stored.events, "event")}` : plural(shown, "event");
   $("of").textContent = user === null ? "" : shown ? part : "none stored";
   $("history-title").hidden = user === null;
-  const rows = stored.history.toReversed().map((one) => {
+  const rows = named(stored.history).toReversed().map((one) => {
     const moment = new Date(1000 * one.time);
     const time = element("time", "", moment.toLocaleDateString("en-GB", { dateStyle: "medium" }));
     time.title = moment.toLocaleString("en-GB");

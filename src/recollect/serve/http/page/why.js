@@ -1,7 +1,7 @@
 // Why an item has its place: a bar for each of the last events, to the right where the event speaks for the item, to the
 // left where it speaks against it.
 
-import { element, number } from "./view.js";
+import { element, namesOf, number } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -29,10 +29,11 @@ export function showWhy(response, { item, title, button }) {
   const [found] = response.items;
   const effects = found?.effects ?? [];
   const most = Math.max(...effects.map((one) => Math.abs(one.logit)), 0);
+  const names = namesOf(effects);
   $("why-title").textContent = `Why ${title}?`;
   $("why-note").textContent = noteOf(response, found, most);
   $("why-ends").hidden = most === 0;
-  $("effects").replaceChildren(...(most ? effects.toReversed().map((one) => rowOf(one, most)) : []));
+  $("effects").replaceChildren(...(most ? effects.map((one, place) => rowOf(one, names[place], most)).toReversed() : []));
   $("why").hidden = false;
   if (button) {
     button.setAttribute("aria-expanded", "true");
@@ -53,7 +54,7 @@ function noteOf(response, found, most) {
   return `${logit} By how much ${which}, newest first, ${count === 1 ? "raises or lowers" : "each raise or lower"} it:`;
 }
 
-function rowOf(one, most) {
+function rowOf(one, name, most) {
   const row = element("li");
   const way = one.logit > 0 ? "for" : one.logit < 0 ? "against" : "";
   const bar = element("span", "effect");
@@ -63,6 +64,6 @@ function rowOf(one, most) {
   bar.append(filled);
   const figure = element("span", `figure ${way}`, signed(one.logit, most < 0.1 ? 4 : 2));
   figure.append(element("span", "unseen", way ? `, speaks ${way}` : ", no effect"));
-  row.append(element("span", "title", one.title), bar, figure);
+  row.append(element("span", "title", name), bar, figure);
   return row;
 }
