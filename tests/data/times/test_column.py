@@ -53,7 +53,8 @@ def test_offsets_are_taken_off() -> None:
     assert set(_seconds(pl.Series(same))) == {1717149600}
 
 
-@given(st.lists(st.integers(631_152_000, 1_750_000_000), min_size=1, max_size=20))
+# Nanoseconds of the first months of 1990 could as well be .NET's counts of our years, and are asked about.
+@given(st.lists(st.integers(641_000_000, 1_750_000_000), min_size=1, max_size=20))
 def test_milli_micro_and_nanoseconds_are_known_by_their_size(seconds: list[int]) -> None:
     for scale, note in ((1, ""), (1_000, "milliseconds"), (1_000_000, "microseconds"), (1_000_000_000, "nanoseconds")):
         for column in (pl.Series([s * scale for s in seconds]), pl.Series([str(s * scale) for s in seconds])):

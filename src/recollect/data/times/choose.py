@@ -127,7 +127,7 @@ def look(column: pl.Series) -> Look:
     if not there or moments.usable.sum() < ENOUGH * there:
         return nothing
     exact = _microseconds(moments)
-    if moments.refusal is not None:
+    if moments.refusal is not None and not moments.elapsed:
         dates = moments.refusal.reason != "unclear time"
         return Look("dates" if dates else "none", exact, moments.usable, DAY * MICRO, unclear=True)
     number = kind.is_numeric() or (kind == pl.String and promised == "counts")

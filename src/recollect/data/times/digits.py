@@ -25,7 +25,8 @@ FORMS: dict[int, tuple[str, dict[str, str]]] = {
     17: ("%Y%m%d%H%M%S%3f", {}),
 }
 SAMPLE = 500
-SHORT = ("%y%m%d", "%d%m%y", "%m%d%y", "%Y%m")
+MONTHS = "%Y%m"
+SHORT = ("%y%m%d", "%d%m%y", "%m%d%y", MONTHS)
 SHORT_EVIDENCE = 5
 """How many different numbers of six digits have to be dates, all of them, before they are asked about."""
 
@@ -110,9 +111,11 @@ def _placed(
 
 def _short(text: pl.Series, usable: np.ndarray) -> Problem | None:
     """Six digits that are dates without exception, in one form or more: too few digits to be sure."""
-    if text.n_unique() < SHORT_EVIDENCE:
+    different = text.n_unique()
+    if different < 2:
         return None
-    fitting = [form for form in SHORT if _is_all(text, form)]
+    forms = SHORT if different >= SHORT_EVIDENCE else (MONTHS,)  # a log of one year has few months
+    fitting = [form for form in forms if _is_all(text, form)]
     if not fitting:
         return None
     said = " or ".join(f"--time-format {form}" for form in (*fitting, "unix"))
@@ -126,6 +129,6 @@ def _short(text: pl.Series, usable: np.ndarray) -> Problem | None:
 
 
 def _is_all(text: pl.Series, form: str) -> bool:
-    months = form == "%Y%m"
+    months = form == MONTHS
     found = parse(text + "01", "%Y%m%d") if months else parse(text, form)
     return not found.null_count() and bool(found.dt.year().is_between(span.FIRST_YEAR, span.last_year()).all())

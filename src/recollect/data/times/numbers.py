@@ -13,11 +13,11 @@ import polars as pl
 from recollect.data.times import digits, span
 from recollect.data.times.moments import ROW, Moments, Problem, Remark, nothing
 from recollect.data.times.span import DAY, LIMITS, MICRO, UNITS, Unit
+from recollect.data.times.unlikely import OR_ELSE, counted_by_windows, day_of_year, of_day
 
 EXCEL = "excel"
 EXCEL_START = 25_569
 """1970-01-01 as spreadsheets count days, which they do from 1899-12-30 on."""
-OR_ELSE = "or seconds from some start"
 FORMS = {"unix-s": UNITS[0], **{unit.form: unit for unit in UNITS}}
 
 
@@ -29,6 +29,8 @@ def read_numbers(column: pl.Series, missing: np.ndarray, bad: np.ndarray, order:
     if not len(good):
         return Moments(np.zeros(len(column), np.int64), 1, missing, bad, nothing(len(column)))
     low, high = good.min(), good.max()
+    if ticks := counted_by_windows(values, usable, int(low), int(high)):
+        return Moments(np.zeros(len(values), np.int64), 1, missing, bad, nothing(len(values)), refusal=ticks)
     for unit in UNITS:  # the common case: one unit, and every row can be believed
         if span.inside(np.array([low, high]), unit.per_second).all() and not _of_digits(good, unit):
             return _counted(values, missing, bad, nothing(len(column)), np.full(1, unit.per_second))
@@ -46,12 +48,13 @@ def read_numbers(column: pl.Series, missing: np.ndarray, bad: np.ndarray, order:
     unclear = _years_or_days(values, usable)
     if unclear is not None:
         return Moments(np.zeros(len(values), np.int64), 1, missing, bad, nothing(len(values)), refusal=unclear)
+    clock = of_day(values, usable)
     found = _counted(values, missing, bad, usable & ~small, np.where(small, 1, per_second))
     if small.sum() * 2 < usable.sum():
         return dataclasses.replace(found, as_it_is=_commonest(size[usable]).form)
     times = f"times run from {low:,} to {high:,}" if low < high else f"all times are {low:,}"
     note = Remark(f"{times}: taken as seconds from some start, not as dates")
-    return dataclasses.replace(found, notes=(note,), elapsed=True, as_it_is=UNITS[0].form)
+    return dataclasses.replace(found, notes=(note,), elapsed=True, refusal=clock, as_it_is=UNITS[0].form)
 
 
 def _of_digits(good: np.ndarray, unit: Unit) -> bool:
@@ -168,7 +171,7 @@ def _years_or_days(values: np.ndarray, usable: np.ndarray) -> Problem | None:
         return Problem(
             "unclear time", usable, lambda row: why, "say --time-format %Y or --time-format unix", whole=True
         )
-    return None
+    return day_of_year(values, usable)
 
 
 def _spreadsheet_date(days: float) -> str:

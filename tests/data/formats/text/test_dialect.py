@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recollect.data.formats.text.dialect import TAB, detect
+from recollect.data.formats.text.dialect import TAB, detect, said_by_excel
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,11 @@ from recollect.data.formats.text.dialect import TAB, detect
 def test_a_sign_within_fields_is_no_separator(row: str, separator: str, header: str) -> None:
     lines = [line.format(separator) for line in (header, row, row, row) if line]
     assert detect(lines, ".csv") == separator
+
+
+@pytest.mark.parametrize(
+    ("line", "separator"), [("sep=;", ";"), ("sep=\t", "\t"), ('"sep=|"\r', "|"), ("sep=\\t", "\t")]
+)
+def test_the_separator_that_excel_writes_into_the_first_line(line: str, separator: str) -> None:
+    assert said_by_excel(line) == separator
+    assert said_by_excel(f"{line},x") is None

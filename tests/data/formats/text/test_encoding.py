@@ -76,3 +76,22 @@ def test_line_ends(tmp_path: Path) -> None:
     for end in ("\n", "\r\n", "\r", "\r\r\n"):
         (tmp_path / "x.csv").write_bytes(rows.replace("\n", end).encode())
         assert len(sources.read(tmp_path / "x.csv")) == 2, repr(end)
+
+
+def test_text_that_only_looks_like_ascii_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(f"user,item,time\n{FOREIGN['shift_jis']},a,1\n".encode("iso2022_jp"))
+    with pytest.raises(DataError, match="seems to be iso2022_jp; say --encoding iso2022_jp"):
+        sources.read(path)
+    assert sources.read(path, encoding="iso2022_jp").user_ids.ids.tolist() == [FOREIGN["shift_jis"]]
+
+
+def test_letters_that_were_read_wrongly_before_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(WESTERN.encode().decode("latin-1").encode())
+    assert any("read as Latin-1 and written again" in note for note in open_text(path).notes)
+    path.write_bytes((WESTERN + "u,\u00c3,1,S\u00c3O \u00c2\u00a0x\u00e3\n").encode())
+    assert not open_text(path).notes
+    assert any("its bytes are UTF-8 as well" in note for note in open_text(path, "cp1252").notes)
+    path.write_bytes(WESTERN.encode("cp1252"))
+    assert not open_text(path, "cp1252").notes

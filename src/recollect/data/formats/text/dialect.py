@@ -103,7 +103,7 @@ def sniff(line: str) -> str | None:
 
 def said_by_excel(line: str) -> str | None:
     """The separator of a first line `sep=;`, as Excel writes and reads it; None if it is another line."""
-    found = _EXCEL_LINE.match(line.strip())
+    found = _EXCEL_LINE.match(line.strip(" \r\n\ufeff"))
     return None if found is None else meant(found[1])
 
 

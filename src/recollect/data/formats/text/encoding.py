@@ -14,6 +14,9 @@ from collections.abc import Iterator
 from recollect.data.log import DataError
 
 _CHUNK = 1 << 20
+_TWICE = re.compile(rb"\xc3[\x82\x83]\xc2[\x80-\x9f\xa1-\xbf]")
+"""A letter of Latin-1 in UTF-8, each of whose bytes was taken for a letter and written in UTF-8 again."""
+_ESCAPES = {b"\x1b$B": "iso2022_jp", b"\x1b$@": "iso2022_jp", b"\x1b$)C": "iso2022_kr"}
 _LOOKED_AT = 8 << 20
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -61,6 +64,27 @@ def judge(data: bytes) -> Judgement:
     if data.isascii() or _is_utf8(data):
         return Judgement()
     return _judge_high_bytes(_around_bad(data))
+
+
+def doubts(data: bytes, said: str) -> str:
+    """What is to be said of bytes that were read in the encoding `said`, '' mostly."""
+    if data.isascii():
+        return ""
+    if not said.startswith("utf"):
+        return f"text is read as {said}, as was said, though its bytes are UTF-8 as well" if _is_utf8(data) else ""
+    if said == "utf-8" and (found := _TWICE.search(data, 0, _CHUNK)):
+        return (
+            f"letters such as {found[0].decode()!r} seem to be UTF-8 that was read as Latin-1 and written again; they "
+            "are taken as they stand"
+        )
+    return ""
+
+
+def refuse_escapes(data: bytes, place: object) -> None:
+    """DataError for text in ISO-2022, which is all ASCII and says by escapes what it means."""
+    for escape, name in _ESCAPES.items():
+        if escape in data[:_CHUNK]:
+            raise DataError(f"{place}: the text seems to be {name}; say --encoding {name}")
 
 
 def to_utf8(data: bytes, encoding: str) -> bytes:

@@ -42,12 +42,16 @@ def open_text(path: Path, encoding: str | None = None) -> Text:
     if not data[:65536].strip() and not data.strip():
         raise DataError(f"{path}: the file is empty; give a log with a header line and one event a line")
     refuse_what_is_no_text(path, data)
+    if not encoding:
+        encodings.refuse_escapes(data, path)
     judged = Judgement(encodings.known(encoding)) if encoding else encodings.judge(data)
+    doubt = encodings.doubts(data, judged.name)
     if judged.name != "utf-8":
         data = encodings.to_utf8(data, judged.name)
     data = data.removeprefix(codecs.BOM_UTF8)
     _refuse_nul(path, data)
-    return Text(path, _with_line_ends(data), encoding or "", judged.perhaps, (judged.note,) if judged.note else ())
+    notes = tuple(note for note in (judged.note, doubt) if note)
+    return Text(path, _with_line_ends(data), encoding or "", judged.perhaps, notes)
 
 
 def _refuse_nul(path: Path, data: bytes) -> None:
