@@ -1,7 +1,7 @@
 """What older weights have learnt is never asked: the targets of a run against the events that its start comes from.
 
-Every trained folder keeps a record of its events. Of one from before version 0.2, which keeps none, the log's digest or
-else the time of the latest event learnt decides; where there is no time either, that is said.
+Every trained folder keeps a record of its events. Of an older one, which keeps none, the log's digest decides, or else
+the time of the latest event learnt; where there is no time either, that is said.
 """
 
 from __future__ import annotations
