@@ -82,13 +82,15 @@ def test_options_of_reading_are_refused_where_nothing_is_read(shop: Path, tmp_pa
 
 
 def test_a_table_without_a_known_title_says_that_ids_are_shown(shop: Path) -> None:
-    (shop / "waren.csv").write_bytes("StockCode;Bezeichnung\nA1;Löffel\nB2;Körbchen\n".encode("cp1252"))
+    (shop / "waren.csv").write_bytes("StockCode;Warentext\nA1;Löffel\nB2;Körbchen\n".encode("cp1252"))
     log = recollect.read(shop / "log.csv", items=shop / "waren.csv")
     assert log.titles().tolist() == ["", "A1", "B2"]
     (note,) = (note for note in log.notes if "--item-title" in note)
-    assert note.startswith("no column of ") and "waren.csv" in note and note.endswith("--item-title: 'Bezeichnung'")
+    assert note.startswith("no column of ") and "waren.csv" in note and note.endswith("--item-title: 'Warentext'")
     (read_as,) = (note for note in log.notes if "cp1252" in note)  # of which file: the log itself is UTF-8
     assert read_as.startswith(f"{shop / 'waren.csv'}: ")
-    named = recollect.read(shop / "log.csv", items=shop / "waren.csv", item_title="Bezeichnung")
+    named = recollect.read(shop / "log.csv", items=shop / "waren.csv", item_title="Warentext")
     assert named.titles().tolist() == ["", "Löffel", "Körbchen"]
     assert not any("--item-title" in note for note in named.notes)
+    (shop / "artikel.csv").write_bytes("StockCode;Bezeichnung\nA1;Löffel\nB2;Körbchen\n".encode("cp1252"))
+    assert recollect.read(shop / "log.csv", items=shop / "artikel.csv").titles().tolist() == ["", "Löffel", "Körbchen"]

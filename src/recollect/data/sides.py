@@ -21,7 +21,9 @@ from recollect.data.side_table import Side
 
 TITLE_NAMES = (
     "title name itemtitle itemname productname producttitle movietitle booktitle trackname tracktitle songname "
-    "artistname articletitle venuename gamename appname description productdescription"
+    "artistname articletitle venuename gamename appname description productdescription "
+    "bezeichnung artikelbezeichnung produktbezeichnung artikelname produktname titel titre designation libelle titulo "
+    "nombre descripcion"
 )
 
 

@@ -31,6 +31,13 @@ def test_western_text_comes_back_from_any_usual_encoding(encoding: str, tmp_path
     assert bool(text.notes) == (not encoding.startswith("utf-8"))
 
 
+@pytest.mark.parametrize("word", ["Größe", "süß", "créée"])
+def test_letters_beside_each_other_are_western_still(word: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(("user,item,time,title\n" + f"u,i,1,{word}\n" * 9).encode("cp1252"))
+    assert word in open_text(path).data.decode()
+
+
 @pytest.mark.parametrize("encoding", FOREIGN)
 def test_other_encodings_are_asked_for(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "x.csv"

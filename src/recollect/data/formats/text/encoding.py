@@ -26,6 +26,8 @@ _MARKS = (
 )
 _WHOLE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _HIGH = re.compile(rb"[\x80-\xff]+")
+_COUPLES = re.compile(rb"[\xe4\xf6\xfc]\xdf|\xe9\xe9")
+"""Letters with marks that stand beside each other in German and French: größe, süß, äße, créée."""
 _LETTERS = bytes(range(0xC0, 0x100))
 _SIGNS = bytes([0x80, 0x85, *range(0x91, 0x98), 0x99, 0x9A, 0x9C, 0x9E, *range(0xA0, 0xC0)]) + b"\x8a\x8c\x8e"
 _OTHERS = ("gbk", "shift_jis", "euc_kr", "big5", "cp1251")
@@ -139,7 +141,7 @@ def _judge_high_bytes(part: bytes) -> Judgement:
         return Judgement(perhaps="perhaps a damaged line")
     runs = _HIGH.findall(part)
     high = b"".join(runs)
-    alone = sum(len(run) == 1 for run in runs) / len(runs)
+    alone = sum(len(run) == 1 or _COUPLES.fullmatch(run) is not None for run in runs) / len(runs)
     western = len(high) - len(high.translate(None, _LETTERS + _SIGNS))
     if alone >= 0.7 and western / len(high) >= 0.9:
         return Judgement("cp1252" if _fits(part, "cp1252") else "latin-1", _western_note(part))
