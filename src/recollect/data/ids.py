@@ -29,6 +29,8 @@ _DRAWN_ALIKE = dict(
 _NO_SIGNS = dict.fromkeys(map(ord, _INVISIBLE))
 _POINT_ZERO = r"^-?(?:0|[1-9]\d*)\.0+$"
 _OTHER_FRACTION = r"^-?\d*\.\d*[1-9]\d*$"
+FRACTIONS = "fractions among user ids"
+"""Entry of a card: `have_fractions` of the users of a log."""
 _FORMULA = r'^="([^"]*)"$'
 _SCIENTIFIC = r"^-?\d(?:\.\d+[eE]\+?|[eE]\+)\d+$"  # without point and plus it may be a part of a hash: 5e10
 _LIKENESS_SHOWN = 3
@@ -108,6 +110,13 @@ def plain(text: str) -> str:
 def without_point_zero(text: str) -> str:
     """`17850` for `17850.0`: what a whole number among ids became where a program took them for floats."""
     return text.partition(".")[0] if re.fullmatch(_POINT_ZERO, text) else text
+
+
+def have_fractions(known: Vocabulary) -> bool:
+    """Whether numbers such as 1.5 are among ids: then 17850.0 is an id of its own, and not 17850 made a float."""
+    if known.ids.dtype != object:
+        return False
+    return bool(pl.Series("id", known.ids, dtype=pl.String).str.contains(_OTHER_FRACTION).any())
 
 
 def unreadable(text: str, *, keep_words: bool = False) -> str | None:

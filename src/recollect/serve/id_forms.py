@@ -1,7 +1,7 @@
 """Ids of requests in the form that the model's log has them: what a reader makes of an id in a file is made of it here.
 
 A reader decides on whole columns. Over HTTP ids come one by one, so what is a matter of the column is taken from the
-log of the model: where its ids are whole numbers, `17850.0` is one of them.
+log of the model: where no id of it is a fraction such as 1.5, `17850.0` is 17850.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from recollect.artifact import Artifact
-from recollect.data.ids import unreadable, without_point_zero
+from recollect.data.ids import FRACTIONS, have_fractions, unreadable, without_point_zero
 from recollect.serve.requests import ExplanationRequest, HistoryRequest, ListRequest, SimilarRequest, UserRequest
 from recollect.serve.stores.contract import IncomingEvent
 
@@ -20,28 +20,30 @@ _Request = TypeVar("_Request", bound=ListRequest)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class IdForms:
-    """How the log of a model has ids. `whole_users`, `whole_items`: they are whole numbers; `keep_words`: NA, NULL and
-    the like are ids too.
+    """How the log of a model has ids.
+
+    `user_fractions`, `item_fractions`: numbers such as 1.5 are among them, or that is not known; `keep_words`: NA, NULL
+    and the like are ids too.
     """
 
-    whole_users: bool = False
-    whole_items: bool = False
+    user_fractions: bool = True
+    item_fractions: bool = True
     keep_words: bool = False
 
     @staticmethod
     def of(artifact: Artifact) -> IdForms:
         """The forms that the log of a model has, as far as was kept of it."""
         return IdForms(
-            bool(artifact.card.get("data", {}).get("whole user ids", False)),
-            artifact.items.ids.dtype != object,
+            bool(artifact.card.get("data", {}).get(FRACTIONS, True)),
+            have_fractions(artifact.items),
             bool(artifact.settings.get("data", {}).get("keep_missing_words", False)),
         )
 
     def user(self, text: str) -> str:
-        return without_point_zero(text) if self.whole_users else text
+        return text if self.user_fractions else without_point_zero(text)
 
     def item(self, text: str) -> str:
-        return without_point_zero(text) if self.whole_items else text
+        return text if self.item_fractions else without_point_zero(text)
 
     def refusal(self, text: str) -> str | None:
         """Why an event with this id could not be read back; None where it could."""
@@ -68,4 +70,4 @@ class IdForms:
         return dataclasses.replace(one, item=self.item(one.item))
 
     def _items(self, texts: Sequence[str] | frozenset[str]) -> tuple[str, ...]:
-        return tuple(map(without_point_zero, texts)) if self.whole_items else tuple(texts)
+        return tuple(map(self.item, texts))

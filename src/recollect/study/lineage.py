@@ -13,6 +13,7 @@ from typing import Any
 from recollect.artifact import is_artifact, read_card
 from recollect.config import ConfigError
 from recollect.data.histories import Split
+from recollect.data.ids import FRACTIONS, have_fractions
 from recollect.data.learnt_events import LearntEvents
 from recollect.data.log import EventLog
 from recollect.study.settings import DATE_ORDER, RunSettings
@@ -23,10 +24,10 @@ LEARNT, REFIT = "learnt", "refit"
 
 
 def described(log: EventLog) -> dict[str, Any]:
-    """For the card: which log it was, and whether the ids of its users are whole numbers."""
+    """For the card: which log it was, and whether there are fractions among the ids of its users."""
     order = {} if log.date_order is None else {DATE_ORDER: log.date_order}
-    whole = log.user_ids.ids.dtype != object
-    return {"name": log.name, "digest": log.digest, "clock": log.clock, "whole user ids": whole, **order}
+    fractions = have_fractions(log.user_ids)
+    return {"name": log.name, "digest": log.digest, "clock": log.clock, FRACTIONS: fractions, **order}
 
 
 def learnt(split: Split, record: LearntEvents) -> dict[str, Any]:

@@ -75,13 +75,15 @@ class Trained(Answering, Displayed):
         Raises ArtifactError where something is there already or it cannot be written. The folder names no log, but how
         it was read: the commands are given one with --data, which is read alike.
         """
+        from recollect.data.ids import FRACTIONS, have_fractions  # with Polars, which training runs without
+
         about = {
             "model": self.name,
             "data": {
                 "name": self.log.name,
                 "digest": self.log.digest,
                 "clock": self.clock,
-                "whole user ids": self.log.user_ids.ids.dtype != object,
+                FRACTIONS: have_fractions(self.log.user_ids),
             },
             "best epoch": self.best_epoch,
             "seconds": round(self.seconds, 3),

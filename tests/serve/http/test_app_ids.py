@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from recollect.artifact import Artifact
 from recollect.data import ids
+from recollect.data.ids import FRACTIONS
 from recollect.data.log import DataError, Vocabulary
 from recollect.data.sources import read
 from recollect.data.writing import write_blocks
@@ -59,7 +60,7 @@ def whole_numbers(*, users: bool = True, words: bool = False) -> Artifact:
     return dataclasses.replace(
         one,
         items=Vocabulary(WHOLE, first=1),
-        card={**one.card, "data": {"clock": True, "whole user ids": users}},
+        card={**one.card, "data": {"clock": True, FRACTIONS: not users}},
         settings={"data": {"keep_missing_words": words}},
     )
 
@@ -94,11 +95,23 @@ def test_one_user_is_one_however_written(whole: Client, user: object) -> None:
 
 
 def test_text_stays_text(client: Client) -> None:
-    """Where ids are no whole numbers, or are not known to be, only what no id has goes; leading zeros stay anywhere."""
+    """Where nothing is known of the ids of users, only what no id has goes; leading zeros stay anywhere."""
     for user in ("12000.0", "12000", "007", "7", "caf\u00e9", "cafe\u0301 "):
         client.post("/events", {"user": user, "item": "item-01"})
     assert client.get("/users?limit=20")["users"] == ["007", "12000", "12000.0", "7", "ann", "caf\u00e9"]
     assert client.get("/users/cafe%CC%81")["events"] == 2
+
+
+@pytest.mark.parametrize(("known", "kept"), [(["85116", "85123A"], False), (["85116", "85123A", "1.5"], True)])
+def test_text_among_whole_numbers_is_as_a_column_makes_it(tmp_path: Path, known: list[str], kept: bool) -> None:
+    """Half of a shop's ids are numbers, the others have a letter behind them."""
+    (column,) = ids.canonical(pl.Series("id", [*known, "85116.0"]), "here").to_list()[-1:]
+    vocabulary = Vocabulary(np.array([*known, *WHOLE[len(known) :].astype(str)], dtype=object), first=1)
+    one = dataclasses.replace(artifact("markov"), items=vocabulary)
+    with EmbeddedStore(tmp_path / "s") as store, serving(Engine(one, store)) as client:
+        client.post("/events", {"user": "ann", "item": "85116.0"})
+        (event,) = client.get("/users/ann")["history"]
+    assert event["item"] == column == ("85116.0" if kept else "85116")
 
 
 def test_leading_zeros_stay_among_whole_numbers(whole: Client) -> None:
