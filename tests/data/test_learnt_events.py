@@ -85,7 +85,7 @@ def test_ids_are_taken_as_they_are_written() -> None:
     text = build_log(np.array(users, dtype=object), np.array(items, dtype=object), np.array(times))
     numbers = build_log(np.array([*map(int, users)]), np.array([*map(int, items)]), np.array(times))
     assert LearntEvents.of(everything(text)).among(loo(numbers), loo(numbers).test).all()
-    assert LearntEvents.of(everything(text)).knows_any(numbers)
+    assert LearntEvents.of(everything(text)).known(numbers, np.arange(len(numbers))) == len(numbers)
 
 
 def test_what_older_weights_had_learnt_is_learnt_too(tmp_path: Path) -> None:

@@ -48,6 +48,17 @@ def test_seeds_are_one_row_and_models_are_called_by_their_name(runs: Path) -> No
     assert table.seeds is None and [row.seeded for row in table.rows if row.model == "markov"] == [False]
 
 
+def test_trainings_that_begin_with_the_same_weights_are_no_seeds_of_one_row(runs: Path) -> None:
+    for seed in (0, 1):
+        settings = small_settings(epochs=1, seed=seed, start_from=str(runs / "fast"))
+        data = settings.data.model_copy(update={"source": str(runs / "log.csv")})
+        run(settings.model_copy(update={"data": data}), runs / f"tuned/{seed}")
+    told: list[str] = []
+    table = side_by_side([runs / "tuned/0", runs / "tuned/1"], on="validation", note=told.append)
+    assert [row.metrics.seeds for row in table.rows] == [(0,), (1,)]
+    assert sum("training began with the weights of" in text for text in told) == 2
+
+
 def test_runs_of_one_model_are_called_by_their_folder(runs: Path) -> None:
     table = side_by_side([runs / "fast", runs / "plain/seed-0"], on="validation")
     assert {row.model for row in table.rows} == {"fast", "seed-0"}

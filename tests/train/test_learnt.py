@@ -82,7 +82,11 @@ def test_events_written_otherwise_are_said(older: Path) -> None:
     users, items = LOG.user_ids.decode(LOG.users), LOG.item_ids.decode(LOG.items)
     told = Notes()
     train(build_log(users, items, LOG.times - 3600), older, told)
-    assert any("has learnt from no event of log, though some are as old" in text for text in told.texts)
+    assert any(f"has learnt from 0 of the {len(LOG):,} events of log that are as old" in text for text in told.texts)
+    rounded = np.where(np.arange(len(LOG)) % 10, LOG.times - 1, LOG.times)  # a tenth was at a whole minute, say
+    told = Notes()
+    train(build_log(users, items, rounded), older, told)
+    assert any("cannot be known" in text for text in told.texts)
 
 
 def test_logs_without_times_are_said(older: Path, tmp_path: Path) -> None:

@@ -106,6 +106,8 @@ def evaluate(
     ranked = score(trained, log, protocol=split, seen=candidates, on=on.value)
     look = shown(trained, log, protocol=split, seen=candidates, on=on.value) if lists else None
     metrics = measure(ranked)
+    if newcomers := int((ranked.length == 0).sum()):
+        note(f"{newcomers:,} of the {metrics.targets:,} targets are of newcomers: no event stands before them")
     if ledger is not None:
         ranked.save(ledger)
     scorings = note_scoring(run, ranked, metrics) if on is Part.test else 0

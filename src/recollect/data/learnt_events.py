@@ -75,11 +75,11 @@ class LearntEvents:
             learnt |= log.times[targets.positions] <= self.unrecorded_until
         return learnt
 
-    def knows_any(self, log: EventLog) -> bool:
-        """Whether one event of the log, at least, is among them."""
-        return log.clock == self.clock and bool(
-            np.isin(_numbers(log, np.arange(len(log)), timed=self.clock), self.numbers).any()
-        )
+    def known(self, log: EventLog, positions: np.ndarray) -> int:
+        """How many of the events at these positions of a log are among them; 0 where only one of both has a clock."""
+        if log.clock != self.clock:
+            return 0
+        return int(np.isin(_numbers(log, positions, timed=self.clock), self.numbers).sum())
 
     def save(self, path: Path) -> None:
         """Raises DataError where it cannot be written."""

@@ -75,13 +75,22 @@ def temporal(log: EventLog, *, validation: float = 0.8, test: float = 0.9, targe
     late_targets = targets_in(log, late, target)
     name = f"temporal(validation {validation}, test {test}, target {target})"
     unseen = int((~known[log.items[late_targets.positions]]).sum())
+    middle_targets = targets_in(log, middle, target)
     return Split(
         log,
         name,
         train_ends,
-        dataclasses.replace(targets_in(log, middle, target), split=f"{name}, validation"),
+        dataclasses.replace(middle_targets, split=f"{name}, validation"),
         dataclasses.replace(late_targets, split=f"{name}, test"),
-        {"test targets unseen in training": unseen},
+        {
+            f"of the {len(late_targets):,} test targets, those of items that training has not": unseen,
+            f"of the {len(middle_targets):,} validation targets, those of newcomers (no event before)": newcomers(
+                log, middle_targets
+            ),
+            f"of the {len(late_targets):,} test targets, those of newcomers (no event before)": newcomers(
+                log, late_targets
+            ),
+        },
     )
 
 
@@ -89,6 +98,11 @@ def everything(log: EventLog) -> Split:
     """All events train and there are no targets, so nothing can be measured."""
     nobody = Targets(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
     return Split(log, EVERYTHING, log.offsets[1:], nobody, nobody)
+
+
+def newcomers(log: EventLog, targets: Targets) -> int:
+    """How many targets have no event of their user before them."""
+    return int((targets.positions == log.offsets[targets.users]).sum())
 
 
 def targets_in(log: EventLog, period: np.ndarray, target: Target) -> Targets:

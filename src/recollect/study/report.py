@@ -74,7 +74,10 @@ def _remarks(table: Table) -> Iterator[str]:
     if not all(row.seeded for row in table.rows):
         yield "Seeds any: the model draws no random numbers, so one run says all."
     if table.on == "validation":
-        yield "Networks chose their best epoch on these very targets, which flatters them; test was not scored."
+        yield (
+            "Networks chose their best epoch on these very targets, which flatters them. "
+            "This table asks no target of test."
+        )
     if best.misses:
         share = best.misses / (best.targets * len(best.seeds))
         yield f"{share:.1%} of the targets were seen before and count as misses; --seen allowed ranks them too."

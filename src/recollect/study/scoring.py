@@ -137,11 +137,22 @@ def _reading(trained: Artifact, source: str | None, reading: Mapping[str, Any] |
 
 
 def remark_on_data(trained: Artifact, log: EventLog) -> list[str]:
-    """What a reader should know where the log is not the one of the run."""
+    """What a reader should know of what a run was trained on: another log, older weights, vectors from elsewhere."""
+    remarks = []
     known = trained.card.get("data", {}).get("digest")
-    if known is None or log.digest == known:
-        return []
-    return [f"the log is not the one {trained.folder} was trained on (digest {log.digest} instead of {known})"]
+    if known is not None and log.digest != known:
+        remarks.append(
+            f"the log is not the one {trained.folder} was trained on (digest {log.digest} instead of {known})"
+        )
+    began = trained.settings.get("train", {})
+    if (older := began.get("start_from")) is not None:
+        remarks.append(
+            f"{trained.folder}: training began with the weights of {older}, and its cost does not count them"
+        )
+    vectors = began.get("init_items") or trained.settings.get("model", {}).get("init_items")
+    if vectors is not None:
+        remarks.append(f"{trained.folder}: its item vectors began as those of {vectors}")
+    return remarks
 
 
 def note_scoring(folder: Path, ledger: Ledger, metrics: Metrics) -> int:

@@ -67,7 +67,9 @@ def _names(settings: dict[Path, RunSettings]) -> dict[Path, str]:
     groups = []
     for folders in alike.values():
         seeds = [settings[folder].train.seed for folder in folders]
-        groups += [folders] if len(set(seeds)) == len(seeds) else [[folder] for folder in folders]
+        # Trainings that start from the same weights share most of their luck: as seeds of one run they would hide it.
+        apart = len(set(seeds)) < len(seeds) or settings[folders[0]].train.start_from is not None
+        groups += [[folder] for folder in folders] if apart else [folders]
     places = [_place(group) for group in groups]
     choices = (
         [settings[group[0]].model_name for group in groups],
