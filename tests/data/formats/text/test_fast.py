@@ -139,6 +139,25 @@ def test_rows_that_are_uneven_are_said(tmp_path: Path) -> None:
     assert len(log) == 2 and [(one.reason, one.events) for one in log.dropped] == [("too few fields", 1)]
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("title", ["Thing", '"A thing"'])
+@pytest.mark.parametrize("short", [False, True])
+def test_a_row_with_too_many_fields_makes_no_event(tmp_path: Path, separator: str, title: str, short: bool) -> None:
+    """Its user would be a piece of its title. With a short row beside it the separators add up as they should."""
+    rows = [["time", "item", "title", "user"]]
+    rows += [[f"2024-01-{day:02}", f"i{day}", title, f"u{day % 3}"] for day in range(1, 20)]
+    rows[9] = ["2024-01-09", "i9", "Big", " red", "u0"]
+    if short:
+        rows[12] = ["2024-01-12", "i12", title]
+    path = tmp_path / "x.csv"
+    path.write_text("".join(separator.join(row) + "\n" for row in rows))
+    with pytest.raises(DataError, match=r"line 10: 5 fields where there are 4 columns"):
+        sources.read(path)
+    log = sources.read(path, on_bad="skip")
+    assert set(log.user_ids.ids.tolist()) == {"u0", "u1", "u2"} and len(log) == 18 - short
+    assert sum(one.events for one in log.dropped) == 1 + short
+
+
 @pytest.mark.parametrize("quoted", ["a;b", "ab"])
 def test_short_rows_are_said_of_a_file_with_a_quoted_field_too(tmp_path: Path, quoted: str) -> None:
     path = tmp_path / "x.csv"

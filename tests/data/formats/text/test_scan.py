@@ -41,10 +41,31 @@ def test_counts_are_those_of_a_slow_count(part: int, data: bytes, start: int) ->
     assert counts.lonely == (lonely[0] if lonely else None)
 
 
+def rows_of(data: bytes, *, quotes: bool) -> list[tuple[int, bytes]]:
+    """Each row and the line that it begins on, sign by sign."""
+    rows, inside, begins, row = [], False, 0, b""
+    for place, sign in enumerate(data):
+        inside ^= quotes and sign == 34
+        if sign == 10 and not inside:
+            rows.append((begins, row))
+            begins, row = data[: place + 1].count(b"\n"), b""
+        else:
+            row += bytes([sign])
+    return [*rows, (begins, row)]
+
+
+def fields_of(row: bytes, *, quotes: bool) -> int:
+    parts = row.split(b'"')[::2] if quotes else [row]
+    return 1 + sum(part.count(b",") for part in parts)
+
+
 @pytest.mark.parametrize("part", [1, 3, 1 << 20])
-@given(data=st.text(alphabet="a,\n ", max_size=40).map(str.encode), width=st.integers(1, 4))
-def test_uneven_lines(part: int, data: bytes, width: int) -> None:
+@pytest.mark.parametrize("quotes", [False, True])
+@given(data=st.text(alphabet='a,\n "', max_size=40).map(str.encode), width=st.integers(1, 4))
+def test_uneven_rows(part: int, quotes: bool, data: bytes, width: int) -> None:
     with mock.patch.object(scan, "_CHUNK", part):
-        found, first = scan.uneven(data, 0, ",", width)
-    wrong = [k for k, line in enumerate(data.split(b"\n")) if line.strip() and line.count(b",") != width - 1]
-    assert found == len(wrong) and (not wrong or first == wrong[0])
+        found = scan.uneven(data, 0, ",", width, quotes=quotes)
+    rows = [(line, fields_of(row, quotes=quotes)) for line, row in rows_of(data, quotes=quotes) if row.strip()]
+    assert found.short == sum(fields < width for _, fields in rows)
+    assert found.long == sum(fields > width for _, fields in rows)
+    assert found.first == next((line for line, fields in rows if fields != width), 0)

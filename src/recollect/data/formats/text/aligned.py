@@ -59,11 +59,11 @@ def cut(text: Text, lines: Sequence[tuple[int, str]]) -> Text:
             f"{text.path} line {line}: a row of dots stands for rows that were left out when the table was printed; "
             f"{_REMEDY}"
         )
-    count, first = uneven(data, start, " ", width)
-    if count:
+    found = uneven(data, start, " ", width)
+    if count := found.short + found.long:
         raise DataError(
-            f"{text.path} line {before + first + 1}: not {width} parts between blanks as in other lines ({count} such "
-            "lines); columns are aligned by blanks, and an empty cell or one with a blank in it cannot be told: "
+            f"{text.path} line {before + found.first + 1}: not {width} parts between blanks as in other lines "
+            f"({count} such lines); columns are aligned by blanks, and an empty cell or one with a blank in it cannot be told: "
             f"{_REMEDY}"
         )
     if len(header.split()) < width:

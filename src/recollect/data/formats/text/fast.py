@@ -15,7 +15,7 @@ from recollect.data.formats.text import head as heads
 from recollect.data.formats.text.dialect import TAB, Dialect
 from recollect.data.formats.text.head import Head
 from recollect.data.formats.text.opening import Text, open_text
-from recollect.data.formats.text.scan import Counts, count, uneven
+from recollect.data.formats.text.scan import Counts, Uneven, count, uneven
 from recollect.data.raw_table import Piece
 
 STAND_IN = "\x1f"
@@ -45,11 +45,15 @@ def read_fast(text: Text, dialect: Dialect, head: Head, columns: Sequence[str]) 
     if frame is None or counts.lonely is not None or len(frame) != counts.lines - counts.inside_lines:
         return None
     if not quotes:
-        notes = text.notes if exact else _uneven_notes(text, data, start, sign, width, head)
+        looked_at = not exact or len(columns) < width
+        notes = _uneven_notes(text, head, uneven(data, start, sign, width) if looked_at else Uneven())
         return None if notes is None else Piece(frame, _by_line(text, head), (), notes)
     if counts.outside != (width - 1) * (len(frame) - counts.blank) or not _really_span(
         data, counts, dialect, head, start
     ):
+        return None
+    # Polars cuts off what a row has too many of where it is asked for some columns only.
+    if len(columns) < width and uneven(data, start, sign, width, quotes=True) != Uneven():
         return None
     return Piece(frame, _by_record(text, dialect, head) if counts.odd else _by_line(text, head), (), text.notes)
 
@@ -75,8 +79,11 @@ def _polars(data: bytes, sign: str, quotes: bool, head: Head, columns: Sequence[
 def _without_quoting(
     text: Text, data: bytes, dialect: Dialect, head: Head, columns: Sequence[str], counts: Counts
 ) -> Piece | None:
-    """A file whose every line has as many separators as there should be, though quotes stay open on some: rows are
-    lines, if the lines that a quoted field would span look like rows."""
+    """A file with as many separators as its lines should have, though quotes stay open on some: rows are lines, if each
+    has its own, and the lines that a quoted field would span look like rows."""
+    start = _start(data, head.lines)
+    if start is None or uneven(data, start, dialect.separator, len(head.names)) != Uneven():
+        return None
     shapes = careful.learn(_sample(data, head.lines), dialect, len(head.names))
     for opening, closing in zip(counts.odd[::2], counts.odd[1::2], strict=False):
         if closing[0] - opening[0] >= careful.LONGEST_QUOTE:
@@ -132,14 +139,14 @@ def _really_span(data: bytes, counts: Counts, dialect: Dialect, head: Head, star
     return True
 
 
-def _uneven_notes(text: Text, data: bytes, start: int, sign: str, width: int, head: Head) -> tuple[str, ...] | None:
-    """What is said of lines with fewer fields than columns; None where no header says how many there should be."""
-    short, first = uneven(data, start, sign, width)
-    if short == 0:
+def _uneven_notes(text: Text, head: Head, found: Uneven) -> tuple[str, ...] | None:
+    """What is said of rows with fewer fields than columns; None for the careful reader: a row has more of them, or no
+    header says how many there should be."""
+    if found == Uneven():
         return text.notes
-    if not head.titled or head.ends:
+    if found.long or not head.titled or head.ends:
         return None
-    return (*text.notes, careful.short_note(text, short, width, head.lines + first + 1))
+    return (*text.notes, careful.short_note(text, found.short, len(head.names), head.lines + found.first + 1))
 
 
 def _start(data: bytes, lines: int) -> int | None:

@@ -79,26 +79,61 @@ def count(data: bytes, start: int, separator: str, quotes: bool) -> Counts:
     return Counts(lines, separators, outside if quotes else separators, _blank(data, start), tuple(odd), lonely)
 
 
-def uneven(data: bytes, start: int, separator: str, width: int) -> tuple[int, int]:
-    """Lines that are not empty and have not `width` fields, quotes aside -> how many, and the first (from 0)."""
-    sign, found, first, lines = ord(separator), 0, -1, 0
+@dataclasses.dataclass(frozen=True, slots=True)
+class Uneven:
+    """How many rows have too few fields, how many too many, and the line (from 0) where the first of both begins."""
+
+    short: int = 0
+    long: int = 0
+    first: int = 0
+
+
+def uneven(data: bytes, start: int, separator: str, width: int, *, quotes: bool = False) -> Uneven:
+    """Rows from byte `start` on, one by one: in a sum over all of them a short row would hide a long one.
+
+    Rows of blanks alone are none. With `quotes`, what stands between two of them is part of a field.
+    """
+    sign, parity = ord(separator), False
+    short, long, first = 0, 0, -1
+    lines, line, begin, cut = (
+        0,
+        0,
+        start,
+        0,
+    )  # lines so far; the line and byte where the open row begins; its separators
+    view = np.frombuffer(data, np.uint8)
     while start < len(data):
-        end = data.rfind(b"\n", start, start + _CHUNK) + 1
-        if end <= 0:
-            end = data.find(b"\n", start) + 1 or len(data)
-        chunk = np.frombuffer(data, np.uint8, end - start, start)
-        ends = np.flatnonzero(chunk == _LINE)
-        if end == len(data) and chunk[-1] != _LINE:
-            ends = np.append(ends, len(chunk))
-        cuts = np.diff(np.searchsorted(np.flatnonzero(chunk == sign), ends), prepend=0)
-        begins = np.concatenate(([0], ends[:-1] + 1))
-        for place in np.flatnonzero(cuts != width - 1).tolist():
-            if data[start + int(begins[place]) : start + int(ends[place])].strip():
-                found += 1
-                first = first if first >= 0 else lines + place
-        lines += len(ends)
-        start = end
-    return found, max(first, 0)
+        stop = min(start + _CHUNK, len(data))
+        chunk = view[start:stop]
+        cuts, ends = chunk == sign, chunk == _LINE
+        newlines = np.flatnonzero(ends)
+        if quotes:
+            inside = np.bitwise_xor.accumulate(chunk == _QUOTE) ^ parity
+            parity = bool(inside[-1])
+            cuts, ends = cuts & ~inside, ends & ~inside
+        places, closing = np.flatnonzero(cuts), np.flatnonzero(ends)
+        if stop == len(data) and not (len(closing) and closing[-1] == len(chunk) - 1):
+            closing = np.append(closing, len(chunk))
+        behind = np.searchsorted(places, closing)
+        fields = np.diff(behind, prepend=0)
+        fields[:1] += cut
+        for row in np.flatnonzero(fields != width - 1).tolist():
+            begins = begin if row == 0 else start + int(closing[row - 1]) + 1
+            if not data[begins : start + int(closing[row])].strip():
+                continue
+            long += int(fields[row] >= width)
+            short += int(fields[row] < width)
+            if first < 0:
+                first = line if row == 0 else lines + int(np.searchsorted(newlines, closing[row - 1], "right"))
+        if len(closing):
+            begin = start + int(closing[-1]) + 1
+            line = lines + int(np.searchsorted(newlines, closing[-1], "right"))
+            cut = len(places) - int(behind[-1])
+        else:
+            cut += len(places)
+        lines += len(newlines)
+        start = stop
+    return Uneven(short, long, max(first, 0))
 
 
 def _first_lonely(view: np.ndarray, at: int, sign: int, edge: np.ndarray, quote: np.ndarray) -> int | None:
