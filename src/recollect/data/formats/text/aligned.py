@@ -63,8 +63,8 @@ def cut(text: Text, lines: Sequence[tuple[int, str]]) -> Text:
     if count := found.short + found.long:
         raise DataError(
             f"{text.path} line {before + found.first + 1}: not {width} parts between blanks as in other lines "
-            f"({count} such lines); columns are aligned by blanks, and an empty cell or one with a blank in it cannot be "
-            f"told: {_REMEDY}"
+            f"({count} such lines); columns are aligned by blanks, and an empty cell or one with a blank in it "
+            f"cannot be told: {_REMEDY}"
         )
     if len(header.split()) < width:
         place = _start(data, number - 1)
