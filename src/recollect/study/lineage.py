@@ -13,21 +13,20 @@ from typing import Any
 from recollect.artifact import is_artifact, read_card
 from recollect.config import ConfigError
 from recollect.data.histories import Split
-from recollect.data.ids import FRACTIONS, have_fractions
 from recollect.data.learnt_events import LearntEvents
 from recollect.data.log import EventLog
 from recollect.study.settings import DATE_ORDER, RunSettings
 from recollect.train.learnt import moment
+from recollect.train.trained import described
 
 LEARNT, REFIT = "learnt", "refit"
 """Entries of a card: what was learnt from, and what a refitted run was refitted from."""
 
 
-def described(log: EventLog) -> dict[str, Any]:
-    """For the card: which log it was, and whether there are fractions among the ids of its users."""
+def read_as(log: EventLog) -> dict[str, Any]:
+    """For the card: which log it was, and in which order its dates have day and month."""
     order = {} if log.date_order is None else {DATE_ORDER: log.date_order}
-    fractions = have_fractions(log.user_ids)
-    return {"name": log.name, "digest": log.digest, "clock": log.clock, FRACTIONS: fractions, **order}
+    return {**described(log), **order}
 
 
 def learnt(split: Split, record: LearntEvents) -> dict[str, Any]:

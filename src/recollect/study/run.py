@@ -32,7 +32,7 @@ from recollect.data.splits import everything, loo, temporal
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import Metrics, measure
 from recollect.evaluate.ranking import rank
-from recollect.study.lineage import LEARNT, described, learnt, refit_card, remarks_on_refit
+from recollect.study.lineage import LEARNT, learnt, read_as, refit_card, remarks_on_refit
 from recollect.study.settings import DataSettings, RunSettings, SplitSettings, settings_in, to_plain
 from recollect.train.device import check_device, refuse_several_processes
 from recollect.train.fit import CHECKPOINT, best_so_far, fit
@@ -231,7 +231,7 @@ def _measured(settings: RunSettings, split: Split, folder: Path, trained: Traine
     metrics, learns = None, learnt(split, LearntEvents.load(folder / RECORD))
     about: dict[str, Any] = {
         "model": name,
-        "data": described(split.log),
+        "data": read_as(split.log),
         LEARNT: learns,
         **refit_card(settings, split),
     }

@@ -75,16 +75,9 @@ class Trained(Answering, Displayed):
         Raises ArtifactError where something is there already or it cannot be written. The folder names no log, but how
         it was read: the commands are given one with --data, which is read alike.
         """
-        from recollect.data.ids import FRACTIONS, have_fractions  # with Polars, which training runs without
-
         about = {
             "model": self.name,
-            "data": {
-                "name": self.log.name,
-                "digest": self.log.digest,
-                "clock": self.clock,
-                FRACTIONS: have_fractions(self.log.user_ids),
-            },
+            "data": described(self.log),
             "best epoch": self.best_epoch,
             "seconds": round(self.seconds, 3),
             "history": self.history,
@@ -113,3 +106,10 @@ class Trained(Answering, Displayed):
             *([("interrupted", "before its time")] if self.interrupted else []),
         ]
         return Display("Trained", facts)
+
+
+def described(log: EventLog) -> dict[str, Any]:
+    """For a card: which log it was, and whether there are fractions among the ids of its users."""
+    from recollect.data.ids import FRACTIONS, have_fractions  # with Polars, which training runs without
+
+    return {"name": log.name, "digest": log.digest, "clock": log.clock, FRACTIONS: have_fractions(log.user_ids)}

@@ -40,7 +40,7 @@ def read_fast(text: Text, dialect: Dialect, head: Head, columns: Sequence[str]) 
     counts = count(data, start, sign, quotes)
     exact = counts.separators == (width - 1) * (counts.lines - counts.blank)
     if exact and (counts.odd or counts.lonely is not None):
-        return _without_quoting(text, data, dialect, head, columns, counts)
+        return _without_quoting(text, data, dialect, head, columns, counts, start)
     frame = _polars(data, sign, quotes, head, columns)
     if frame is None or counts.lonely is not None or len(frame) != counts.lines - counts.inside_lines:
         return None
@@ -77,12 +77,11 @@ def _polars(data: bytes, sign: str, quotes: bool, head: Head, columns: Sequence[
 
 
 def _without_quoting(
-    text: Text, data: bytes, dialect: Dialect, head: Head, columns: Sequence[str], counts: Counts
+    text: Text, data: bytes, dialect: Dialect, head: Head, columns: Sequence[str], counts: Counts, start: int
 ) -> Piece | None:
     """A file with as many separators as its lines should have, though quotes stay open on some: rows are lines, if each
     has its own, and the lines that a quoted field would span look like rows."""
-    start = _start(data, head.lines)
-    if start is None or uneven(data, start, dialect.separator, len(head.names)) != Uneven():
+    if uneven(data, start, dialect.separator, len(head.names)) != Uneven():
         return None
     shapes = careful.learn(_sample(data, head.lines), dialect, len(head.names))
     for opening, closing in zip(counts.odd[::2], counts.odd[1::2], strict=False):

@@ -94,13 +94,8 @@ def uneven(data: bytes, start: int, separator: str, width: int, *, quotes: bool 
     Rows of blanks alone are none. With `quotes`, what stands between two of them is part of a field.
     """
     sign, parity = ord(separator), False
-    short, long, first = 0, 0, -1
-    lines, line, begin, cut = (
-        0,
-        0,
-        start,
-        0,
-    )  # lines so far; the line and byte where the open row begins; its separators
+    short, long, first, lines = 0, 0, -1, 0
+    begin, line, cut = start, 0, 0  # of the row still open: its first byte, its line, its separators so far
     view = np.frombuffer(data, np.uint8)
     while start < len(data):
         stop = min(start + _CHUNK, len(data))
