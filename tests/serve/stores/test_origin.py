@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recollect.serve.stores.contract import IncomingEvent, StoreError
 from recollect.serve.stores.embedded import INDEX, JOURNAL, EmbeddedStore
+from recollect.serve.stores.index import Index
 from recollect.serve.stores.journal import Journal
 from recollect.serve.stores.records import Event, Forget
 from recollect.serve.stores.segments import checksum_of, last_record, read, segments
@@ -140,6 +144,94 @@ def test_a_compaction_that_was_killed_costs_a_rebuild_and_no_event(
     with EmbeddedStore(folder) as store:
         assert store.users() == ["bob"] and store.events == 3
         assert len(list(rebuilt(caplog))) == 1
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["gone", "came again"])
+def test_an_index_older_than_a_compaction_brings_nobody_back(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, again: bool
+) -> None:
+    with EmbeddedStore(folder) as store:
+        store.append([*incoming(9), *incoming(3, "bob")], 0)
+    shutil.copytree(folder / INDEX, tmp_path / "old")
+    with EmbeddedStore(folder) as store:
+        store.forget("ann")
+        store.append(incoming(2, "ann", 20) if again else [], 0)
+        store.compact()
+        store.append(incoming(2, "bob", 3), 0)
+    shutil.rmtree(folder / INDEX)
+    shutil.copytree(tmp_path / "old", folder / INDEX)
+    with EmbeddedStore(folder) as store:
+        assert store.users() == (["ann", "bob"] if again else ["bob"]) and store.events == 5 + 2 * again
+        assert any("a compaction removed records that it never took in" in said for said in rebuilt(caplog))
+    caplog.clear()
+    with EmbeddedStore(folder) as store:
+        assert store.users() == (["ann", "bob"] if again else ["bob"]) and not list(rebuilt(caplog))
+
+
+def test_who_is_forgotten_while_the_index_fails_stays_so_after_a_compaction(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with EmbeddedStore(folder) as store:
+        store.append([*incoming(9), *incoming(3, "bob")], 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(Index, "apply", full)
+            with pytest.raises(StoreError):
+                store.forget("ann")
+            store._journal.compact()  # one that had begun before
+        store.append(incoming(1, "cleo"), 0)
+        assert store.users() == ["bob", "cleo"] and store.events == 4
+
+
+def test_an_index_of_nothing_beside_a_copy_with_events_is_made_anew(
+    folder: Path, other: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with EmbeddedStore(folder) as store:
+        store.append(incoming(2), 0)
+    shutil.copytree(folder, other)
+    with EmbeddedStore(other) as store:
+        store.append(incoming(2, "bob"), 0)
+    with EmbeddedStore(folder) as store:
+        store.forget("ann")
+        store.compact()
+        assert store._index is not None and store._index.origin.number == 0 and store._index.applied == 3
+    shutil.rmtree(other / INDEX)
+    shutil.copytree(folder / INDEX, other / INDEX)
+    with EmbeddedStore(other) as store:
+        assert store.users() == ["ann", "bob"] and store.events == 4
+        assert "a journal with no record up to 3" in next(rebuilt(caplog))
+
+
+STEPS = st.tuples(st.sampled_from(["append", "forget", "compact"]), st.sampled_from("ab"))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(STEPS, min_size=2, max_size=8))
+def test_beside_any_older_index_the_journal_says_what_there_is(steps: list[tuple[str, str]]) -> None:
+    """The oracle is the same journal without an index."""
+
+    def answers(index: Path | None) -> object:
+        shutil.rmtree(folder / INDEX, ignore_errors=True)
+        if index is not None:
+            shutil.copytree(index, folder / INDEX)
+        with EmbeddedStore(folder) as store:
+            return [(user, store.summary(user), store.history(user).events) for user in store.users()], store.events
+
+    with tempfile.TemporaryDirectory() as place:
+        folder, copies = Path(place) / "store", Path(place) / "copies"
+        for number, (step, user) in enumerate([("append", "a"), ("append", "b"), *steps]):
+            with EmbeddedStore(folder, segment_bytes=300) as store:
+                if step == "append":
+                    store.append(incoming(2, user, number * 2), 0)
+                elif step == "forget":
+                    store.forget(user)
+                else:
+                    store.compact()
+            shutil.copytree(folder / INDEX, copies / str(number))
+        truth = answers(None)
+        assert all(answers(copy) == truth for copy in copies.iterdir())
 
 
 def test_a_shorter_journal_is_still_refused(folder: Path, other: Path, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from recollect.serve.stores.index import Index, IndexDamagedError
 from recollect.serve.stores.journal import SEGMENT_BYTES, Journal
 from recollect.serve.stores.origin import Origin
 from recollect.serve.stores.records import Event, Forget
-from recollect.serve.stores.segments import JournalError, read
+from recollect.serve.stores.segments import JournalError, has_removed, read
 
 JOURNAL, INDEX = "journal", "index"
 """Folders in the folder of the store. The second may be deleted while no process uses it: it is rebuilt."""
@@ -261,7 +261,7 @@ class EmbeddedStore:
             return None
         if index.applied > self._journal.last:
             return None  # `_apply_journal` refuses it: events may be lost
-        why = index.origin.misfit(self._journal.id, self._journal.folder)
+        why = index.origin.misfit(self._journal.id, self._journal.folder, index.applied)
         return None if why is None else f"{index.folder}: it {why}"
 
     def _catch_up(self) -> None:
@@ -304,19 +304,23 @@ class EmbeddedStore:
             )
         if applied < last:
             with self._journal.without_compaction():
+                # A record that is gone may have been one that forgets a user, whom the index still has.
+                if applied and has_removed(self._journal.folder, applied):
+                    raise IndexDamagedError(f"{index.folder}: a compaction removed records that it never took in")
                 # What comes after the last record was not acknowledged: its sync failed.
                 for chunk in _chunks(takewhile(lambda one: one[0] <= last, read(self._journal.folder, applied))):
                     index.apply(chunk, chunk[-1][0])
             index.apply([], last)  # the journal may end with a gap
 
     def _drop_index(self, index: Index, error: IndexDamagedError) -> None:
-        """Stop using a damaged index, unless another thread already did."""
+        """Stop using an index that is of no use any more, unless another thread already did."""
         with self._writing:
             if self._index not in (index, None):
                 return
             _log.warning("%s; it is rebuilt from the journal", error)
             self._behind = self._incomplete = True
             self._index = None
+            index.mark_damaged()
             index.abandon()
 
 

@@ -379,13 +379,14 @@ class Index:
         try:
             yield
         except _DAMAGE_ERRORS as error:
-            self._mark_damaged()
+            self.mark_damaged()
             raise IndexDamagedError(f"{self.folder}: {error}") from None
         except IndexDamagedError:
-            self._mark_damaged()
+            self.mark_damaged()
             raise
 
-    def _mark_damaged(self) -> None:
+    def mark_damaged(self) -> None:
+        """Have it discarded when it is opened next."""
         with contextlib.suppress(OSError):
             (self.folder / DAMAGED).touch()
 

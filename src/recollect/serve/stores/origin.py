@@ -27,12 +27,17 @@ class Origin:
         """The same once this record was taken in."""
         return Origin(self.journal, number, to_line(number, record)[:8])
 
-    def misfit(self, journal: str, folder: Path) -> str | None:
-        """Why this is not the journal in a folder, in words that go on from "the index"; None where it is."""
+    def misfit(self, journal: str, folder: Path, applied: int) -> str | None:
+        """Why this is not the journal in a folder, whose records up to `applied` were taken in; None where it is.
+
+        In words that go on from "the index".
+        """
         if self.journal != journal:
             return "was made of another journal"
         if self.number and checksum_of(folder, self.number) != self.checksum:
             return f"was made of a journal with another record {self.number}"
+        if not self.number and last_record(folder, applied) is not None:
+            return f"was made of a journal with no record up to {applied}"
         return None
 
     def renewed(self, folder: Path) -> Origin:

@@ -14,6 +14,7 @@ from recollect.serve.stores.records import (
     FORMAT,
     Event,
     Forget,
+    Gap,
     Header,
     Record,
     count_whole,
@@ -47,6 +48,14 @@ def read(folder: Path, after: int = 0) -> Iterator[tuple[int, Event | Forget]]:
     for number, record in _read_segments(segments(folder), after):
         if number > after and isinstance(record, Event | Forget):
             yield number, record
+
+
+def has_removed(folder: Path, after: int) -> bool:
+    """Whether a compaction removed any record with a number greater than `after`."""
+    return any(
+        isinstance(record, Gap) and next_number(number, record) - 1 > after
+        for number, record in _read_segments(segments(folder), after)
+    )
 
 
 def valid_events(folder: Path) -> Iterator[tuple[int, Event]]:
