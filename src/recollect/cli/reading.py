@@ -90,7 +90,14 @@ OPTIONS: Mapping[str, Any] = {
         OnBad | None,
         _option("--on-bad", help="Rows that cannot be read: stop at the first, or skip and count.", default="stop"),
     ],
-    "ties": Annotated[Ties | None, _option("--ties", help="What orders a user's events of one time.", default="file")],
+    "ties": Annotated[
+        Ties | None,
+        _option(
+            "--ties",
+            help="What orders a user's events of one time; `file-reversed` takes each file from its last row up.",
+            default="file",
+        ),
+    ],
     "keep_missing_words": Annotated[
         bool | None,
         _option("--keep-missing-words", help="Take NA, NULL, None, nan and - as ids like any other.", default=False),

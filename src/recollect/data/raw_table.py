@@ -13,12 +13,12 @@ import polars as pl
 
 from recollect.data import ids, overlap
 from recollect.data.kinds import describe_kinds, weigh
-from recollect.data.log import DataError, Dropped, EventLog, assemble
+from recollect.data.log import DataError, Dropped, EventLog, assemble, turned
 from recollect.data.reading import OnBad, Reading
 from recollect.data.roles import Roles, shown
 from recollect.data.side_table import Side, as_values, describe, with_candidates
 from recollect.data.times.column import read_moments
-from recollect.data.times.direction import neighbours_alike, rows_backwards, tied_backwards
+from recollect.data.times.direction import files_backwards, neighbours_alike, rows_backwards, tied_backwards
 from recollect.data.times.moments import Moments
 from recollect.data.where import Where, parse
 
@@ -97,6 +97,7 @@ class RawTable:
         values = {name: as_values(frame[name].filter(pl.Series(keep))) for name in self.roles.values}
         if len(self.pieces) > 1:
             values[overlap.PLACE] = np.arange(int(keep.sum()), dtype=np.min_scalar_type(len(keep)))
+        starts = self._starts(keep)
         log = assemble(
             *compact(users.codes[rows], users.ids),
             *compact(items.codes[rows], items.ids),
@@ -105,17 +106,26 @@ class RawTable:
             weights=None if weights is None else weights[rows],
             targets=None if targets is None else targets[rows],
             ties=reading.ties,
+            starts=starts,
         )
         log = dataclasses.replace(log, name=self.name, dropped=tuple(dropped))
         if len(self.pieces) > 1:
-            log, found = self._overlaps(log, users.codes[rows], items.codes[rows], moments, keep)
+            log, found = self._overlaps(log, users.codes[rows], items.codes[rows], moments, keep, starts)
             notes += found
         same_user = neighbours_alike(users.codes, keep)
         if moments is not None:
             notes_of_order = [tied_backwards(log, moments.exact[rows], same_user)]
         else:
             watched = [frame[name].filter(pl.Series(keep)) for name in self.roles.watched if name not in absent]
-            notes_of_order = [rows_backwards(log, column, same_user) for column in watched]
+            kept = np.flatnonzero(keep)
+            notes_of_order = [
+                note
+                for column in watched
+                for note in (
+                    rows_backwards(log, column, same_user),
+                    files_backwards(column, users.codes[rows], starts, lambda row: self.where(int(kept[row]))),
+                )
+            ]
         return self._finish(log, moments, notes, reading, [note for note in notes_of_order if note])
 
     def where(self, row: int) -> str:
@@ -182,15 +192,25 @@ class RawTable:
                     "below it into a file of their own"
                 )
 
+    def _starts(self, keep: np.ndarray) -> np.ndarray:
+        """[files + 1]: where each file begins among the rows that are kept."""
+        return np.searchsorted(np.flatnonzero(keep), np.cumsum([0, *(len(piece.frame) for piece in self.pieces)]))
+
     def _overlaps(
-        self, log: EventLog, users: np.ndarray, items: np.ndarray, moments: Moments | None, keep: np.ndarray
+        self,
+        log: EventLog,
+        users: np.ndarray,
+        items: np.ndarray,
+        moments: Moments | None,
+        keep: np.ndarray,
+        starts: np.ndarray,
     ) -> tuple[EventLog, list[str]]:
         """-> the log without the places of its rows, and what to say if files repeat each other's events."""
         kept = np.flatnonzero(keep)
-        ends = np.cumsum([0, *(len(piece.frame) for piece in self.pieces)])
-        starts = np.searchsorted(kept, ends)
         log, places = overlap.with_places(log)
         if moments is None:
+            order = turned(starts) if log.ties == "file-reversed" else np.arange(len(kept))
+            users, items, kept = users[order], items[order], kept[order]  # as they were done
             pairs = overlap.continued(users, items, starts)
         else:
             pairs = overlap.overlaps(log, places, moments.exact[kept], starts)

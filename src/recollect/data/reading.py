@@ -69,7 +69,7 @@ class Reading(Settings):
     on_bad: OnBad = "stop"
     """What a row that cannot be read does: stop with its place, or be left out and counted."""
     ties: Ties = "file"
-    """What orders a user's events of one time: file order, from the last row up, the item id, or a seeded draw."""
+    """What orders events of one time: file order, each file from its last row up, item id, or a seeded draw."""
     keep_missing_words: bool = False
     """Take NA, NULL, None, nan, \\N and - as ids like any other instead of as nothing."""
 

@@ -45,7 +45,8 @@ def read_files(
     assert roles is not None
     notes: tuple[str, ...] = ()
     if len(paths) > 1:
-        notes = (f"{len(paths)} files, in the order of their names", *_notes_by_file(paths, pieces))
+        each = ", each from its last row up" if reading.ties == "file-reversed" else ""
+        notes = (f"{len(paths)} files, in the order of their names{each}", *_notes_by_file(paths, pieces))
         pieces = [dataclasses.replace(piece, notes=()) for piece in pieces]
     return RawTable(
         name,
