@@ -118,3 +118,13 @@ def test_an_older_model_is_asked_for_what_came_since(recollect: Command, run: Pa
     assert said.code == 2 and "give --since" in said.error
     said = recollect("evaluate", run, "--since", "2023-01-01")
     assert said.code == 2 and "has learnt from events up to" in said.error
+
+
+def test_the_rests_of_baskets_are_said_wherever_figures_are(recollect: Command, tmp_path: Path) -> None:
+    rows = [f"{user},{(user + 7 * n) % 20},{1_700_000_000 + n // 3 * 900}" for user in range(20) for n in range(12)]
+    (tmp_path / "shop.csv").write_text("\n".join(["user,item,time", *rows]) + "\n")
+    for model in ("popularity", "markov"):
+        assert recollect("train", model, "--data", tmp_path / "shop.csv", "--out", tmp_path / model).code == 0
+    for runs in (["popularity"], ["popularity", "markov"]):
+        said = recollect("evaluate", *(tmp_path / name for name in runs), "--on", "validation")
+        assert said.code == 0 and said.err.count("100.0% of the validation targets have exactly the time of") == 1

@@ -14,6 +14,7 @@ from recollect.cli.output import print_json, print_sheets, table
 if TYPE_CHECKING:
     from recollect.data.seen import Seen as SeenName
     from recollect.data.splits import SplitName
+    from recollect.data.splits import Target as TargetName
     from recollect.evaluate.ledger import Ledger
     from recollect.evaluate.lists import ListMetrics
     from recollect.evaluate.metrics import Metrics
@@ -37,7 +38,10 @@ def evaluate(
         typer.Option(help="Ask for the events since this date (UTC) or unix time instead.", show_default=False),
     ] = None,
     target: Annotated[
-        Target | None, typer.Option(help="With --since: which of a user's events are targets.", show_default="all")
+        Target | None,
+        typer.Option(
+            help="With --since: which of a user's events are targets.", show_default="the run's split.target, else all"
+        ),
     ] = None,
     ledger: Annotated[
         Path | None, typer.Option(help="Keep the rank of every target here, as Parquet.", show_default=False)
@@ -50,9 +54,9 @@ def evaluate(
     Several runs are put side by side: a table of all, and the difference of each to the best with its interval. Runs
     that differ only in their seed are one row.
 
-    `--since` judges an older model on a newer log, which holds the older events too: each event since is a target,
-    given all its user did before. Items that the model does not know are counted as misses, and left out; both are
-    printed.
+    `--since` judges an older model on a newer log, which holds the older events too: each event since is a target (or
+    the first or last of each user, as the run's `split.target` has it), given all its user did before. Items that the
+    model does not know are counted as misses, and left out; both are printed.
 
     Test answers honestly only once per choice made, so every scoring of test is noted in the run's folder
     (test-scorings.jsonl); choose between models with `--on validation`.
@@ -70,7 +74,15 @@ def evaluate(
     from recollect.config import ConfigError
     from recollect.evaluate.metrics import measure
     from recollect.study.read_again import remarks_on_reading
-    from recollect.study.scoring import data_of, note_scoring, remark_on_data, score, settings_of, shown
+    from recollect.study.scoring import (
+        data_of,
+        note_scoring,
+        remark_on_baskets,
+        remark_on_data,
+        score,
+        settings_of,
+        shown,
+    )
     from recollect.study.side_by_side import side_by_side
     from recollect.study.tables import plain
 
@@ -81,7 +93,7 @@ def evaluate(
         others = {"--protocol": protocol, "--on": on, "--lists": lists, "several runs": len(runs) > 1}
         if said := [name for name, value in others.items() if value]:
             raise ConfigError(f"--since asks one run for what came later; leave out {', '.join(said)}")
-        _since(runs[0], data, since, target or Target.all, seen, ledger, json, note)
+        _since(runs[0], data, since, target, seen, ledger, json, note)
         return
     if target is not None:
         raise ConfigError("--target says which events since a moment are targets; give --since, or leave it out")
@@ -104,6 +116,8 @@ def evaluate(
     for remark in (*remarks_on_reading(trained, log, data), *remark_on_data(trained, log)):
         note(remark)
     ranked = score(trained, log, protocol=split, seen=candidates, on=on.value)
+    for remark in remark_on_baskets(log, ranked, on.value):
+        note(remark)
     look = shown(trained, log, protocol=split, seen=candidates, on=on.value) if lists else None
     metrics = measure(ranked)
     if newcomers := int((ranked.length == 0).sum()):
@@ -137,7 +151,7 @@ def _since(
     run: Path,
     data: str | None,
     since: str,
-    target: Target,
+    target: Target | None,
     seen: Seen | None,
     ledger: Path | None,
     json: bool,
@@ -153,7 +167,8 @@ def _since(
     log, remark = data_since(trained, data)
     for one in remarks_on_reading(trained, log, data):
         note(one)
-    result = score_since(trained, log, since, target=target.value, seen=None if seen is None else seen.value)
+    which: TargetName | None = None if target is None else target.value
+    result = score_since(trained, log, since, target=which, seen=None if seen is None else seen.value)
     for one in (*([remark] if remark else []), *result.notes):
         note(one)
     metrics = measure(result.missed)
@@ -179,7 +194,7 @@ def _since(
             {
                 "model": trained.name,
                 "since": since,
-                "target": target.value,
+                "target": result.target,
                 "targets_of_new_items": result.new_targets,
                 "new_items": result.new_items,
                 "new_users": result.new_users,

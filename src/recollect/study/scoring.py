@@ -17,6 +17,7 @@ import numpy as np
 
 from recollect.artifact import Artifact, ArtifactError, reason
 from recollect.config import ConfigError, decode
+from recollect.data import baskets
 from recollect.data.blocks import ranges
 from recollect.data.histories import Ragged, Split, Targets
 from recollect.data.learnt_events import RECORD, LearntEvents
@@ -153,6 +154,12 @@ def remark_on_data(trained: Artifact, log: EventLog) -> list[str]:
     if vectors is not None:
         remarks.append(f"{trained.folder}: its item vectors began as those of {vectors}")
     return remarks
+
+
+def remark_on_baskets(log: EventLog, ledger: Ledger, on: Part) -> list[str]:
+    """What a reader should know of the targets of `score`: that they are the rests of baskets, where that is common."""
+    targets = Targets(ledger.user, log.offsets[ledger.user] + ledger.length)
+    return [said] if (said := baskets.remark(log, targets, f"{on} ")) else []
 
 
 def note_scoring(folder: Path, ledger: Ledger, metrics: Metrics) -> int:
