@@ -59,7 +59,7 @@ def evaluate(
     model does not know are counted as misses, and left out; both are printed.
 
     Test answers honestly only once per choice made, so every scoring of test is noted in the run's folder
-    (test-scorings.jsonl); choose between models with `--on validation`.
+    (test-scorings.jsonl), and every one of `--since` beside them; choose between models with `--on validation`.
 
     Examples:
 
@@ -175,7 +175,9 @@ def _since(
     known = None if result.known is None else measure(result.known)
     if ledger is not None:
         result.missed.save(ledger)
-    scorings = note_scoring(run, result.missed, metrics)
+    own = log.digest == trained.card.get("data", {}).get("digest")  # its test answers are among what came since
+    scorings = note_scoring(run, result.missed, metrics, "test" if own else "since")
+    counted = {"test_scorings": scorings} if own else {"since_scorings": scorings}
     if json:
 
         def plain(ranked: Ledger, its: Metrics) -> dict[str, object]:
@@ -200,11 +202,12 @@ def _since(
                 "new_users": result.new_users,
                 "new_items_are_misses": plain(result.missed, metrics),
                 "new_items_left_out": None if result.known is None or known is None else plain(result.known, known),
-                "test_scorings": scorings,
+                **counted,
             }
         )
         return
     _print_since(trained.name, since, result, metrics, known)
+    _print_scorings(scorings, "test" if own else "events since a moment")
 
 
 def _print_since(model: str, since: str, result: Since, metrics: Metrics, known: Metrics | None) -> None:
@@ -234,8 +237,6 @@ def _print_since(model: str, since: str, result: Since, metrics: Metrics, known:
 
 
 def _print(model: str, on: Part, metrics: Metrics, line: str, look: ListMetrics | None, scorings: int) -> None:
-    from recollect.study.scoring import SCORINGS
-
     _table(f"{model} on {on.value}", metrics)
     typer.echo("HR is Recall here: a target is one item.")
     if metrics.misses:
@@ -248,8 +249,14 @@ def _print(model: str, on: Part, metrics: Metrics, line: str, look: ListMetrics 
             f"{look.popularity_share:.1%} of their places go to the fifth of the items that is most frequent in "
             f"training (Gini of exposure {look.exposure_gini:.3f}, mean novelty {look.novelty:.2f} bits)."
         )
+    _print_scorings(scorings, "test")
+
+
+def _print_scorings(scorings: int, of: str) -> None:
+    from recollect.study.scoring import SCORINGS
+
     if scorings > 1:
-        typer.echo(f"This was scoring {scorings} of test for this run ({SCORINGS} lists them).")
+        typer.echo(f"This was scoring {scorings} of {of} for this run ({SCORINGS} lists them).")
 
 
 def _table(title: str, metrics: Metrics) -> None:
