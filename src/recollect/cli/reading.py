@@ -88,7 +88,11 @@ OPTIONS: Mapping[str, Any] = {
     ],
     "on_bad": Annotated[
         OnBad | None,
-        _option("--on-bad", help="Rows that cannot be read: stop at the first, or skip and count.", default="stop"),
+        _option(
+            "--on-bad",
+            help="Rows that cannot be read: stop at the first, or skip and count; skip-files: whole files of them too.",
+            default="stop",
+        ),
     ],
     "ties": Annotated[
         Ties | None,
