@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -70,8 +70,16 @@ def _read_ids(path: Path, role: str, also: str | None) -> Ids:
     return Ids(ids, len(found) - len(ids))
 
 
-def read_pairs(path: Path | str, *, user: str | None = None, item: str | None = None) -> tuple[list[Any], list[Any]]:
-    """The users and the items of a table of pairs, row by row; None where a row has no id.
+class Pairs(NamedTuple):
+    """A table of pairs, row by row: users and items (None where a row has no id), and its further columns."""
+
+    users: list[Any]
+    items: list[Any]
+    further: pl.DataFrame
+
+
+def read_pairs(path: Path | str, *, user: str | None = None, item: str | None = None) -> Pairs:
+    """A table of pairs.
 
     `user`, `item`: other names of the columns. Raises DataError as `read_ids`.
     """
@@ -80,7 +88,7 @@ def read_pairs(path: Path | str, *, user: str | None = None, item: str | None = 
         return _read_pairs(path, user, item)
 
 
-def _read_pairs(path: Path, user: str | None, item: str | None) -> tuple[list[Any], list[Any]]:
+def _read_pairs(path: Path, user: str | None, item: str | None) -> Pairs:
     table = _table(path, {"user": user, "item": item})
     names = [_named(table, role, also, path) for role, also in (("user", user), ("item", item))]
     if names[0] == names[1]:
@@ -88,7 +96,7 @@ def _read_pairs(path: Path, user: str | None, item: str | None) -> tuple[list[An
     if not table.height:
         raise DataError(f"{path}: no pairs in it, only a header")
     users, items = (_ids(table[name], path) for name in names)
-    return users, items
+    return Pairs(users, items, table.drop(names))
 
 
 @contextlib.contextmanager
