@@ -1,7 +1,8 @@
 """Ids as people have them, to one id for each thing and a code for each row.
 
 What a spreadsheet, a database or a data frame did to an id is undone: blanks around it, another Unicode form, `17850.0`
-for `17850`, a word for nothing. Everything is decided on the distinct ids, so that it costs little on many rows.
+or `17850,0` for `17850`, a word for nothing. Everything is decided on the distinct ids, so that it costs little on many
+rows.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ _DRAWN_ALIKE = dict(
 _NO_SIGNS = dict.fromkeys(map(ord, _INVISIBLE))
 _POINT_ZERO = r"^-?(?:0|[1-9]\d*)\.0+$"
 _OTHER_FRACTION = r"^-?\d*\.\d*[1-9]\d*$"
+_COMMA_ZERO = r"^-?(?:0|[1-9]\d*),0{1,2}$"  # three would be thousands
+_OTHER_COMMA = r"^-?\d+,\d*[1-9]\d*$"
 FRACTIONS = "fractions among user ids"
 """Entry of a card: `have_fractions` of the users of a log."""
 _FORMULA = r'^="([^"]*)"$'
@@ -185,14 +188,15 @@ def _clean(
             f"{where}: column {name!r} holds {rounded[0]!r}, an id that a program rounded to a float; write "
             "the ids again as text or as integers (in a data frame: dtype=str when it is read)"
         )
-    point_zero = plain.str.contains(_POINT_ZERO)
-    if point_zero.any() and not kept.str.contains(_OTHER_FRACTION).any():
-        first = min(plain.filter(point_zero))
-        plain = pl.select(
-            pl.when(pl.lit(point_zero)).then(pl.lit(plain.str.replace(r"\.0+$", ""))).otherwise(pl.lit(plain))
-        ).to_series()
-        whole_one = first.partition(".")[0]
-        notes.append(f"{name}: ids such as {first} are read as {whole_one}, integers that became floats")
+    for zero, other, end in ((_POINT_ZERO, _OTHER_FRACTION, r"\.0+$"), (_COMMA_ZERO, _OTHER_COMMA, r",0+$")):
+        floats = plain.str.contains(zero)
+        if floats.any() and not kept.str.contains(other).any():
+            first = min(plain.filter(floats))
+            plain = pl.select(
+                pl.when(pl.lit(floats)).then(pl.lit(plain.str.replace(end, ""))).otherwise(pl.lit(plain))
+            ).to_series()
+            whole_one = re.sub(end, "", first)
+            notes.append(f"{name}: ids such as {first} are read as {whole_one}, integers that became floats")
     blank = int(((distinct.str.strip_chars() != distinct) & ~gone).sum())
     if blank:
         notes.append(f"{name}: blanks around {blank:,} id{'s' if blank > 1 else ''} are left out")
