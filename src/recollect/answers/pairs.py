@@ -14,6 +14,7 @@ from recollect.answers.lists import audience
 from recollect.answers.moment import moment_for
 from recollect.data.blocks import ranges
 from recollect.data.frame import Frame, read_columns_of
+from recollect.data.id_forms import encode
 from recollect.data.log import DataError, EventLog, Vocabulary
 from recollect.nn.evaluating import evaluating
 from recollect.recommend import memories, requests_of, scored
@@ -47,8 +48,8 @@ def score(trained: Known, pairs: Any, log: Any = None, *, at: int | None = None)
     """
     histories = log_for(trained, log)
     users, items, further = _sides(pairs)
-    user_codes = histories.user_ids.encode(users, unknown=-1)
-    item_codes = trained.items.encode(items, unknown=0)
+    user_codes = encode(histories.user_ids, users, unknown=-1)
+    item_codes = encode(trained.items, items, unknown=0)
     users, items = _written(users, user_codes, histories.user_ids), _written(items, item_codes, trained.items)
     there = (user_codes >= 0) & (item_codes > 0)
     unknown_users = _distinct(users, user_codes < 0)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from recollect.data import id_forms
 from recollect.data.log import DataError, Vocabulary
 
 _YEAR = re.compile(r"\s*\((?:19|20)\d\d\)$")
@@ -52,9 +53,7 @@ def resolve_item(text: str, items: Vocabulary, titles: np.ndarray) -> int:
             return found[0]
         if found:
             raise DataError(f"{text!r} could be {len(found)} items: {_listed(found, items, titles)}; give the id")
-    from recollect.data import ids
-
-    if (code := ids.find(items, text)) is not None:  # 260.0, as a spreadsheet writes it, or with blanks around
+    if (code := id_forms.find(items, text)) is not None:  # 260.0, as a spreadsheet writes it, or with blanks around
         return code
     inside = containing(text, titles[items.first :])
     if inside:
