@@ -46,3 +46,9 @@ def test_a_file_without_rows_or_without_wanted_ones_does_not(newest: str, tmp_pa
     for name, text in {**WEEKS, "3.csv": "user,item,day,n\n" + newest}.items():
         (tmp_path / name).write_text(text)
     assert len(read(tmp_path, where="n > 0")) == (5 if newest.endswith(",1\n") else 4)
+
+
+def test_a_total_below_an_export_is_no_empty_line(tmp_path: Path) -> None:
+    (tmp_path / "shop.csv").write_text("Beleg;Kunde;Artikel;Datum\n1;7;A;2024-05-01\n2;8;B;2024-05-02\nSumme;;;\n")
+    log = read(tmp_path / "shop.csv", user="Kunde", item="Artikel", time="Datum")
+    assert [(one.reason, one.events) for one in log.dropped] == [("nothing in user, item and time", 1)]

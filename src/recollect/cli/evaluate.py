@@ -35,7 +35,10 @@ def evaluate(
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(help="Ask for the events since this date (UTC) or unix time instead.", show_default=False),
+        typer.Option(
+            help="Ask for the events since this date (UTC, or the run's time zone) or unix time instead.",
+            show_default=False,
+        ),
     ] = None,
     target: Annotated[
         Target | None,

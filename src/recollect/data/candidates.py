@@ -78,7 +78,11 @@ def _column(table: Table | None, name: str) -> np.ndarray:
             "train on a log that has one (titles, genres, ...)"
         )
     if name not in table:
-        raise DataError(f"within {name}: the table of items has no such column; it has {', '.join(table.columns)}")
+        near = did_you_mean(name, table.columns)
+        raise DataError(
+            f"within {name}: the table of items has no such column; it has {', '.join(table.columns)}"
+            f"{near if near.startswith('; did you mean') else ''}"
+        )
     return table[name]
 
 

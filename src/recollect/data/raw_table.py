@@ -83,7 +83,7 @@ class RawTable:
         if self.roles.time:
             moments = read_moments(frame.select(self.roles.time), reading.time_format, reading.time_zone)
         empty = users.missing & items.missing & (True if moments is None else moments.missing)
-        left.fault("empty line", empty)
+        left.fault(f"nothing in user{', item and time' if moments is not None else ' and item'}", empty)
         for side, coded in (("user", users), ("item", items)):
             said = ", ".join(f"{word!r} x {rows:,}" for word, rows in coded.words)
             words = f"; for nothing stands {said} (--keep-missing-words takes it for an id)" if said else ""
