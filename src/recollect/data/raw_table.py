@@ -122,7 +122,7 @@ class RawTable:
             notes += found
         same_user = neighbours_alike(users.codes, keep)
         if moments is not None:
-            notes_of_order = [tied_backwards(log, moments.exact[rows], same_user)]
+            notes_of_order = [tied_backwards(log, moments.exact[rows], same_user, starts)]
         else:
             watched = [frame[name].filter(pl.Series(keep)) for name in self.roles.watched if name not in absent]
             kept = np.flatnonzero(keep)
@@ -130,7 +130,7 @@ class RawTable:
                 note
                 for column in watched
                 for note in (
-                    rows_backwards(log, column, same_user),
+                    rows_backwards(log, column, same_user, starts),
                     files_backwards(column, users.codes[rows], starts, lambda row: self.where(int(kept[row]))),
                 )
             ]

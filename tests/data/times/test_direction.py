@@ -143,3 +143,17 @@ def test_an_export_that_begins_with_newer_rows_and_holds_an_older_one_is_seen_to
     assert any(note.startswith("files overlap: 40 events") for note in log.notes)
     place = next(note for note in log.notes if note.startswith("files overlap"))
     assert f"{tmp_path / '2-jan-feb.csv'} line 81 is {tmp_path / '1-jan.csv'} line 41 again" in place
+
+
+@pytest.mark.parametrize("options", [{"time": "none"}, {}])
+def test_small_files_with_the_newest_first_are_warned_about_however_many_there_are(
+    tmp_path: Path, options: dict[str, str]
+) -> None:
+    """Each file falls four times and the next one begins higher: the rises between files must not hide the falls."""
+    days = NEWEST_FIRST.with_columns(pl.col("item").cast(pl.String))[::-1]
+    weeks = {f"w{week}": days[20 * week : 20 * week + 20] for week in range(4)}
+    _in_files(tmp_path, {name: frame[::-1] for name, frame in weeks.items()})
+    assert "newest first" in sources.read(tmp_path, **options).notes[-1]
+    _in_files(tmp_path, weeks)
+    assert not any("newest first" in note for note in sources.read(tmp_path, **options).notes)
+    assert "oldest first" in sources.read(tmp_path, ties="file-reversed", **options).notes[-1]

@@ -25,9 +25,14 @@ TO_ONE = 9
 _REMEDY = "--ties file-reversed takes the rows of each file from the last one up"
 
 
-def falls(values: np.ndarray, same_user: SameUser | None = None) -> bool:
-    """Whether values go down from row to row, in the whole column or inside each user's rows."""
+def falls(values: np.ndarray, same_user: SameUser | None = None, starts: np.ndarray | None = None) -> bool:
+    """Whether values go down from row to row, in the whole column or inside each user's rows.
+
+    From file to file they may rise: the rows of file k are `starts[k]:starts[k + 1]`; None: all are of one.
+    """
     steps = np.sign(np.diff(values))
+    if starts is not None:
+        steps[starts[(starts > 0) & (starts < len(values))] - 1] = 0
     if _down(steps):
         return True
     return same_user is not None and _down(steps[same_user()])
@@ -43,16 +48,16 @@ def neighbours_alike(users: np.ndarray, keep: np.ndarray) -> SameUser:
     return functools.cache(alike)
 
 
-def tied_backwards(log: EventLog, exact: np.ndarray, same_user: SameUser) -> str:
+def tied_backwards(log: EventLog, exact: np.ndarray, same_user: SameUser, starts: np.ndarray) -> str:
     """What to say of a log whose ties stand backwards by the order of its rows; '' if they do not.
 
-    `log` has exact moments for times; `exact` are the same in the order of the rows.
+    `log` has exact moments for times; `exact` are the same in the order of the rows; `starts` as of `falls`.
     """
     if log.ties not in ("file", "file-reversed"):
         return ""
     turned = log.ties == "file-reversed"
     tied = int(((log.users[1:] == log.users[:-1]) & (log.times[1:] == log.times[:-1])).sum())
-    if not tied or not falls(-exact if turned else exact, same_user):
+    if not tied or not falls(-exact if turned else exact, same_user, starts):
         return ""
     so = f"so {tied:,} events that share their time with the one before stand backwards"
     if turned:
@@ -60,14 +65,15 @@ def tied_backwards(log: EventLog, exact: np.ndarray, same_user: SameUser) -> str
     return f"newest first: times fall along the rows, {so}; {_REMEDY}"
 
 
-def rows_backwards(log: EventLog, column: pl.Series, same_user: SameUser) -> str:
+def rows_backwards(log: EventLog, column: pl.Series, same_user: SameUser, starts: np.ndarray) -> str:
     """What to say of a log in the order of its rows, if a column tells that histories run backwards in it; '' if it
-    does not."""
+    does not. `starts` as of `falls`."""
     moments = read_moments(column.to_frame())
     usable = moments.usable
     all_alike = same_user if usable.all() else None
     turned = log.ties == "file-reversed"
-    if not falls(-moments.exact[usable] if turned else moments.exact[usable], all_alike):
+    begin = np.searchsorted(np.flatnonzero(usable), starts)
+    if not falls(-moments.exact[usable] if turned else moments.exact[usable], all_alike, begin):
         return ""
     if turned:
         return (
