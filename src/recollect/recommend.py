@@ -18,6 +18,7 @@ from recollect.contracts import PAD, Recommender, State
 from recollect.data.blocks import by_length, pieces, tokens_on
 from recollect.data.candidates import Within, allowed_mask
 from recollect.data.histories import Ragged
+from recollect.data.id_forms import encode
 from recollect.data.log import DataError, Table, Vocabulary
 from recollect.data.requests import Requests
 from recollect.data.seen import Seen, hide_seen
@@ -128,7 +129,7 @@ def recommend(
             raise ValueError(
                 f"history {row} is {history!r}, not a list of item ids; histories are a list of such lists"
             )
-        codes = items.encode(history, unknown=NOTHING)
+        codes = encode(items, history, unknown=NOTHING)
         if times is not None and len(times[row]) != len(history):
             raise ValueError(f"history {row} has {len(history)} items but {len(times[row])} times")
         unknown.append(tuple(one for one, code in zip(history, codes, strict=True) if code == NOTHING))

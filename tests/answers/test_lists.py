@@ -10,7 +10,9 @@ import recollect
 from recollect.answers.lists import audience, list_blocks
 from recollect.config import ConfigError
 from recollect.data.log import DataError, build_log
+from recollect.data.splits import loo
 from recollect.recommend import recommend
+from recollect.train.progress import Silent
 
 from .material import log, past, times_of, trained
 
@@ -97,3 +99,16 @@ def test_a_kept_model_wants_a_log(tmp_path):
         kept.recommend_all()
     mine = kept.recommend_all(log(), k=2, within={"genres": "Horror"})
     assert mine["item"].tolist() == trained("markov").recommend_all(k=2, within={"genres": "Horror"})["item"].tolist()
+
+
+def test_ids_that_became_floats_are_known_as_on_the_command_line():
+    users, items = np.repeat([12346, 12347], 4), np.tile(np.array(["7", "9", "22", "A"], dtype=object), 2)
+    whole = build_log(users, items, np.arange(8), name="shop")
+    model = recollect.fit("popularity", loo(whole), report=Silent())
+    asked = ["12347.0", 12346.0, "12347,0", "nobody"]
+    found = model.recommend_all(whole, users=asked, seen="allowed")
+    assert list(dict.fromkeys(found["user"].tolist())) == [12347, 12346] and found.unknown_users == ("nobody",)
+    scores = model.score([("12347.0", "7.0"), ("12346", 9.0), (12347.0, "A"), ("12346.5", "A")], whole)
+    assert scores["logit"].mask.tolist() == [False, False, False, True] and scores.unknown_users == ("12346.5",)
+    (answer,) = model.recommend([["7.0", 22.0, "B"]], allow=["9.0", "A"])
+    assert answer.unknown == ("B",) and {one.item for one in answer} == {"9", "A"}

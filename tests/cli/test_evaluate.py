@@ -111,10 +111,32 @@ def test_an_older_model_is_asked_for_what_came_since(recollect: Command, run: Pa
     said = recollect(*since)
     assert "1 of 3 targets (33.3%) are of items that the model does not know (1 different" in said.out
     assert "1 of the 2 users begin without any event" in said.out
+    assert "scoring 2 of events since a moment for this run" in said.out
     assert len((run / SCORINGS).read_text().splitlines()) == 2
+    assert [recollect("evaluate", run, "--json").json["test_scorings"] for _ in range(2)] == [1, 2]
+    assert recollect(*since, "--json").json["since_scorings"] == 3
     said = recollect(*since, "--on", "validation")
     assert said.code == 2 and "leave out --on" in said.error
     said = recollect("evaluate", run, "--target", "first")
     assert said.code == 2 and "give --since" in said.error
     said = recollect("evaluate", run, "--since", "2023-01-01")
     assert said.code == 2 and "has learnt from events up to" in said.error
+
+
+def test_the_rests_of_baskets_are_said_wherever_figures_are(recollect: Command, tmp_path: Path) -> None:
+    rows = [f"{user},{(user + 7 * n) % 20},{1_700_000_000 + n // 3 * 900}" for user in range(20) for n in range(12)]
+    (tmp_path / "shop.csv").write_text("\n".join(["user,item,time", *rows]) + "\n")
+    for model in ("popularity", "markov"):
+        assert recollect("train", model, "--data", tmp_path / "shop.csv", "--out", tmp_path / model).code == 0
+    for runs in (["popularity"], ["popularity", "markov"]):
+        said = recollect("evaluate", *(tmp_path / name for name in runs), "--on", "validation")
+        assert said.code == 0 and said.err.count("100.0% of the validation targets have exactly the time of") == 1
+
+
+def test_what_came_since_in_the_log_of_the_run_counts_as_test(recollect: Command, run: Path) -> None:
+    until = load(run).card["learnt"]["until"]
+    assert recollect("evaluate", run, "--since", until + 1, "--json").json["test_scorings"] == 1
+    rows = (run / SCORINGS).read_text().replace('"of": "test", ', "")  # as a version before wrote them
+    newer = rows.replace("split ", "split events since 2024-06-03 00:00:00 UTC, ")
+    (run / SCORINGS).write_text(rows.replace("events since", "loo,") + newer)
+    assert recollect("evaluate", run, "--json").json["test_scorings"] == 2

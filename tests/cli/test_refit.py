@@ -55,3 +55,18 @@ def test_rows_that_cannot_be_read_may_be_left_out_of_the_newer_log(
     assert load(tmp_path / "out").settings["data"]["on_bad"] == "skip"
     said = recollect("refit", run, "--targets", "buy", "--out", tmp_path / "wrong")
     assert said.code in (1, 2) and not (tmp_path / "wrong").exists()
+
+
+def test_a_newest_file_of_another_form_stops_a_job_whose_run_skips_bad_rows(
+    recollect: Command, log_file: Path, tmp_path: Path
+) -> None:
+    weeks = tmp_path / "weeks"
+    weeks.mkdir()
+    shutil.copy(log_file, weeks / "KW9.csv")
+    data = ["--data", weeks, "--on-bad", "skip"]
+    assert recollect("train", "popularity", *data, "--out", tmp_path / "run").code == 0
+    (weeks / "KW10.csv").write_text("user,item,time\n5,item 3,20/05/2024\n6,item 4,21/05/2024\n")
+    said = recollect("refit", tmp_path / "run")
+    assert said.code == 1 and f"{weeks / 'KW10.csv'} line 2: '20/05/2024' in column 'time'" in said.err.splitlines()[-1]
+    said = recollect("refit", tmp_path / "run", "--on-bad", "skip-files")
+    assert said.code == 0 and f"files that give no event: 1, first rows {weeks / 'KW10.csv'} line 2" in said.err

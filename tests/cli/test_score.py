@@ -46,3 +46,32 @@ def test_what_is_no_pair_is_one_line(recollect: Command, trained: Path, tmp_path
     assert "none of the 1 pairs is known" in recollect("score", trained, "--pairs", tmp_path / "pairs.csv").error
     said = recollect("score", trained, "--pairs", tmp_path / "pairs.csv", "--out", "scores.doc")
     assert said.code == 2 and "the form is chosen by it" in said.error
+
+
+@pytest.mark.parametrize("given", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("out", [".csv", ".jsonl", ".parquet"])
+def test_further_columns_of_the_file_stand_behind_the_scores(
+    recollect: Command, trained: Path, tmp_path: Path, given: str, out: str
+) -> None:
+    table = pl.DataFrame(
+        {"note": ["a,b", None, "c"], "user": [7, 99, 8], "item": ["item 3"] * 3, "rank": [3, 2, 1], "n": [1.5, None, 2]}
+    )
+    if given == ".parquet":
+        table = table.with_columns(tags=pl.Series([["x", "y"], [], None]), day=pl.date(2024, 5, pl.int_range(1, 4)))
+    write = {".csv": "write_csv", ".jsonl": "write_ndjson", ".parquet": "write_parquet"}
+    getattr(table, write[given])(tmp_path / f"pairs{given}")
+    said = recollect("score", trained, "--pairs", tmp_path / f"pairs{given}", "--out", tmp_path / f"scores{out}")
+    assert said.code == 0 and f"rank of {tmp_path / f'pairs{given}'}: left out" in said.err
+    read = {".csv": pl.read_csv, ".jsonl": pl.read_ndjson, ".parquet": pl.read_parquet}
+    found = read[out](tmp_path / f"scores{out}")
+    kept = table.drop("user", "item", "rank")
+    assert found.columns == ["user", "item", "title", "logit", "probability", "rank", *kept.columns]
+    assert found["rank"].null_count() == 1  # that of a stranger, so it is not the one that was given
+    assert found["note"].to_list() == table["note"].to_list()
+    assert found["n"].cast(pl.Float64).to_list() == [1.5, None, 2]
+    if given == ".parquet":
+        assert found["tags"].to_list() == (['["x", "y"]', "[]", None] if out == ".csv" else [["x", "y"], [], None])
+        assert found["day"].cast(pl.String).to_list() == ["2024-05-01", "2024-05-02", "2024-05-03"]
+    rows = recollect("score", trained, "--pairs", tmp_path / f"pairs{given}", "--json").json["scores"]
+    assert [row["note"] for row in rows] == ["a,b", None, "c"]
+    assert "a,b" in recollect("score", trained, "--pairs", tmp_path / f"pairs{given}").out

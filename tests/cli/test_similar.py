@@ -36,3 +36,8 @@ def test_what_cannot_be_compared_is_one_line(recollect: Command, trained: Path, 
     assert recollect("train", "popularity", "--data", log_file, "--out", tmp_path / "run").code == 0
     said = recollect("similar", tmp_path / "run", "--item", "item 1")
     assert said.code == 2 and "popularity does not compare items; take a network" in said.error
+
+
+def test_no_item_is_one_line(recollect: Command, trained: Path) -> None:
+    said = recollect("similar", trained, "--item", "")
+    assert said.code == 1 and "no item is named: the text is empty" in said.error

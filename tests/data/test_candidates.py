@@ -63,7 +63,10 @@ def test_two_tables_are_not_taken_for_one_another():
 @pytest.mark.parametrize(
     ("within", "message"),
     [
-        ({"genre": "Drama"}, "within genre: the table of items has no such column; it has genres, year"),
+        (
+            {"genre": "Drama"},
+            "within genre: the table of items has no such column; it has genres, year; did you mean 'gen",
+        ),
         ({"genres": "drama"}, "within genres: no item has 'drama'; did you mean 'Drama'?"),
         ({"genres": "Horror"}, "within genres: no item has 'Horror'; "),
         ({"genres": "Com"}, "within genres: no item has 'Com'; "),

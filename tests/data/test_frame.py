@@ -60,3 +60,15 @@ def test_masked_cells_are_nothing_and_the_others_keep_their_type() -> None:
     whole = np.array([2**60 + 1, 5], np.int64)
     table = as_table({"n": np.ma.masked_array(whole, [False, True]), "m": np.ma.masked_array(whole)})
     assert table["n"].to_list() == [2**60 + 1, None] and table["m"].to_list() == whole.tolist()
+
+
+def test_further_columns_stand_behind_as_they_were() -> None:
+    further = pl.DataFrame({"rank": [0, 0, 0], "n": [5, None, 6], "tags": [["a"], None, []]})
+    frame = Frame(COLUMNS, further)
+    assert frame.columns == list(frame) == [*COLUMNS, "n", "tags"] and len(frame) == 3
+    rows = [{**row, "n": n, "tags": tags} for row, n, tags in zip(ROWS, [5, None, 6], [["a"], None, []], strict=True)]
+    assert list(frame.rows()) == rows and frame.to_polars().to_dicts() == rows
+    assert pa.table(frame).to_pylist() == rows and frame.to_pandas()["tags"].tolist() == [["a"], None, []]
+    assert frame["rank"].tolist() == [1, None, 2] and frame["n"][0] == 5
+    with pytest.raises(KeyError):
+        frame["none"]

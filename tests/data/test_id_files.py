@@ -39,6 +39,12 @@ def _workbook() -> bytes:
         ("a.json", '["x", "007"]', ["x", "007"]),
         ("a.jsonl", "{'user': 5, 'n': None}\n{'user': 6}\n", [5, 6]),
         ("a.CSV", "kunde,n\n9,1\n", [9]),
+        ("a.csv", "user\n16474,0\n17850,00\n9\n", [16474, 17850, 9]),
+        ("a.csv", "16474,0\n17850,0\n", [16474, 17850]),
+        ("a.txt", "16474,0\n17850,0\n", [16474, 17850]),
+        ("a.csv", "name;user\nx;16474,0\ny;17850,0\n", [16474, 17850]),
+        ("a.csv", "user\n16474.0\n", [16474]),
+        ("a.csv", 'user\n"1,5"\n"2,0"\n', ["1,5", "2,0"]),
     ],
 )
 def test_ids_are_found_in_their_order(tmp_path: Path, name: str, text: str, ids: list[object]) -> None:
@@ -56,9 +62,11 @@ def test_a_table_of_numbers_has_whole_ids(tmp_path: Path) -> None:
 
 def test_pairs_keep_their_rows(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("item,weight,user\nb,1,2\n,1,1\na,1,\nb,1,2\n")
-    assert read_pairs(tmp_path / "p.csv") == ([2, 1, None, 2], ["b", None, "a", "b"])
+    found = read_pairs(tmp_path / "p.csv")
+    assert found[:2] == ([2, 1, None, 2], ["b", None, "a", "b"])
+    assert found.further.to_dict(as_series=False) == {"weight": ["1", "1", "1", "1"]}
     pl.DataFrame({"film": [5, 6], "kunde": ["x", "y"]}).write_parquet(tmp_path / "p.parquet")
-    assert read_pairs(tmp_path / "p.parquet", user="kunde", item="film") == (["x", "y"], [5, 6])
+    assert read_pairs(tmp_path / "p.parquet", user="kunde", item="film")[:2] == (["x", "y"], [5, 6])
 
 
 @pytest.mark.parametrize(
@@ -66,7 +74,12 @@ def test_pairs_keep_their_rows(tmp_path: Path) -> None:
     [
         ("a.csv", b"", "empty"),
         ("a.csv", b"name,age\nAnn,3\n", "no column looks like the user; call it 'user'; there are 'name', 'age'"),
-        ("a.csv", b"user,age\nAnn,3\nBob,4,5\n", "not a table that can be read"),
+        (
+            "a.csv",
+            b"user,age\nAnn,3\nBob,4,5\n",
+            "not a table that can be read (line 3 has 3 fields, the first 2); write an id a line",
+        ),
+        ("a.csv", b"user\n5\n16474,5\n", "not a table that can be read (line 3 has 2 fields, the first 1)"),
         ("a.csv", b"user,age\n,3\n", "no ids in it"),
         ("a.parquet", b"PAR1", "not a whole Parquet file"),
         ("a.jsonl", b"[1,2", "JSON"),

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recollect.data.ids import Coded, code, find
+from recollect.data.id_forms import find
+from recollect.data.ids import Coded, code
 from recollect.data.log import DataError, Vocabulary
 from recollect.data.missing import MISSING_WORDS
 
@@ -40,6 +41,10 @@ def test_the_words_are_counted() -> None:
     [
         (["17850", "17850.0", "17850.00"], [17850] * 3),
         (["A1", "17850.0", "17850"], ["A1", "17850", "17850"]),
+        (["17850", "17850,0", "17850,00"], [17850] * 3),
+        (["A1", "17850,0", "17850"], ["A1", "17850", "17850"]),
+        (["17850,0", "17850,5"], ["17850,0", "17850,5"]),
+        (["17,000", "18,0"], ["17,000", "18"]),
         (["007", "7", "7.0"], ["007", "7", "7"]),
         (["1.0", "1.5"], ["1.0", "1.5"]),  # fractions: versions, not integers that became floats
         ([17850.0, float("nan"), 3.0], [17850, None, 3]),
@@ -136,7 +141,7 @@ def test_codes_agree_with_a_dictionary(values: list[str | None]) -> None:
         assert len(got) == len(values)
         return
     wanted = [clean(value) for value in values]
-    if any(w and ("." in w or "e" in w.lower()) for w in wanted):
+    if any(w and ("." in w or "," in w or "e" in w.lower()) for w in wanted):
         return
     assert [None if one is None else str(one) for one in got] == wanted
 

@@ -43,6 +43,20 @@ def test_found(text, title):
     assert NAMES[resolve_item(text, ITEMS, NAMES)] == title
 
 
+def test_an_id_in_another_case_is_named_where_titles_have_other_words():
+    items = Vocabulary(np.array(["22423", "85123A", "É1"], dtype=object), first=1)
+    names = np.array(["", "CAKESTAND", "WHITE HANGING HEART", "ONE"], dtype=object)
+    for text, meant in (("85123a", r"WHITE HANGING HEART \(id 85123A\)"), ("e1", r"ONE \(id É1\)")):
+        with pytest.raises(DataError, match=rf"no item has the id or title '{text}'; did you mean {meant}\?"):
+            resolve_item(text, items, names)
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_nothing_is_no_item(text):
+    with pytest.raises(DataError, match="no item is named: the text is empty"):
+        resolve_item(text, ITEMS, NAMES)
+
+
 def test_an_id_goes_before_a_title():
     assert NAMES[resolve_item("42", ITEMS, NAMES)] == "Toy Story 2 (1999)"  # the id 42, not the film
 

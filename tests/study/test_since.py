@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,38 @@ def test_one_of_each_user_may_be_asked(trained: Artifact, target: str, items: di
     assert set(ledger.user_id) == set(items)
     for user, length, code, rank in zip(ledger.user_id, ledger.length, ledger.item, ledger.rank, strict=True):
         assert code == (trained.items.find(items[user]) or 0) and rank == whole[user, length]
+
+
+def shop(days: int) -> EventLog:
+    """A log of baskets: each user buys three things at one moment, every other day."""
+    draw = np.random.default_rng(8)
+    rows = [
+        (f"u{user}", str(draw.choice(ITEMS)), MONDAY + DAY * (2 * day - 20) + 60 * user)
+        for day in range(days)
+        for user in range(20)
+        for _ in range(3)
+    ]
+    return log_of(rows, "shop")
+
+
+@pytest.mark.parametrize("protocol, asked", [("temporal", "first"), ("loo", "all")])
+def test_what_a_run_was_asked_for_is_asked_of_it_since(protocol: str, asked: str, tmp_path: Path) -> None:
+    settings = small_settings("markov")
+    split = settings.split.model_copy(update={"protocol": protocol, "target": "first"})
+    own = load(run(settings.model_copy(update={"split": split}), tmp_path / "run", log=shop(10)).folder)
+    made_new = refit(tmp_path / "run", tmp_path / "refit", log=shop(10)).folder
+    again = refit(made_new, tmp_path / "again", log=shop(10)).folder
+    shutil.rmtree(tmp_path / "run")  # as a job that keeps only the newest does
+    shutil.rmtree(made_new)
+    for trained in (own, load(again)):
+        result = score_since(trained, shop(12), MONDAY)
+        assert result.target == asked and len(result.missed) == (20 if asked == "first" else 2 * 60)
+        (line,) = (one.line() for one in result.missed.protocols.values())
+        assert f"target {asked}," in line
+        said = [note for note in result.notes if "rest of a basket" in note]
+        assert bool(said) == (asked == "all")
+        assert all(note.startswith("66.7% of the targets") and "--target first asks" in note for note in said)
+        assert score_since(trained, shop(12), MONDAY, target="last").target == "last"
 
 
 def test_what_was_learnt_is_not_asked(trained: Artifact, tmp_path: Path) -> None:

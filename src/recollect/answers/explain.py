@@ -16,6 +16,7 @@ from recollect.answers.known import Known, code_of
 from recollect.contracts import Events
 from recollect.data.blocks import pieces
 from recollect.data.candidates import Within
+from recollect.data.id_forms import encode
 from recollect.data.requests import Requests
 from recollect.data.seen import Seen
 from recollect.display import Display, Displayed
@@ -131,7 +132,7 @@ def explain(
         )
         items = [one.item for one in answer]
     wanted = np.array([code_of(trained, one) for one in items], dtype=np.int64)
-    codes = trained.items.encode(history, unknown=0)
+    codes = encode(trained.items, history, unknown=0)
     places = np.flatnonzero(codes)
     clock = np.asarray(times, dtype=np.int64)[places] if times is not None and trained.clock else None
     logits = _logits(trained, codes[places], clock, last, wanted, at)  # [1 + N, K]

@@ -13,6 +13,7 @@ from recollect.answers.moment import moment_for
 from recollect.data.candidates import Within, allowed_mask
 from recollect.data.frame import Frame
 from recollect.data.histories import Ragged, known_histories
+from recollect.data.id_forms import encode
 from recollect.data.log import DataError, EventLog
 from recollect.data.seen import Seen
 from recollect.recommend import as_columns, top_lists
@@ -67,7 +68,7 @@ def audience(known: Known, log: EventLog, users: Iterable[Any] | None = None, *,
     repeated = 0
     if users is not None:
         named = list(users)
-        codes = log.user_ids.encode(named, unknown=-1)
+        codes = encode(log.user_ids, named, unknown=-1)
         unknown = tuple(one for one, code in zip(named, codes, strict=True) if code < 0)
         chosen = np.array(list(dict.fromkeys(codes[codes >= 0].tolist())), dtype=np.int64)
         repeated = len(named) - len(unknown) - len(chosen)

@@ -14,18 +14,24 @@ from recollect.answers.lists import audience
 from recollect.answers.moment import moment_for
 from recollect.data.blocks import ranges
 from recollect.data.frame import Frame, read_columns_of
+from recollect.data.id_forms import encode
 from recollect.data.log import DataError, EventLog, Vocabulary
 from recollect.nn.evaluating import evaluating
 from recollect.recommend import memories, requests_of, scored
 
 
 class PairScores(Frame):
-    """Pairs in their order: user, item, title, logit, probability (if it is one), rank; nothing where not known."""
+    """Pairs in their order: user, item, title, logit, probability (if it is one), rank; nothing where not known.
+
+    Further columns of the file that they were read from stand behind.
+    """
 
     unknown_users: tuple[Any, ...] = ()
     """Users that the log does not have, each once."""
     unknown_items: tuple[Any, ...] = ()
     """Items that the model does not know, each once."""
+    replaced: tuple[str, ...] = ()
+    """Further columns of the file that have the name of one of these, and are left out."""
     at: int | None = None
     """The time of asking that the model was told, in seconds; None where it was told none."""
 
@@ -33,16 +39,17 @@ class PairScores(Frame):
 def score(trained: Known, pairs: Any, log: Any = None, *, at: int | None = None) -> PairScores:
     """Logit, probability and rank of each (user, item) pair, after the user's whole history in the log.
 
-    `pairs`: (user, item) tuples, a file or a table with the columns user and item; a key of several columns is itself a
-    tuple of its parts. `log`, `at`: as in `recommend_all`.
+    `pairs`: (user, item) tuples, a file (or what `read_pairs` made of it) or a table with the columns user and item; a
+    key of several columns is itself a tuple of its parts. Further columns of a file are kept. `log`, `at`: as in
+    `recommend_all`.
     The rank is the item's place in a list of all items, those had before among them, from 1; equal scores stand in the
     order of the item codes. A pair whose user is not in the log, or whose item the model does not know, has no
     figures; `unknown_users` and `unknown_items` name them. Raises DataError where no pair is known.
     """
     histories = log_for(trained, log)
-    users, items = _sides(pairs)
-    user_codes = histories.user_ids.encode(users, unknown=-1)
-    item_codes = trained.items.encode(items, unknown=0)
+    users, items, further = _sides(pairs)
+    user_codes = encode(histories.user_ids, users, unknown=-1)
+    item_codes = encode(trained.items, items, unknown=0)
     users, items = _written(users, user_codes, histories.user_ids), _written(items, item_codes, trained.items)
     there = (user_codes >= 0) & (item_codes > 0)
     unknown_users = _distinct(users, user_codes < 0)
@@ -66,7 +73,8 @@ def score(trained: Known, pairs: Any, log: Any = None, *, at: int | None = None)
         values = np.zeros(len(there), kind)
         values[there] = found[name]
         columns[name] = np.ma.masked_array(values, ~there)
-    result = PairScores(columns)
+    result = PairScores(columns, further)
+    result.replaced = tuple(name for name in columns if further is not None and name in further)
     result.unknown_users, result.unknown_items, result.at = unknown_users, unknown_items, at
     return result
 
@@ -100,18 +108,21 @@ def _figures(
     return {"logit": logits, "probability": shares, "rank": places}
 
 
-def _sides(pairs: Any) -> tuple[list[Any], list[Any]]:
+def _sides(pairs: Any) -> tuple[list[Any], list[Any], Any]:
+    """-> users, items, and the further columns of a file, None of anything else."""
     if isinstance(pairs, str | os.PathLike):
         from recollect.data.id_files import read_pairs
 
-        return read_pairs(os.fspath(pairs))
+        pairs = read_pairs(os.fspath(pairs))
+    if hasattr(pairs, "further"):
+        return pairs.users, pairs.items, pairs.further
     if isinstance(pairs, Iterable) and not hasattr(pairs, "columns") and not hasattr(pairs, "__arrow_c_stream__"):
         rows = [tuple(one) for one in pairs]
         if not rows or any(len(one) != 2 for one in rows):
             raise DataError("pairs: expected (user, item) tuples, at least one")
-        return [one[0] for one in rows], [one[1] for one in rows]
+        return [one[0] for one in rows], [one[1] for one in rows], None
     users, items = read_columns_of(pairs, ("user", "item"), "pairs")
-    return users, items
+    return users, items, None
 
 
 def _written(given: list[Any], codes: np.ndarray, ids: Vocabulary) -> list[Any]:

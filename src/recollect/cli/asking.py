@@ -97,11 +97,11 @@ def user_of(log: EventLog, user: str) -> int:
     """The code of a user as typed, in a form that a file of users may have too. DataError where the log has none."""
     import difflib
 
-    from recollect.data import ids
+    from recollect.data import id_forms
     from recollect.data.log import DataError
     from recollect.data.titles import containing
 
-    code = ids.find(log.user_ids, user)
+    code = id_forms.find(log.user_ids, user)
     if code is None:
         known = log.user_ids.ids.tolist()
         near = [known[place] for place in containing(user, known)]

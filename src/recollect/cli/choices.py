@@ -11,6 +11,7 @@ import typer
 class OnBad(StrEnum):
     stop = "stop"
     skip = "skip"
+    skip_files = "skip-files"
 
 
 class Ties(StrEnum):

@@ -14,6 +14,7 @@ from recollect.cli.output import print_json, print_sheets, table
 if TYPE_CHECKING:
     from recollect.data.seen import Seen as SeenName
     from recollect.data.splits import SplitName
+    from recollect.data.splits import Target as TargetName
     from recollect.evaluate.ledger import Ledger
     from recollect.evaluate.lists import ListMetrics
     from recollect.evaluate.metrics import Metrics
@@ -34,10 +35,16 @@ def evaluate(
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(help="Ask for the events since this date (UTC) or unix time instead.", show_default=False),
+        typer.Option(
+            help="Ask for the events since this date (UTC, or the run's time zone) or unix time instead.",
+            show_default=False,
+        ),
     ] = None,
     target: Annotated[
-        Target | None, typer.Option(help="With --since: which of a user's events are targets.", show_default="all")
+        Target | None,
+        typer.Option(
+            help="With --since: which of a user's events are targets.", show_default="the run's split.target, else all"
+        ),
     ] = None,
     ledger: Annotated[
         Path | None, typer.Option(help="Keep the rank of every target here, as Parquet.", show_default=False)
@@ -50,12 +57,12 @@ def evaluate(
     Several runs are put side by side: a table of all, and the difference of each to the best with its interval. Runs
     that differ only in their seed are one row.
 
-    `--since` judges an older model on a newer log, which holds the older events too: each event since is a target,
-    given all its user did before. Items that the model does not know are counted as misses, and left out; both are
-    printed.
+    `--since` judges an older model on a newer log, which holds the older events too: each event since is a target (or
+    the first or last of each user, as the run's `split.target` has it), given all its user did before. Items that the
+    model does not know are counted as misses, and left out; both are printed.
 
     Test answers honestly only once per choice made, so every scoring of test is noted in the run's folder
-    (test-scorings.jsonl); choose between models with `--on validation`.
+    (test-scorings.jsonl), and every one of `--since` beside them; choose between models with `--on validation`.
 
     Examples:
 
@@ -70,7 +77,15 @@ def evaluate(
     from recollect.config import ConfigError
     from recollect.evaluate.metrics import measure
     from recollect.study.read_again import remarks_on_reading
-    from recollect.study.scoring import data_of, note_scoring, remark_on_data, score, settings_of, shown
+    from recollect.study.scoring import (
+        data_of,
+        note_scoring,
+        remark_on_baskets,
+        remark_on_data,
+        score,
+        settings_of,
+        shown,
+    )
     from recollect.study.side_by_side import side_by_side
     from recollect.study.tables import plain
 
@@ -81,7 +96,7 @@ def evaluate(
         others = {"--protocol": protocol, "--on": on, "--lists": lists, "several runs": len(runs) > 1}
         if said := [name for name, value in others.items() if value]:
             raise ConfigError(f"--since asks one run for what came later; leave out {', '.join(said)}")
-        _since(runs[0], data, since, target or Target.all, seen, ledger, json, note)
+        _since(runs[0], data, since, target, seen, ledger, json, note)
         return
     if target is not None:
         raise ConfigError("--target says which events since a moment are targets; give --since, or leave it out")
@@ -104,6 +119,8 @@ def evaluate(
     for remark in (*remarks_on_reading(trained, log, data), *remark_on_data(trained, log)):
         note(remark)
     ranked = score(trained, log, protocol=split, seen=candidates, on=on.value)
+    for remark in remark_on_baskets(log, ranked, on.value):
+        note(remark)
     look = shown(trained, log, protocol=split, seen=candidates, on=on.value) if lists else None
     metrics = measure(ranked)
     if newcomers := int((ranked.length == 0).sum()):
@@ -137,7 +154,7 @@ def _since(
     run: Path,
     data: str | None,
     since: str,
-    target: Target,
+    target: Target | None,
     seen: Seen | None,
     ledger: Path | None,
     json: bool,
@@ -153,14 +170,17 @@ def _since(
     log, remark = data_since(trained, data)
     for one in remarks_on_reading(trained, log, data):
         note(one)
-    result = score_since(trained, log, since, target=target.value, seen=None if seen is None else seen.value)
+    which: TargetName | None = None if target is None else target.value
+    result = score_since(trained, log, since, target=which, seen=None if seen is None else seen.value)
     for one in (*([remark] if remark else []), *result.notes):
         note(one)
     metrics = measure(result.missed)
     known = None if result.known is None else measure(result.known)
     if ledger is not None:
         result.missed.save(ledger)
-    scorings = note_scoring(run, result.missed, metrics)
+    own = log.digest == trained.card.get("data", {}).get("digest")  # its test answers are among what came since
+    scorings = note_scoring(run, result.missed, metrics, "test" if own else "since")
+    counted = {"test_scorings": scorings} if own else {"since_scorings": scorings}
     if json:
 
         def plain(ranked: Ledger, its: Metrics) -> dict[str, object]:
@@ -179,17 +199,18 @@ def _since(
             {
                 "model": trained.name,
                 "since": since,
-                "target": target.value,
+                "target": result.target,
                 "targets_of_new_items": result.new_targets,
                 "new_items": result.new_items,
                 "new_users": result.new_users,
                 "new_items_are_misses": plain(result.missed, metrics),
                 "new_items_left_out": None if result.known is None or known is None else plain(result.known, known),
-                "test_scorings": scorings,
+                **counted,
             }
         )
         return
     _print_since(trained.name, since, result, metrics, known)
+    _print_scorings(scorings, "test" if own else "events since a moment")
 
 
 def _print_since(model: str, since: str, result: Since, metrics: Metrics, known: Metrics | None) -> None:
@@ -219,8 +240,6 @@ def _print_since(model: str, since: str, result: Since, metrics: Metrics, known:
 
 
 def _print(model: str, on: Part, metrics: Metrics, line: str, look: ListMetrics | None, scorings: int) -> None:
-    from recollect.study.scoring import SCORINGS
-
     _table(f"{model} on {on.value}", metrics)
     typer.echo("HR is Recall here: a target is one item.")
     if metrics.misses:
@@ -233,8 +252,14 @@ def _print(model: str, on: Part, metrics: Metrics, line: str, look: ListMetrics 
             f"{look.popularity_share:.1%} of their places go to the fifth of the items that is most frequent in "
             f"training (Gini of exposure {look.exposure_gini:.3f}, mean novelty {look.novelty:.2f} bits)."
         )
+    _print_scorings(scorings, "test")
+
+
+def _print_scorings(scorings: int, of: str) -> None:
+    from recollect.study.scoring import SCORINGS
+
     if scorings > 1:
-        typer.echo(f"This was scoring {scorings} of test for this run ({SCORINGS} lists them).")
+        typer.echo(f"This was scoring {scorings} of {of} for this run ({SCORINGS} lists them).")
 
 
 def _table(title: str, metrics: Metrics) -> None:

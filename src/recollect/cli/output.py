@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def print_json(values: Any) -> None:
-    """One JSON document on stdout; a number that is not finite is null."""
-    typer.echo(json.dumps(_plain(values), indent=2, ensure_ascii=True, allow_nan=False))
+    """One JSON document on stdout; a number that is not finite is null, and a date is text."""
+    typer.echo(json.dumps(_plain(values), indent=2, ensure_ascii=True, allow_nan=False, default=str))
 
 
 def table(

@@ -88,9 +88,20 @@ OPTIONS: Mapping[str, Any] = {
     ],
     "on_bad": Annotated[
         OnBad | None,
-        _option("--on-bad", help="Rows that cannot be read: stop at the first, or skip and count.", default="stop"),
+        _option(
+            "--on-bad",
+            help="Rows that cannot be read: stop at the first, or skip and count; skip-files: whole files of them too.",
+            default="stop",
+        ),
     ],
-    "ties": Annotated[Ties | None, _option("--ties", help="What orders a user's events of one time.", default="file")],
+    "ties": Annotated[
+        Ties | None,
+        _option(
+            "--ties",
+            help="What orders a user's events of one time; `file-reversed` takes each file from its last row up.",
+            default="file",
+        ),
+    ],
     "keep_missing_words": Annotated[
         bool | None,
         _option("--keep-missing-words", help="Take NA, NULL, None, nan and - as ids like any other.", default=False),

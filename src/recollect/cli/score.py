@@ -28,7 +28,7 @@ def score(
     """Score pairs: logit, probability, and the rank of the item among all items, after the user's whole history.
 
     The rank counts items that the user had too. A pair whose user is not in the log, or whose item the model does not
-    know, has no figures; how many there are is said.
+    know, has no figures; how many there are is said. Further columns of the file are kept.
 
     Examples:
 
@@ -44,9 +44,9 @@ def score(
     seconds_of(at)
     trained = load(run)
     said = seconds_of(at, trained)
-    users, items = read_pairs(pairs, user=column_of(trained, "user"), item=column_of(trained, "item"))
+    given = read_pairs(pairs, user=column_of(trained, "user"), item=column_of(trained, "item"))
     log = answering_log(trained, data)
-    found = trained.score(list(zip(users, items, strict=True)), log, at=said)
+    found = trained.score(given, log, at=said)
     say_when(trained, said, found.at, log)
     rows = len(found)
     if out is not None:
@@ -56,6 +56,8 @@ def score(
         note(f"{len(found.unknown_users):,} users are not in {log.name}{such_as(found.unknown_users)}")
     if found.unknown_items:
         note(f"{len(found.unknown_items):,} items are not known to the model{such_as(found.unknown_items)}")
+    if found.replaced:
+        note(f"{', '.join(found.replaced)} of {pairs}: left out, as a column of the scores has that name")
     if known < rows:
         note(f"{rows - known:,} of the {rows:,} pairs have no figures")
     if json:
@@ -64,7 +66,7 @@ def score(
     elif out is not None:
         typer.echo(f"{known:,} scores of {rows:,} pairs are in {out}")
     else:
-        columns = [(name, "left" if name in ("user", "item", "title") else "right") for name in found.columns]
+        columns = [(name, "right" if name in ("logit", "probability", "rank") else "left") for name in found.columns]
         shown = [[_cell(name, value) for name, value in row.items()] for row in islice(found.rows(), SHOWN)]
         table(columns, shown, f"Scores by {trained.name} of {rows:,} pairs")
         if rows > SHOWN:

@@ -15,6 +15,8 @@ from recollect.data.log import EventLog
 WORTH_SAYING = 0.1
 """From which share of the users, or of the targets, on it is said."""
 REMEDY = "split.protocol=temporal with split.target=first asks for the first event of a new one"
+SINCE = "--target first asks for the first event of a new one"
+"""What to do where the events since a moment are asked for."""
 
 
 def last_together(log: EventLog) -> tuple[float, float]:
@@ -52,12 +54,12 @@ def in_words(log: EventLog) -> str:
     )
 
 
-def remark(log: EventLog, targets: Targets) -> str:
-    """What is said of a split in which this is common, '' of another."""
+def remark(log: EventLog, targets: Targets, part: str = "test ", remedy: str = REMEDY) -> str:
+    """What is said of targets among which this is common, '' of others. `part`: which targets they are."""
     share = share_of_rests(log, targets)
     if share < WORTH_SAYING:
         return ""
     return (
-        f"{share:.1%} of the test targets have exactly the time of the event before them, which is shown: what is "
-        f"asked for is the rest of a basket; {REMEDY}"
+        f"{share:.1%} of the {part}targets have exactly the time of the event before them, which is shown: what is "
+        f"asked for is the rest of a basket; {remedy}"
     )

@@ -26,7 +26,7 @@ class BatchSettings(Settings):
     """How histories become batches."""
 
     tokens: int | None = Field(None, ge=1)
-    """Cells of a batch: users x positions, padding included. Unset: about 1/160 of an epoch's, from 512 to 4,096."""
+    """Events of a batch with its padding: users x positions. Unset: about 1/160 of an epoch's, from 512 to 4,096."""
     segment: int = Field(512, ge=2)
     """Events of a history that are trained in one piece; longer histories carry their state to the next piece."""
     history: int | None = Field(None, ge=2)

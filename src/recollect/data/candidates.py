@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from recollect.config import did_you_mean
+from recollect.data.id_forms import encode
 from recollect.data.log import DataError, Table, Vocabulary
 
 Within = Mapping[str, Any] | Iterable[tuple[str, Any]]
@@ -52,7 +53,9 @@ def allowed_mask(
 
 def unknown_ids(items: Vocabulary, ids: Iterable[Any]) -> list[Any]:
     """Those of the ids that the vocabulary does not know, in their order."""
-    return [one for one in ids if items.find(one) is None]
+    named = list(ids)
+    codes = encode(items, named, unknown=items.first - 1)
+    return [one for one, code in zip(named, codes, strict=True) if code < items.first]
 
 
 def parse_within(text: str) -> tuple[str, str]:
@@ -64,7 +67,7 @@ def parse_within(text: str) -> tuple[str, str]:
 
 
 def _codes(items: Vocabulary, ids: Iterable[Any]) -> np.ndarray:
-    codes = items.encode(ids, unknown=items.first - 1)
+    codes = encode(items, ids, unknown=items.first - 1)
     return codes[codes >= items.first]
 
 
@@ -75,7 +78,11 @@ def _column(table: Table | None, name: str) -> np.ndarray:
             "train on a log that has one (titles, genres, ...)"
         )
     if name not in table:
-        raise DataError(f"within {name}: the table of items has no such column; it has {', '.join(table.columns)}")
+        near = did_you_mean(name, table.columns)
+        raise DataError(
+            f"within {name}: the table of items has no such column; it has {', '.join(table.columns)}"
+            f"{near if near.startswith('; did you mean') else ''}"
+        )
     return table[name]
 
 

@@ -21,22 +21,28 @@ if TYPE_CHECKING:
 
 
 class Frame:
-    """Columns of one length by name. Masked arrays have nothing where they are masked; [N D] are vectors."""
+    """Columns of one length by name. Masked arrays have nothing where they are masked; [N D] are vectors.
 
-    def __init__(self, columns: Mapping[str, np.ndarray]) -> None:
+    `further`: columns that were given, and stand behind as they were, without those that have a name of `columns`.
+    """
+
+    def __init__(self, columns: Mapping[str, np.ndarray], further: pl.DataFrame | None = None) -> None:
         self._columns = dict(columns)
+        self._further = None if further is None else further.drop(self._columns, strict=False)
 
     @property
     def columns(self) -> list[str]:
         """The names of the columns, in their order."""
-        return list(self._columns)
+        return [*self._columns, *(() if self._further is None else self._further.columns)]
 
     def __getitem__(self, name: str) -> np.ndarray:
-        return self._columns[name]
+        if name in self._columns or self._further is None or name not in self._further:
+            return self._columns[name]
+        return self._further[name].to_numpy()
 
     def __iter__(self) -> Iterator[str]:
         """The names of the columns."""
-        return iter(self._columns)
+        return iter(self.columns)
 
     def __len__(self) -> int:
         """How many rows."""
@@ -45,16 +51,21 @@ class Frame:
     def rows(self) -> Iterator[dict[str, Any]]:
         """Row by row, as plain values; None where there is nothing."""
         lists = [column.tolist() for column in self._columns.values()]
-        return (dict(zip(self._columns, values, strict=True)) for values in zip(*lists, strict=True))
+        if self._further is not None:
+            lists += [column.to_list() for column in self._further]
+        return (dict(zip(self.columns, values, strict=True)) for values in zip(*lists, strict=True))
 
     def to_polars(self) -> pl.DataFrame:
-        return parquet.as_table(self._columns)
+        made = parquet.as_table(self._columns)
+        return made if self._further is None else made.hstack(self._further)
 
     def to_pandas(self) -> Any:
         """A pandas DataFrame. ConfigError where pandas is not installed."""
         import narwhals as nw
 
         plain = {name: list(c) if c.ndim > 1 else _unmasked(c) for name, c in self._columns.items()}
+        if self._further is not None:
+            plain |= {column.name: column.to_list() for column in self._further}
         try:
             return nw.from_dict(plain, backend="pandas").to_native()
         except ImportError:
@@ -73,7 +84,7 @@ class Frame:
 
     def write(self, path: str | Path, about: Mapping[str, str] | None = None) -> int:
         """To a file, as its ending says: .csv, .jsonl or .parquet -> rows. Errors as `data.writing.write_blocks`."""
-        return write_blocks(path, [self._columns], about)
+        return write_blocks(path, [self._columns if self._further is None else self.to_polars()], about)
 
     def __repr__(self) -> str:
         return f"{self._head()}\n{self.to_polars()}"

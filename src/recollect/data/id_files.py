@@ -7,13 +7,14 @@ counted. Ids get their kind as in a log, so that 17 in a table of numbers is the
 from __future__ import annotations
 
 import contextlib
+import csv
 import dataclasses
 import io
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -23,7 +24,6 @@ from recollect.data.formats.text.dialect import TAB, sniff
 from recollect.data.formats.text.opening import open_text
 from recollect.data.formats.text.packing import ending
 from recollect.data.log import DataError
-from recollect.data.raw_table import shorten
 from recollect.data.reading import Reading
 from recollect.data.roles import ITEM_NAMES, USER_NAMES, guess
 
@@ -37,6 +37,8 @@ ADVICE = (
     (r"(, or leave such lines out with| \(see|: see|, or give) --(on-bad|encoding)[^;,)]*\)?", ""),
 )
 """Advice of the readers of logs, and what it is where a file only names users or items."""
+_FLOATS = re.compile(r"-?\d+(?:,0{1,2})?")
+"""An id that a program took for a float and wrote with a decimal comma, or one that it did not."""
 ROLES = {"user": USER_NAMES, "item": ITEM_NAMES}
 
 
@@ -70,8 +72,16 @@ def _read_ids(path: Path, role: str, also: str | None) -> Ids:
     return Ids(ids, len(found) - len(ids))
 
 
-def read_pairs(path: Path | str, *, user: str | None = None, item: str | None = None) -> tuple[list[Any], list[Any]]:
-    """The users and the items of a table of pairs, row by row; None where a row has no id.
+class Pairs(NamedTuple):
+    """A table of pairs, row by row: users and items (None where a row has no id), and its further columns."""
+
+    users: list[Any]
+    items: list[Any]
+    further: pl.DataFrame
+
+
+def read_pairs(path: Path | str, *, user: str | None = None, item: str | None = None) -> Pairs:
+    """A table of pairs.
 
     `user`, `item`: other names of the columns. Raises DataError as `read_ids`.
     """
@@ -80,7 +90,7 @@ def read_pairs(path: Path | str, *, user: str | None = None, item: str | None = 
         return _read_pairs(path, user, item)
 
 
-def _read_pairs(path: Path, user: str | None, item: str | None) -> tuple[list[Any], list[Any]]:
+def _read_pairs(path: Path, user: str | None, item: str | None) -> Pairs:
     table = _table(path, {"user": user, "item": item})
     names = [_named(table, role, also, path) for role, also in (("user", user), ("item", item))]
     if names[0] == names[1]:
@@ -88,7 +98,7 @@ def _read_pairs(path: Path, user: str | None, item: str | None) -> tuple[list[An
     if not table.height:
         raise DataError(f"{path}: no pairs in it, only a header")
     users, items = (_ids(table[name], path) for name in names)
-    return users, items
+    return Pairs(users, items, table.drop(names))
 
 
 @contextlib.contextmanager
@@ -121,9 +131,8 @@ def _table(path: Path, roles: dict[str, str | None]) -> pl.DataFrame:
         return _headed(_lines(text) if kind == ".txt" else _delimited(text, kind), roles)
     except UnicodeDecodeError:
         raise DataError(f"{path}: the text is not UTF-8; save it as UTF-8") from None
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        reason = shorten(str(error).splitlines()[0] if str(error) else type(error).__name__, 100)
-        raise DataError(f"{path}: not a table that can be read ({reason})") from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        raise DataError(f"{path}: not a table that can be read ({_uneven(text, kind)}); write an id a line") from None
 
 
 def _plain_list(data: bytes) -> pl.DataFrame | None:
@@ -144,11 +153,29 @@ def _lines(text: bytes) -> pl.DataFrame:
 
 
 def _delimited(text: bytes, kind: str) -> pl.DataFrame:
-    first = next(line for line in text.decode("utf-8").splitlines() if line.strip())
+    lines = [line.strip() for line in text.decode("utf-8").splitlines() if line.strip()]
+    separator = _separator(lines[0], kind)
+    numbers = lines if _FLOATS.fullmatch(lines[0]) else lines[1:]
+    commas = any("," in line for line in numbers) and ("," not in lines[0] or numbers is lines)
+    if separator == "," and commas and all(map(_FLOATS.fullmatch, numbers)):
+        return pl.DataFrame({"1": lines})
+    return pl.read_csv(io.BytesIO(text), has_header=False, infer_schema=False, separator=separator)
+
+
+def _separator(first: str, kind: str) -> str:
     usual = {".csv": ",", ".tsv": TAB, ".tab": TAB}.get(kind)
     found = usual if usual is not None and usual in first else sniff(first)
-    separator = "," if found in (None, " ", "::") else found
-    return pl.read_csv(io.BytesIO(text), has_header=False, infer_schema=False, separator=separator or ",")
+    return "," if found is None or found in (" ", "::") else found
+
+
+def _uneven(text: bytes, kind: str) -> str:
+    """The first line with more fields than the first one has, in words."""
+    lines = [(number, line) for number, line in enumerate(text.decode("utf-8").splitlines(), 1) if line.strip()]
+    separator = _separator(lines[0][1].strip(), kind)
+    counts = ((number, len(next(csv.reader([line], delimiter=separator)))) for number, line in lines)
+    width = next(counts)[1]
+    found = next((one for one in counts if one[1] > width), None)
+    return f"line {found[0]} has {found[1]} fields, the first {width}" if found else "its quotes do not fit"
 
 
 def _headed(rows: pl.DataFrame, roles: dict[str, str | None]) -> pl.DataFrame:

@@ -1,38 +1,39 @@
 """Ids as people have them, to one id for each thing and a code for each row.
 
 What a spreadsheet, a database or a data frame did to an id is undone: blanks around it, another Unicode form, `17850.0`
-for `17850`, a word for nothing. Everything is decided on the distinct ids, so that it costs little on many rows.
+or `17850,0` for `17850`, a word for nothing. Everything is decided on the distinct ids, so that it costs little on many
+rows.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import polars as pl
 
-from recollect.data.log import SIGNS, DataError, Vocabulary
+from recollect.data.id_forms import (
+    COMMA_ZERO,
+    FORMULA,
+    INVISIBLE,
+    OTHER_COMMA,
+    OTHER_FRACTION,
+    POINT_ZERO,
+    SCIENTIFIC,
+)
+from recollect.data.log import SIGNS, DataError
 from recollect.data.missing import MISSING_WORDS
 from recollect.data.roles import shown
 
 EXACT = {"Float64": 2.0**53, "Float32": 2.0**24, "Float16": 2.0**11}
 """From here on a float of a kind no longer holds every integer."""
 
-_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 # Letters of other alphabets that are drawn as Latin ones: "\u0410" looks like "A".
 _DRAWN_ALIKE = dict(
     zip("АВЕКМНОРСТУХЅІЈаеорсухѕіјΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEKMHOPCTYXSIJaeopcyxsijABEZHIKMNOPTYXo", strict=True)
 )
-_NO_SIGNS = dict.fromkeys(map(ord, _INVISIBLE))
-_POINT_ZERO = r"^-?(?:0|[1-9]\d*)\.0+$"
-_OTHER_FRACTION = r"^-?\d*\.\d*[1-9]\d*$"
-FRACTIONS = "fractions among user ids"
-"""Entry of a card: `have_fractions` of the users of a log."""
-_FORMULA = r'^="([^"]*)"$'
-_SCIENTIFIC = r"^-?\d(?:\.\d+[eE]\+?|[eE]\+)\d+$"  # without point and plus it may be a part of a hash: 5e10
 _LIKENESS_SHOWN = 3
 
 
@@ -90,47 +91,6 @@ def canonical(column: pl.Series, where: str) -> pl.Series:
     return _canonical(column, where, False, [])[0]
 
 
-def find(known: Vocabulary, text: str) -> int | None:
-    """The code of an id that a person typed: as it is written, else as `code` would read it from a file."""
-    exact = known.find(text)
-    if exact is not None:
-        return exact
-    (read,) = canonical(pl.Series("id", [text]), repr(text))
-    return None if read is None else known.find(read)
-
-
-def plain(text: str) -> str:
-    """One id without what is no part of it (blanks around it, signs that are not seen), its letters as NFC has them."""
-    text = text.strip()
-    if text.isascii():
-        return text
-    return unicodedata.normalize("NFC", text.translate(_NO_SIGNS)).strip()
-
-
-def without_point_zero(text: str) -> str:
-    """`17850` for `17850.0`: what a whole number among ids became where a program took them for floats."""
-    return text.partition(".")[0] if re.fullmatch(_POINT_ZERO, text) else text
-
-
-def have_fractions(known: Vocabulary) -> bool:
-    """Whether numbers such as 1.5 are among ids: then 17850.0 is an id of its own, and not 17850 made a float."""
-    if known.ids.dtype != object:
-        return False
-    return bool(pl.Series("id", known.ids, dtype=pl.String).str.contains(_OTHER_FRACTION).any())
-
-
-def unreadable(text: str, *, keep_words: bool = False) -> str | None:
-    """Why a file with this id would not be read with it, in words that go on from the id; None where it would.
-
-    `keep_words`: as of `code`.
-    """
-    if not keep_words and text.lower() in MISSING_WORDS:
-        return "is a word for nothing"
-    if re.search(_SCIENTIFIC, text):
-        return "is an id that a program rounded to a float"
-    return None
-
-
 def _canonical(
     column: pl.Series, where: str, keep_words: bool, notes: list[str]
 ) -> tuple[pl.Series, list[tuple[str, int]]]:
@@ -162,7 +122,7 @@ def _clean(
     """Distinct texts -> the id that each means, null for nothing, Int64 if all can be; and the words for nothing."""
     plain = distinct.str.strip_chars()  # as the function `plain` has it
     if (plain.str.len_bytes() != plain.str.len_chars()).any():
-        for sign in _INVISIBLE:
+        for sign in INVISIBLE:
             plain = plain.str.replace_all(sign, "", literal=True)
         plain = plain.str.normalize("NFC").str.strip_chars()
         if changed := int((plain != distinct.str.strip_chars()).sum()):
@@ -170,7 +130,7 @@ def _clean(
                 f"{name}: {changed:,} id{'s' if changed > 1 else ''} are read in one form of Unicode (NFC), without "
                 "signs that cannot be seen"
             )
-    formula = plain.str.extract(_FORMULA)
+    formula = plain.str.extract(FORMULA)
     if formula.is_not_null().any():
         first = plain.filter(formula.is_not_null())[0]
         plain = formula.fill_null(plain).str.strip_chars()
@@ -179,20 +139,21 @@ def _clean(
     if not keep_words:
         gone |= plain.str.to_lowercase().is_in(MISSING_WORDS)
     kept = plain.filter(~gone)
-    rounded = kept.filter(kept.str.contains(_SCIENTIFIC))
+    rounded = kept.filter(kept.str.contains(SCIENTIFIC))
     if len(rounded):
         raise DataError(
             f"{where}: column {name!r} holds {rounded[0]!r}, an id that a program rounded to a float; write "
             "the ids again as text or as integers (in a data frame: dtype=str when it is read)"
         )
-    point_zero = plain.str.contains(_POINT_ZERO)
-    if point_zero.any() and not kept.str.contains(_OTHER_FRACTION).any():
-        first = min(plain.filter(point_zero))
-        plain = pl.select(
-            pl.when(pl.lit(point_zero)).then(pl.lit(plain.str.replace(r"\.0+$", ""))).otherwise(pl.lit(plain))
-        ).to_series()
-        whole_one = first.partition(".")[0]
-        notes.append(f"{name}: ids such as {first} are read as {whole_one}, integers that became floats")
+    for zero, other, end in ((POINT_ZERO, OTHER_FRACTION, r"\.0+$"), (COMMA_ZERO, OTHER_COMMA, r",0+$")):
+        floats = plain.str.contains(zero)
+        if floats.any() and not kept.str.contains(other).any():
+            first = min(plain.filter(floats))
+            plain = pl.select(
+                pl.when(pl.lit(floats)).then(pl.lit(plain.str.replace(end, ""))).otherwise(pl.lit(plain))
+            ).to_series()
+            whole_one = re.sub(end, "", first)
+            notes.append(f"{name}: ids such as {first} are read as {whole_one}, integers that became floats")
     blank = int(((distinct.str.strip_chars() != distinct) & ~gone).sum())
     if blank:
         notes.append(f"{name}: blanks around {blank:,} id{'s' if blank > 1 else ''} are left out")

@@ -17,8 +17,8 @@ from recollect.config import ConfigError, digest
 from recollect.display import Display, Displayed, some_of
 
 Ties = Literal["file", "file-reversed", "id", "random"]
-"""What orders a user's events of one time: the rows as they stand, from the last row up (an export that has the newest
-first), the smaller item id, or a seeded draw."""
+"""What orders a user's events of one time: the rows as they stand, those of each file from the last one up (an export
+that has the newest first), the smaller item id, or a seeded draw."""
 
 
 SIGNS = (",", "|", "/", ";", ":", "\x1f")
@@ -274,6 +274,13 @@ def build_log(
     return dataclasses.replace(log, name=name, dropped=dropped)
 
 
+def turned(starts: np.ndarray) -> np.ndarray:
+    """[n] int64: the place of each row where the rows of each file are taken from the last one up, and the files in
+    their order. `starts` [files + 1] as in `assemble`."""
+    ends = np.repeat(starts[:-1] + starts[1:] - 1, np.diff(starts))
+    return np.asarray(ends - np.arange(starts[-1]), dtype=np.int64)
+
+
 def assemble(
     users: np.ndarray,
     user_ids: np.ndarray,
@@ -286,12 +293,16 @@ def assemble(
     targets: np.ndarray | None = None,
     ties: Ties = "file",
     seed: int = 0,
+    starts: np.ndarray | None = None,
 ) -> EventLog:
-    """Sort coded rows, in file order, into a log: `users` and `items` [n] are places in the sorted ids of each side."""
+    """Sort coded rows, in file order, into a log: `users` and `items` [n] are places in the sorted ids of each side.
+
+    `starts` [files + 1]: the rows of file k are `starts[k]:starts[k + 1]`; None: all are of one.
+    """
     clock = times is not None
     rows = len(users)
     backwards = ties == "file-reversed"
-    breaker = np.arange(rows, dtype=np.int64)[:: -1 if backwards else 1]
+    breaker = turned(np.array([0, rows]) if starts is None else starts) if backwards else np.arange(rows)
     moments = breaker if times is None else times.astype(np.int64, copy=False)
     keys = [breaker, moments, users] if backwards else [moments, users]
     if ties == "id":

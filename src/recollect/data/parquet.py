@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import json
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,7 +36,9 @@ def write_columns(path: Path | str, columns: Mapping[str, np.ndarray], metadata:
         as_table(columns).write_parquet(waiting, metadata=dict(metadata))
 
 
-def write_blocks(path: Path | str, blocks: Iterable[Mapping[str, np.ndarray]], metadata: Mapping[str, str]) -> int:
+def write_blocks(
+    path: Path | str, blocks: Iterable[Mapping[str, np.ndarray] | pl.DataFrame], metadata: Mapping[str, str]
+) -> int:
     """`write_columns` for a table that need not fit in memory, given block by block -> rows written.
 
     `writing.write_blocks` writes other forms as well, by the ending of the file.
@@ -83,14 +86,38 @@ def columns_in(data: bytes, path: Path | str) -> tuple[dict[str, np.ndarray], di
     return {column.name: column.to_numpy(writable=True) for column in table.get_columns()}, metadata
 
 
-def as_table(columns: Mapping[str, np.ndarray]) -> pl.DataFrame:
-    """Columns of one length; dtype object is text, masked cells are nothing, [N D] are vectors."""
+def as_table(columns: Mapping[str, np.ndarray] | pl.DataFrame) -> pl.DataFrame:
+    """Columns of one length; dtype object is text, masked cells are nothing, [N D] are vectors. A table stays as it
+    is."""
     import polars as pl
 
+    if isinstance(columns, pl.DataFrame):
+        return columns
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"columns differ in length: {lengths}")
     return pl.DataFrame([_series(name, column) for name, column in columns.items()])
+
+
+def flat_table(columns: Mapping[str, np.ndarray] | pl.DataFrame) -> pl.DataFrame:
+    """`as_table` for a file that has plain values alone: vectors as a column a dimension, of a table other lists as
+    JSON."""
+    import polars as pl
+
+    if not isinstance(columns, pl.DataFrame):
+        flat: dict[str, np.ndarray] = {}
+        for name, column in columns.items():
+            flat |= {name: column} if column.ndim == 1 else {f"{name}_{k}": part for k, part in enumerate(column.T)}
+        return as_table(flat)
+    nested = [column for column in columns if column.dtype.is_nested()]
+    return columns.with_columns(pl.Series(column.name, list(map(_json, column)), dtype=pl.String) for column in nested)
+
+
+def _json(value: Any) -> str | None:
+    import polars as pl
+
+    plain = value.to_list() if isinstance(value, pl.Series) else value
+    return None if plain is None else json.dumps(plain, ensure_ascii=False, default=str)
 
 
 def _series(name: str, column: np.ndarray) -> pl.Series:

@@ -6,6 +6,7 @@ Here rows without ids or times are counted and left out, bad times are answered 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -13,14 +14,19 @@ import polars as pl
 
 from recollect.data import ids, overlap
 from recollect.data.kinds import describe_kinds, weigh
-from recollect.data.log import DataError, Dropped, EventLog, assemble
+from recollect.data.left_out import LeftOut
+from recollect.data.log import DataError, Dropped, EventLog, assemble, turned
 from recollect.data.reading import OnBad, Reading
 from recollect.data.roles import Roles, shown
 from recollect.data.side_table import Side, as_values, describe, with_candidates
 from recollect.data.times.column import read_moments
-from recollect.data.times.direction import neighbours_alike, rows_backwards, tied_backwards
-from recollect.data.times.moments import Moments
+from recollect.data.times.direction import files_backwards, neighbours_alike, rows_backwards, tied_backwards
+from recollect.data.times.moments import Moments, Problem
 from recollect.data.where import Where, parse
+
+REPEATED = "the header line again"
+"""Why a row of a piece was left out that is nobody's fault."""
+_FILES_SHOWN = 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,9 +67,9 @@ class RawTable:
         notes = [*self.roles.notes, *self.notes, *(note for piece in self.pieces for note in piece.notes), *sides]
         if len(frame) == 0:
             raise DataError(f"{where}: no events in it, only {_before(dropped) or 'a header'}; give a log with rows")
-        keep = np.ones(len(frame), bool)
+        left = LeftOut(len(frame), dropped, self.where)
         if reading.where is not None:
-            notes += self._leave_out_others(frame, parse(reading.where), keep, dropped, where)
+            notes += _leave_out_others(frame, parse(reading.where), left, where)
         for piece in self.pieces:  # before floats of different sizes become one kind
             for name in dict.fromkeys((*self.roles.user, *self.roles.item)):
                 ids.refuse_rounded(piece.frame[name], where)
@@ -77,18 +83,20 @@ class RawTable:
         if self.roles.time:
             moments = read_moments(frame.select(self.roles.time), reading.time_format, reading.time_zone)
         empty = users.missing & items.missing & (True if moments is None else moments.missing)
-        self._leave_out("empty line", empty, keep, dropped)
+        left.fault(f"nothing in user{', item and time' if moments is not None else ' and item'}", empty)
         for side, coded in (("user", users), ("item", items)):
             said = ", ".join(f"{word!r} x {rows:,}" for word, rows in coded.words)
             words = f"; for nothing stands {said} (--keep-missing-words takes it for an id)" if said else ""
-            self._leave_out(f"no {side} id", coded.missing, keep, dropped, words)
+            left.fault(f"no {side} id", coded.missing, words)
         if moments is not None:
-            self._leave_out("no time", moments.missing, keep, dropped)
-            self._answer_bad_times(frame, moments, keep, dropped, reading.on_bad)
+            left.fault("no time", moments.missing)
+            self._answer_bad_times(frame, moments, left, reading.on_bad)
+        keep = left.keep
         if not keep.any():
             raise DataError(
                 f"{where}: none of its {len(frame)} rows can be used ({_before(dropped)}); check the columns"
             )
+        notes += self._answer_fallen_files(left, reading.on_bad)
         notes += [*users.notes, *items.notes]
         rows = slice(None) if keep.all() else keep
         weights, targets = weigh(frame, self.roles.kind, reading, where)
@@ -97,6 +105,7 @@ class RawTable:
         values = {name: as_values(frame[name].filter(pl.Series(keep))) for name in self.roles.values}
         if len(self.pieces) > 1:
             values[overlap.PLACE] = np.arange(int(keep.sum()), dtype=np.min_scalar_type(len(keep)))
+        starts = self._starts(keep)
         log = assemble(
             *compact(users.codes[rows], users.ids),
             *compact(items.codes[rows], items.ids),
@@ -105,17 +114,26 @@ class RawTable:
             weights=None if weights is None else weights[rows],
             targets=None if targets is None else targets[rows],
             ties=reading.ties,
+            starts=starts,
         )
         log = dataclasses.replace(log, name=self.name, dropped=tuple(dropped))
         if len(self.pieces) > 1:
-            log, found = self._overlaps(log, users.codes[rows], items.codes[rows], moments, keep)
+            log, found = self._overlaps(log, users.codes[rows], items.codes[rows], moments, keep, starts)
             notes += found
         same_user = neighbours_alike(users.codes, keep)
         if moments is not None:
-            notes_of_order = [tied_backwards(log, moments.exact[rows], same_user)]
+            notes_of_order = [tied_backwards(log, moments.exact[rows], same_user, starts)]
         else:
             watched = [frame[name].filter(pl.Series(keep)) for name in self.roles.watched if name not in absent]
-            notes_of_order = [rows_backwards(log, column, same_user) for column in watched]
+            kept = np.flatnonzero(keep)
+            notes_of_order = [
+                note
+                for column in watched
+                for note in (
+                    rows_backwards(log, column, same_user, starts),
+                    files_backwards(column, users.codes[rows], starts, lambda row: self.where(int(kept[row]))),
+                )
+            ]
         return self._finish(log, moments, notes, reading, [note for note in notes_of_order if note])
 
     def where(self, row: int) -> str:
@@ -182,60 +200,82 @@ class RawTable:
                     "below it into a file of their own"
                 )
 
+    def _starts(self, keep: np.ndarray) -> np.ndarray:
+        """[files + 1]: where each file begins among the rows that are kept."""
+        return np.searchsorted(np.flatnonzero(keep), np.cumsum([0, *(len(piece.frame) for piece in self.pieces)]))
+
     def _overlaps(
-        self, log: EventLog, users: np.ndarray, items: np.ndarray, moments: Moments | None, keep: np.ndarray
+        self,
+        log: EventLog,
+        users: np.ndarray,
+        items: np.ndarray,
+        moments: Moments | None,
+        keep: np.ndarray,
+        starts: np.ndarray,
     ) -> tuple[EventLog, list[str]]:
         """-> the log without the places of its rows, and what to say if files repeat each other's events."""
         kept = np.flatnonzero(keep)
-        ends = np.cumsum([0, *(len(piece.frame) for piece in self.pieces)])
-        starts = np.searchsorted(kept, ends)
         log, places = overlap.with_places(log)
         if moments is None:
+            order = turned(starts) if log.ties == "file-reversed" else np.arange(len(kept))
+            users, items, kept = users[order], items[order], kept[order]  # as they were done
             pairs = overlap.continued(users, items, starts)
         else:
             pairs = overlap.overlaps(log, places, moments.exact[kept], starts)
         said = [overlap.note(pairs, lambda row: self.where(int(kept[row])), moments is not None)] if pairs else []
         return log, said
 
-    def _leave_out(
-        self, reason: str, gone: np.ndarray, keep: np.ndarray, dropped: list[Dropped], more: str = ""
-    ) -> None:
-        gone = gone & keep
-        if gone.any():
-            dropped.append(Dropped(reason, int(gone.sum()), f"first at {self.where(int(gone.argmax()))}{more}"))
-            keep &= ~gone
+    def _answer_fallen_files(self, left: LeftOut, on_bad: OnBad) -> list[str]:
+        """DataError for a file that gives no event though it has rows; what to say of such files, where they are to be
+        left out whole."""
+        if len(self.pieces) == 1:
+            return []
+        starts = self._starts(np.ones(len(left.keep), bool))
+        said = [(self.where(one.first), one.why, one.rows) for one in left.fallen(starts)]
+        for piece in self.pieces:
+            faults = [entry for entry in piece.dropped if entry.reason != REPEATED]
+            if faults and not len(piece.frame):
+                place = faults[0].detail.removeprefix("first at ")
+                said.append((place, faults[0].reason, sum(entry.events for entry in faults)))
+        if not said:
+            return []
+        if on_bad != "skip-files":
+            place, why, rows = said[0]
+            such = f"{rows:,} such row{'s' if rows > 1 else ''}"
+            more = f"; {len(said) - 1:,} more files are so" if len(said) > 1 else ""
+            raise DataError(
+                f"{place}: {why}, and no row of the file is left ({such}{more}); correct the file, or leave such files "
+                "out with --on-bad skip-files"
+            )
+        shown_ones = ", ".join(f"{place} ({why})" for place, why, _ in said[:_FILES_SHOWN])
+        more = f" and {len(said) - _FILES_SHOWN:,} more" if len(said) > _FILES_SHOWN else ""
+        return [f"files that give no event: {len(said):,}, first rows {shown_ones}{more}"]
 
-    def _leave_out_others(
-        self, frame: pl.DataFrame, condition: Where, keep: np.ndarray, dropped: list[Dropped], where: str
-    ) -> list[str]:
-        """Leave out the rows that are no events by `where`; they are many and meant, so no place is named.
-
-        -> what is to be said of how they were compared.
-        """
-        holds = condition.holds(frame, where)
-        notes = condition.notes(frame)
-        if not holds.any():
-            raise DataError("; ".join([f"{where}: no row is {condition.text}", condition.values_of(frame), *notes]))
-        if not holds.all():
-            dropped.append(Dropped(condition.others, int((~holds).sum()), condition.no_numbers(frame)))
-            keep &= holds
-        return notes
-
-    def _answer_bad_times(
-        self, frame: pl.DataFrame, moments: Moments, keep: np.ndarray, dropped: list[Dropped], on_bad: OnBad
-    ) -> None:
+    def _answer_bad_times(self, frame: pl.DataFrame, moments: Moments, left: LeftOut, on_bad: OnBad) -> None:
         for problem in moments.problems():
-            rows = problem.rows & keep
+            rows = problem.rows & left.keep
             if not rows.any():
                 continue
+            why = functools.partial(self._wrong_time, frame, problem)
             if on_bad == "stop" or problem.whole:
                 row = int(rows.argmax())
-                value = shorten(repr(" ".join(str(frame[name][row]) for name in self.roles.time)))
-                raise DataError(
-                    f"{self.where(row)}: {value} in column {shown(self.roles.time)!r} "
-                    f"{problem.why(row).placed(self.where)} ({int(rows.sum())} such rows); {problem.remedy}"
-                )
-            self._leave_out(problem.reason, rows, keep, dropped)
+                raise DataError(f"{self.where(row)}: {why(row)} ({int(rows.sum())} such rows); {problem.remedy}")
+            left.fault(problem.reason, rows, why=why)
+
+    def _wrong_time(self, frame: pl.DataFrame, problem: Problem, row: int) -> str:
+        value = shorten(repr(" ".join(str(frame[name][row]) for name in self.roles.time)))
+        return f"{value} in column {shown(self.roles.time)!r} {problem.why(row).placed(self.where)}"
+
+
+def _leave_out_others(frame: pl.DataFrame, condition: Where, left: LeftOut, where: str) -> list[str]:
+    """Leave out the rows that are no events by `where` -> what is to be said of how they were compared."""
+    holds = condition.holds(frame, where)
+    notes = condition.notes(frame)
+    if not holds.any():
+        raise DataError("; ".join([f"{where}: no row is {condition.text}", condition.values_of(frame), *notes]))
+    if not holds.all():
+        left.unwanted(condition.others, ~holds, condition.no_numbers(frame))
+    return notes
 
 
 def compact(codes: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

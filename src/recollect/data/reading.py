@@ -12,8 +12,9 @@ from pydantic import Field, field_validator
 from recollect.config import Settings
 from recollect.data.log import Ties
 
-OnBad = Literal["stop", "skip"]
-"""What a row that cannot be read does: stop with its place, or be left out and counted."""
+OnBad = Literal["stop", "skip", "skip-files"]
+"""What a row that cannot be read does: stop with its place, or be left out and counted. With `skip` a file of which no
+row is left still stops; with `skip-files` it is left out as well."""
 
 NO_TIME = "none"
 """Given as the time column, it says: use the order of the rows, even if there is a time."""
@@ -67,9 +68,10 @@ class Reading(Settings):
     header: bool | None = None
     """Whether the first line names the columns; unset: decided by the first lines."""
     on_bad: OnBad = "stop"
-    """What a row that cannot be read does: stop with its place, or be left out and counted."""
+    """What a row that cannot be read does: stop with its place, or be left out and counted (`skip`, or `skip-files`
+    also where nothing is left of a file)."""
     ties: Ties = "file"
-    """What orders a user's events of one time: file order, from the last row up, the item id, or a seeded draw."""
+    """What orders events of one time: file order, each file from its last row up, item id, or a seeded draw."""
     keep_missing_words: bool = False
     """Take NA, NULL, None, nan, \\N and - as ids like any other instead of as nothing."""
 

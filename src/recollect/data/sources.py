@@ -17,6 +17,7 @@ from recollect.config import decode
 from recollect.data import prepared, published
 from recollect.data.formats.text.packing import bare_name
 from recollect.data.log import DataError, EventLog, Ties
+from recollect.data.name_order import by_name
 from recollect.data.reading import Candidates, OnBad, Reading
 
 DATA_DIR = "RECOLLECT_DATA"
@@ -154,7 +155,8 @@ def locate(text: str, data_dir: str | Path | None = None) -> tuple[Path | list[P
     if os.path.exists(path):
         return path, _name(path)
     if is_place(text):
-        found = sorted(Path(one) for one in glob.glob(os.path.expanduser(text), recursive=True) if os.path.isfile(one))
+        matches = glob.glob(os.path.expanduser(text), recursive=True)
+        found = by_name(Path(one) for one in matches if os.path.isfile(one))
         if not found:
             raise DataError(f"{text}: no file matches; check the pattern (in quotes, or the shell expands it)")
         return (found if len(found) > 1 else found[0]), _common_name(found)

@@ -111,7 +111,7 @@ class Summary:
 
 _TIE_WORDS = {
     "file": "file order",
-    "file-reversed": "file order from the last row up",
+    "file-reversed": "file order, each file from its last row up",
     "id": "item id",
     "random": "a seeded draw",
 }

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from recollect.data import id_forms
 from recollect.data.log import DataError, Vocabulary
 
 _YEAR = re.compile(r"\s*\((?:19|20)\d\d\)$")
@@ -38,6 +39,8 @@ def resolve_item(text: str, items: Vocabulary, titles: np.ndarray) -> int:
     code = items.find(text)
     if code is not None:
         return code
+    if not text.strip():
+        raise DataError("no item is named: the text is empty; give the id or title of one")
     wanted = text.casefold()
     full = [str(title).casefold() for title in titles]
     spoken = [_spoken(title) for title in full]
@@ -52,10 +55,10 @@ def resolve_item(text: str, items: Vocabulary, titles: np.ndarray) -> int:
             return found[0]
         if found:
             raise DataError(f"{text!r} could be {len(found)} items: {_listed(found, items, titles)}; give the id")
-    from recollect.data import ids
-
-    if (code := ids.find(items, text)) is not None:  # 260.0, as a spreadsheet writes it, or with blanks around
+    if (code := id_forms.find(items, text)) is not None:  # 260.0, as a spreadsheet writes it, or with blanks around
         return code
+    if like := _ids_like(text, items):
+        raise DataError(f"no item has the id or title {text!r}; did you mean {_listed(like, items, titles)}?")
     inside = containing(text, titles[items.first :])
     if inside:
         codes = [items.first + place for place in inside]
@@ -67,6 +70,14 @@ def resolve_item(text: str, items: Vocabulary, titles: np.ndarray) -> int:
     codes = [code for code in range(items.first, items.size) if spoken[code] in near]
     hint = f"near: {_listed(codes, items, titles)}" if codes else "no title is near it"
     raise DataError(f"no item has the id or title {text!r}; {hint}")
+
+
+def _ids_like(text: str, items: Vocabulary) -> list[int]:
+    """The codes of ids that differ from a text in case and accents alone."""
+    if items.ids.dtype != object:
+        return []
+    wanted = bare(text)
+    return [items.first + place for place, one in enumerate(items.ids.tolist()) if bare(one) == wanted]
 
 
 def containing(text: str, names: Iterable[object]) -> list[int]:

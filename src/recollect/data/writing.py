@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recollect.config import ConfigError
 from recollect.data import parquet
 from recollect.data.log import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
 
@@ -36,7 +40,7 @@ def checked_ending(path: Path | str, endings: tuple[str, ...] = ENDINGS) -> str:
 
 def write_blocks(
     path: Path | str,
-    blocks: Iterable[Columns],
+    blocks: Iterable[Columns | pl.DataFrame],
     about: Mapping[str, str] | None = None,
     *,
     separator: str = ",",
@@ -45,10 +49,10 @@ def write_blocks(
 ) -> int:
     """Write a table that need not fit in memory, given block by block, in the form that the ending says -> rows.
 
-    Every block has the same columns. Numbers read back as the same bits.
+    Every block has the same columns; a table of Polars is one too. Numbers read back as the same bits.
 
-    - .csv: a header, UTF-8, fields quoted where they must be; a column of vectors `v` becomes `v_0`, `v_1`, ...;
-      `separator` and `header` say otherwise
+    - .csv: a header, UTF-8, fields quoted where they must be; a column of vectors `v` becomes `v_0`, `v_1`, ...,
+      another list JSON; `separator` and `header` say otherwise
     - .jsonl: one object a line, vectors as lists, null also for numbers that are not finite
     - .parquet: vectors as lists; `about`, words on the table, is kept in it (the other forms have no place for it)
 
@@ -58,8 +62,8 @@ def write_blocks(
     """
     ending = checked_ending(path)
 
-    def csv(block: Columns, first: bool) -> str:
-        return parquet.as_table(_flat(block)).write_csv(include_header=header and first, separator=separator)
+    def csv(block: Columns | pl.DataFrame, first: bool) -> str:
+        return parquet.flat_table(block).write_csv(include_header=header and first, separator=separator)
 
     try:
         if ending == ".parquet":
@@ -71,25 +75,22 @@ def write_blocks(
         raise DataError(f"{path}: {where!a} is no text in {name}; correct that id or title") from None
 
 
-def _write_text(path: Path, blocks: Iterable[Columns], text_of: Callable[[Columns, bool], str], encoding: str) -> int:
+def _write_text(
+    path: Path,
+    blocks: Iterable[Columns | pl.DataFrame],
+    text_of: Callable[[Columns | pl.DataFrame, bool], str],
+    encoding: str,
+) -> int:
     """`text_of` gives the lines of a block, and is told whether it is the first."""
     rows = number = 0
     with parquet.appearing(path) as (_, waiting), waiting.open("w", encoding=encoding, newline="") as file:
         for number, block in enumerate(blocks, 1):
             file.write(text_of(block, number == 1))
-            rows += len(next(iter(block.values())))
+            rows += len(next(iter(block.values()))) if isinstance(block, Mapping) else len(block)
         if number == 0:
             raise ValueError(f"{path}: nothing to write, not even the names of the columns")
     return rows
 
 
-def _flat(block: Columns) -> Columns:
-    """Vectors as a column a dimension."""
-    flat: dict[str, np.ndarray] = {}
-    for name, column in block.items():
-        flat |= {name: column} if column.ndim == 1 else {f"{name}_{k}": part for k, part in enumerate(column.T)}
-    return flat
-
-
-def _json_lines(block: Columns, first: bool) -> str:
+def _json_lines(block: Columns | pl.DataFrame, first: bool) -> str:
     return parquet.as_table(block).write_ndjson()

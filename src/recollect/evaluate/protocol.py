@@ -26,7 +26,7 @@ class Protocol:
     split: str
     """How the log was cut and which part is ranked: `loo, test`."""
     ties: str
-    """What orders a user's events of one time: file, id or random."""
+    """What orders a user's events of one time: file, file-reversed (each from its last row up), id, random."""
     seen: Seen
     """Whether items of the user's own history can be answers."""
     request_time: RequestTime

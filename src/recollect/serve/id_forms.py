@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from recollect.artifact import Artifact
-from recollect.data.ids import FRACTIONS, have_fractions, unreadable, without_point_zero
+from recollect.data.id_forms import FRACTIONS, have_fractions, unreadable, without_point_zero
 from recollect.serve.requests import ExplanationRequest, HistoryRequest, ListRequest, SimilarRequest, UserRequest
 from recollect.serve.stores.contract import IncomingEvent
 

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from recollect.artifact import is_artifact, read_card
 from recollect.config import ConfigError
 from recollect.data.histories import Split
 from recollect.data.learnt_events import LearntEvents
 from recollect.data.log import EventLog
-from recollect.study.settings import DATE_ORDER, RunSettings
+from recollect.data.splits import Target
+from recollect.study.settings import DATE_ORDER, RunSettings, settings_in
 from recollect.train.learnt import moment
 from recollect.train.trained import described
 
 LEARNT, REFIT = "learnt", "refit"
 """Entries of a card: what was learnt from, and what a refitted run was refitted from."""
+TARGET = "target of that run"
+"""Of the entry of a refit: `target_asked` of the run that it stems from."""
 
 
 def read_as(log: EventLog) -> dict[str, Any]:
@@ -52,8 +55,23 @@ def refit_card(settings: RunSettings, split: Split) -> dict[str, Any]:
     said: dict[str, Any] = {"run": source, "events": len(split.log), "epochs": settings.train.stop_after}
     if source is not None and is_artifact(source):
         card = read_card(Path(source))
-        said |= {"digest": card["digest"], "validation of that run": card.get("validation")}
+        asked = target_asked(card, settings_in(Path(source)))
+        said |= {"digest": card["digest"], "validation of that run": card.get("validation"), TARGET: asked}
     return {REFIT: {**said, "test": "none of its own: nothing was held out"}}
+
+
+def target_asked(card: Mapping[str, Any], settings: RunSettings) -> Target:
+    """Which of a user's events in a period a run was asked for, or the run that it was refitted from; all of them where
+    none was said, as by a split without periods."""
+    if settings.split.protocol == "temporal":
+        return settings.split.target
+    refit = card.get(REFIT, {})
+    if TARGET in refit:
+        return cast(Target, refit[TARGET])
+    source = refit.get("run")
+    if source is not None and is_artifact(source):  # of a version that did not write it down
+        return target_asked(read_card(Path(source)), settings_in(Path(source)))
+    return "all"
 
 
 def fewer_events(card: Mapping[str, Any], run: str | Path, log: EventLog) -> Iterator[str]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from recollect.artifact import Artifact, ArtifactError, reason
 from recollect.config import ConfigError, decode
+from recollect.data import baskets
 from recollect.data.blocks import ranges
 from recollect.data.histories import Ragged, Split, Targets
 from recollect.data.learnt_events import RECORD, LearntEvents
@@ -36,6 +37,8 @@ from recollect.study.settings import DataSettings, RunSettings, settings_from, t
 SCORINGS, TEST = "test-scorings.jsonl", "test.parquet"
 
 Part = Literal["validation", "test"]
+Scored = Literal["test", "since"]
+"""What a noted scoring is of: the test part of the run's log, or what came since a moment in another log."""
 
 
 def score(
@@ -155,11 +158,19 @@ def remark_on_data(trained: Artifact, log: EventLog) -> list[str]:
     return remarks
 
 
-def note_scoring(folder: Path, ledger: Ledger, metrics: Metrics) -> int:
-    """Append a scoring of test to the run's folder -> how many there are now. Raises ArtifactError."""
+def remark_on_baskets(log: EventLog, ledger: Ledger, on: Part) -> list[str]:
+    """What a reader should know of the targets of `score`: that they are the rests of baskets, where that is common."""
+    targets = Targets(ledger.user, log.offsets[ledger.user] + ledger.length)
+    return [said] if (said := baskets.remark(log, targets, f"{on} ")) else []
+
+
+def note_scoring(folder: Path, ledger: Ledger, metrics: Metrics, of: Scored = "test") -> int:
+    """Append a scoring of test, or of the events since a moment, to the run's folder -> how many there are now of that
+    kind. Raises ArtifactError."""
     path = folder / SCORINGS
     (protocol,) = ledger.protocols.values()
     row = {
+        "of": of,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "protocol": protocol.line(),
         **{name: round(metrics[name], 6) for name in ("hr@10", "ndcg@10")},
@@ -167,9 +178,26 @@ def note_scoring(folder: Path, ledger: Ledger, metrics: Metrics) -> int:
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-        return len(path.read_text(encoding="utf-8").splitlines())
+        return scorings(folder, of)
     except OSError as error:
         raise ArtifactError(f"{path}: a scoring of test must be noted, and cannot be: {reason(error)}") from None
+
+
+def scorings(folder: Path, of: Scored = "test") -> int:
+    """How many scorings of a kind are noted in a run's folder. Raises ArtifactError for what is no such record."""
+    path = folder / SCORINGS
+    if not path.exists():
+        return 0
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return sum(_scored(row) == of for row in rows)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        raise ArtifactError(f"{path}: no record of scorings; restore it from a copy, or move it away") from None
+
+
+def _scored(row: Mapping[str, Any]) -> str:
+    """What a scoring was of; of a version that did not say, its protocol does."""
+    return str(row.get("of") or ("since" if "split events since" in row["protocol"] else "test"))
 
 
 def _split(

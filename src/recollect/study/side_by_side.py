@@ -16,7 +16,7 @@ from recollect.data.seen import Seen
 from recollect.data.splits import SplitName
 from recollect.evaluate.metrics import measure
 from recollect.study.read_again import remarks_on_reading
-from recollect.study.scoring import Part, data_of, note_scoring, remark_on_data, score
+from recollect.study.scoring import Part, data_of, note_scoring, remark_on_baskets, remark_on_data, score
 from recollect.study.settings import RunSettings, settings_in
 from recollect.study.tables import Measured, Table, tabulate
 
@@ -39,6 +39,7 @@ def side_by_side(
     names = _names(settings)
     logs: dict[str, EventLog] = {}
     done = []
+    said: dict[str, None] = {}  # of runs asked alike, once
     for folder, own in settings.items():
         trained = load(folder)
         reading = own.data.model_dump_json()
@@ -50,7 +51,11 @@ def side_by_side(
         for remark in remark_on_data(trained, log):
             note(remark)
         ledger = score(trained, log, protocol=protocol, seen=seen, on=on, run=names[folder])
+        for remark in remark_on_baskets(log, ledger, on):
+            said.setdefault(remark)
         done.append(Measured(ledger, trained.card, type(trained.model).seeded))
+    for remark in said:
+        note(remark)
     # Runs that cannot be compared are refused here: nobody has seen a figure of test then, so none is noted.
     table = tabulate(done, on, None, {})
     if on == "test":

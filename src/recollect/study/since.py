@@ -13,6 +13,7 @@ import numpy as np
 
 from recollect.artifact import Artifact
 from recollect.config import ConfigError
+from recollect.data import baskets
 from recollect.data.filters import FilterConfig, parse_time
 from recollect.data.histories import Targets
 from recollect.data.log import DataError, EventLog, Vocabulary
@@ -20,7 +21,7 @@ from recollect.data.seen import Seen
 from recollect.data.splits import Target, targets_in
 from recollect.evaluate.ledger import MISS, Ledger
 from recollect.evaluate.ranking import rank
-from recollect.study.lineage import learnt_until
+from recollect.study.lineage import learnt_until, target_asked
 from recollect.study.read_again import read_again
 from recollect.study.scoring import settings_of
 from recollect.study.settings import RunSettings, times_as_read
@@ -31,6 +32,8 @@ from recollect.train.learnt import moment
 class Since:
     """What a model gets of the events since a moment. Targets of `known` are a part of those of `missed`."""
 
+    target: Target
+    """Which of a user's events since are asked for."""
     missed: Ledger
     """Every target; those of items that the model does not know are misses."""
     known: Ledger | None
@@ -66,12 +69,13 @@ def score_since(
     log: EventLog,
     since: str | int,
     *,
-    target: Target = "all",
+    target: Target | None = None,
     seen: Seen | None = None,
     run: str | None = None,
 ) -> Since:
     """Rank the `first`, `last` or `all` of each user's events at or after `since` (unix seconds or a date,
-    in the zone of the run's data.time_zone, else UTC).
+    in the zone of the run's data.time_zone, else UTC); None: those that the run was asked for, all where its split
+    has no periods.
 
     Raises ConfigError where the model has learnt from events that are not before it, DataError where the log has no
     times or no event since.
@@ -86,6 +90,7 @@ def score_since(
         )
     if not log.clock:
         raise DataError(f"{log.name}: --since needs times, and this log has only an order")
+    target = target or target_asked(trained.card, settings)
     targets = targets_in(log, log.times >= start, target)
     if len(targets) == 0:
         raise DataError(f"{log.name}: no event at or after {moment(start)} UTC; is it the newer log?")
@@ -124,13 +129,15 @@ def score_since(
         },
         unseeded=ledger.unseeded,
     )
+    rests = baskets.remark(log, targets, "", baskets.SINCE)
     return Since(
+        target,
         missed,
         ledger if len(ledger) else None,
         int((~answerable).sum()),
         len(np.unique(log.items[positions[~answerable]])),
         _new_users(shown, targets, place),
-        tuple(_notes(trained, settings, until, alone=bool((log.times >= start).all()))),
+        (*_notes(trained, settings, until, alone=bool((log.times >= start).all())), *([rests] if rests else [])),
     )
 
 

@@ -98,7 +98,7 @@ def fit(
     report.note(
         f"{name}: {sum(p.numel() for p in built.parameters()):,} parameters; "
         f"about {human_bytes(estimated)} of memory beyond what is in use now; "
-        f"batches of {tokens:,} cells; {SAID[precision_of(settings)]}"
+        f"batches of {tokens:,} events at most, padding included; {SAID[precision_of(settings)]}"
     )
     if built.request_time and not request_time:
         report.note(f"{name} learns with the request time and is validated without it (evaluate.request_time=unused)")

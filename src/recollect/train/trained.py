@@ -14,6 +14,7 @@ from recollect import artifact
 from recollect.answers.answering import Answering
 from recollect.contracts import Network, Recommender
 from recollect.data.histories import Split
+from recollect.data.id_forms import FRACTIONS, have_fractions
 from recollect.data.learnt_events import RECORD
 from recollect.data.log import EventLog, Table, Vocabulary
 from recollect.data.seen import Seen
@@ -110,6 +111,4 @@ class Trained(Answering, Displayed):
 
 def described(log: EventLog) -> dict[str, Any]:
     """For a card: which log it was, and whether there are fractions among the ids of its users."""
-    from recollect.data.ids import FRACTIONS, have_fractions  # with Polars, which training runs without
-
     return {"name": log.name, "digest": log.digest, "clock": log.clock, FRACTIONS: have_fractions(log.user_ids)}

@@ -80,3 +80,27 @@ def test_a_list_of_pythons_is_the_same_log(tmp_path: Path) -> None:
     python = sources.read(tmp_path / "y.json")
     assert python.digest == sources.read(tmp_path / "x.json").digest
     assert any("Python" in note for note in python.notes)
+
+
+HALVES = [
+    '{"user": "a", "item": "x\\ud800", "time": "2024-05-01"}',
+    '{"user": "b", "item": "y\\ud83d\\ude00", "time": "2024-05-02", "title": "cut \\ud83d"}',
+    '{"user": "b", "item": "x", "time": "2024-05-03"}',
+]
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".json"])
+@pytest.mark.parametrize("lone", ["\\ud800", "\\uDC00", "\\ud800\\ud800\\udc00"])
+def test_half_of_a_sign_is_no_text(lone: str, ending: str, tmp_path: Path) -> None:
+    """A NUL in its place would make another id of it, which no file has."""
+    lines = [HALVES[0].replace("\\ud800", lone), *HALVES[1:]]
+    path = tmp_path / f"log{ending}"
+    path.write_text("\n".join(lines) if ending == ".jsonl" else f"[{','.join(lines)}]")
+    unit = "line 1" if ending == ".jsonl" else "entry 1"
+    with pytest.raises(DataError, match=f"{unit}: 'item' holds half of a sign .*--on-bad skip"):
+        sources.read(path)
+    log = sources.read(path, on_bad="skip")
+    assert log.item_ids.ids.tolist() == ["x", "y😀"]  # the title, which is not read, is no reason to leave a row out
+    assert [(one.reason, one.events, one.detail) for one in log.dropped] == [
+        ("half of a sign", 1, f"first at {path} {unit}")
+    ]

@@ -28,7 +28,7 @@ def test_a_user_without_items_is_counted(tmp_path: Path) -> None:
     log = sources.read(path, format="sequences")
     assert len(log) == 3
     assert [(one.reason, one.events, one.detail[-6:]) for one in log.dropped] == [
-        ("empty line", 1, "line 3"),
+        ("nothing in user and item", 1, "line 3"),
         ("no item id", 1, "line 2"),
     ]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -87,11 +89,71 @@ def test_a_day_of_more_rows_than_a_sample_has_hides_nothing() -> None:
 
 
 @pytest.mark.parametrize("other", ["user,item\n1,a\n", "user,item,date\n1,a,2024-01-01\n"])
-def test_files_that_are_watched_may_differ(tmp_path: object, other: str) -> None:
-    from pathlib import Path
-
-    folder = Path(str(tmp_path))
+def test_files_that_are_watched_may_differ(tmp_path: Path, other: str) -> None:
+    folder = tmp_path
     NEWEST_FIRST.with_columns(pl.col("item").cast(pl.String)).write_csv(folder / "a.csv")
     (folder / "b.csv").write_text(other)
     log = sources.read(folder, time="none")
     assert len(log) == 81 and dataclasses.replace(log, ties="file").values == {}
+
+
+def _in_files(folder: Path, frames: dict[str, pl.DataFrame]) -> Path:
+    for name, frame in frames.items():
+        frame.write_csv(folder / f"{name}.csv")
+    return folder
+
+
+def test_several_files_that_put_the_newest_first_turn_their_rows_and_not_the_files(tmp_path: Path) -> None:
+    """Oracle: the same events by their true times."""
+    oldest_first = NEWEST_FIRST.with_columns(pl.Series("item", [f"i{item}" for item in NEWEST_FIRST["item"]]))[::-1]
+    months = {"2024-01": oldest_first[:30], "2024-02": oldest_first[30:50], "2024-03": oldest_first[50:]}
+    folder = _in_files(tmp_path, {name: frame[::-1] for name, frame in months.items()})
+    for options in ({"time": "none"}, {}):
+        assert "newest first" in sources.read(folder, **options).notes[-1]
+        log = sources.read(folder, **options, ties="file-reversed")
+        assert _events(log) == _events(sources.read(oldest_first))
+        assert "3 files, in the order of their names, each from its last row up" in log.notes
+        assert not any("newest" in note or "oldest" in note or "out of order" in note for note in log.notes)
+
+
+def test_rows_that_are_turned_and_should_not_be_are_warned_about() -> None:
+    for options in ({"time": "none"}, {}):
+        log = sources.read(NEWEST_FIRST[::-1], ties="file-reversed", **options)
+        assert log.notes[-1].startswith("oldest first: ") and "leave" in log.notes[-1]
+
+
+@pytest.mark.parametrize("ties", ["file", "file-reversed"])
+def test_files_that_come_newest_first_by_their_names_are_warned_about(tmp_path: Path, ties: Literal["file"]) -> None:
+    oldest_first = NEWEST_FIRST[::-1]
+    turned = slice(None, None, -1 if ties == "file-reversed" else 1)
+    folder = _in_files(tmp_path, {"a": oldest_first[40:][turned], "b": oldest_first[:40][turned]})
+    log = sources.read(folder, time="none", ties=ties)
+    (note,) = (note for note in log.notes if "out of order" in note)
+    assert (
+        f"by date, the rows from {tmp_path / 'b.csv'} line 2 on are older than those from {tmp_path / 'a.csv'}" in note
+    )
+    of_one = pl.col("user") == 1
+    _in_files(tmp_path, {"a": oldest_first[40:].filter(of_one), "b": oldest_first[:40].filter(~of_one)})
+    assert not any("out of order" in note for note in sources.read(folder, time="none").notes)  # nobody is in both
+
+
+def test_an_export_that_begins_with_newer_rows_and_holds_an_older_one_is_seen_to_overlap(tmp_path: Path) -> None:
+    _in_files(tmp_path, {"1-jan": NEWEST_FIRST[40:], "2-jan-feb": NEWEST_FIRST})
+    log = sources.read(tmp_path, time="none", ties="file-reversed")
+    assert any(note.startswith("files overlap: 40 events") for note in log.notes)
+    place = next(note for note in log.notes if note.startswith("files overlap"))
+    assert f"{tmp_path / '2-jan-feb.csv'} line 81 is {tmp_path / '1-jan.csv'} line 41 again" in place
+
+
+@pytest.mark.parametrize("options", [{"time": "none"}, {}])
+def test_small_files_with_the_newest_first_are_warned_about_however_many_there_are(
+    tmp_path: Path, options: dict[str, str]
+) -> None:
+    """Each file falls four times and the next one begins higher: the rises between files must not hide the falls."""
+    days = NEWEST_FIRST.with_columns(pl.col("item").cast(pl.String))[::-1]
+    weeks = {f"w{week}": days[20 * week : 20 * week + 20] for week in range(4)}
+    _in_files(tmp_path, {name: frame[::-1] for name, frame in weeks.items()})
+    assert "newest first" in sources.read(tmp_path, **options).notes[-1]
+    _in_files(tmp_path, weeks)
+    assert not any("newest first" in note for note in sources.read(tmp_path, **options).notes)
+    assert "oldest first" in sources.read(tmp_path, ties="file-reversed", **options).notes[-1]

@@ -14,8 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recollect.artifact import Artifact
-from recollect.data import ids
-from recollect.data.ids import FRACTIONS
+from recollect.data import id_forms, ids
+from recollect.data.id_forms import FRACTIONS
 from recollect.data.log import DataError, Vocabulary
 from recollect.data.sources import read
 from recollect.data.writing import write_blocks
@@ -38,21 +38,21 @@ WHOLE = np.arange(12_000, 12_000 + SIZE - 1)
 @example(" 12.0")
 @example("1.5E+7")
 def test_one_id_is_what_a_column_makes_of_it(text: str) -> None:
-    cleaned = ids.plain(text)
+    cleaned = id_forms.plain(text)
     column = pl.Series("id", [text, "0.5"])  # so that it is none of whole numbers
-    why = ids.unreadable(cleaned)
+    why = id_forms.unreadable(cleaned)
     if why is not None and "rounded" in why:
         with pytest.raises(DataError, match="rounded"):
             ids.canonical(column, "here")
     else:
         assert ids.canonical(column, "here")[0] == (cleaned if why is None else None)
-    assert ids.plain(cleaned) == cleaned
+    assert id_forms.plain(cleaned) == cleaned
 
 
 @pytest.mark.parametrize("text", ["12000.0", "0.0", "-7.00", "007.0", "1.50", "12.", ".0", "1e3", "12000"])
 def test_a_whole_number_among_whole_numbers_is_what_a_column_makes_of_it(text: str) -> None:
     (column,) = ids.canonical(pl.Series("id", [text]), "here").to_list()
-    assert ids.without_point_zero(text) == str(column)
+    assert id_forms.without_point_zero(text) == str(column)
 
 
 def whole_numbers(*, users: bool = True, words: bool = False) -> Artifact:

@@ -15,6 +15,7 @@ import polars as pl
 
 from recollect.data.formats.text.packing import bare_name, ending
 from recollect.data.log import DataError
+from recollect.data.name_order import by_name
 from recollect.data.raw_table import Piece, RawTable
 from recollect.data.reading import Reading
 from recollect.data.roles import Roles
@@ -35,7 +36,7 @@ class Place:
         if not found.is_dir():
             return cls((found,))
         try:
-            files = sorted(path for path in found.iterdir() if path.is_file() and not path.name.startswith("."))
+            files = by_name(path for path in found.iterdir() if path.is_file() and not path.name.startswith("."))
         except OSError as error:
             raise DataError(f"{found}: cannot be read ({error.strerror or error})") from None
         return cls(tuple(files), found)

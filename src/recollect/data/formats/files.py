@@ -10,6 +10,7 @@ from pathlib import Path
 from recollect.data.formats.contract import TableFormat
 from recollect.data.formats.text.packing import bare_name
 from recollect.data.log import DataError
+from recollect.data.name_order import unlike_letters
 from recollect.data.raw_table import Piece, RawTable
 from recollect.data.reading import Reading
 from recollect.data.roles import Roles, guess
@@ -45,7 +46,10 @@ def read_files(
     assert roles is not None
     notes: tuple[str, ...] = ()
     if len(paths) > 1:
-        notes = (f"{len(paths)} files, in the order of their names", *_notes_by_file(paths, pieces))
+        notes = (
+            f"{len(paths)} files, in the order of their names{_how(paths, reading)}",
+            *_notes_by_file(paths, pieces),
+        )
         pieces = [dataclasses.replace(piece, notes=()) for piece in pieces]
     return RawTable(
         name,
@@ -56,6 +60,13 @@ def read_files(
         place=str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more",
         notes=notes,
     )
+
+
+def _how(paths: Sequence[Path], reading: Reading) -> str:
+    """What else to say of the order in which rows are taken."""
+    swapped = unlike_letters(paths)
+    numbers = "" if swapped is None else f", numbers by size ({swapped[0].name} before {swapped[1].name})"
+    return numbers + (", each from its last row up" if reading.ties == "file-reversed" else "")
 
 
 def _notes_by_file(paths: Sequence[Path], pieces: Sequence[Piece]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,10 @@ _OBJECT = (b'{"', b"{'", b"{u'", b'{u"')
 _PYTHON = (b"{'", b"{u'", b'{u"')
 _BEGINNING = 4096
 PYTHON_NOTE = "lines are Python's dictionaries (single quotes), not JSON"
+
+_HIGH, _LOW = rb"\\u[dD][89aAbB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F]"
+_LONE = re.compile(_HIGH + rb"(?!" + _LOW + rb")|(?<!" + _HIGH + rb")" + _LOW)
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class Json:
@@ -66,12 +71,14 @@ class Json:
         objects = _one_by_one(text, reading.on_bad)
         names = list(dict.fromkeys(key for one in objects.rows for key in one))
         roles = resolve(names, reading, str(path), lambda: _as_frame(objects.rows[:1000], names))
+        objects.answer_halves(roles.columns, reading.on_bad)
         return objects.piece(_as_frame(objects.rows, roles.columns)), roles, names
 
     def table(self, path: Path, reading: Reading) -> tuple[pl.DataFrame, tuple[str, ...]]:
         """Every key of a side table as a column."""
         objects = _one_by_one(open_text(path, reading.encoding), reading.on_bad)
         names = list(dict.fromkeys(key for one in objects.rows for key in one))
+        objects.answer_halves(names, reading.on_bad)
         piece = objects.piece(_as_frame(objects.rows, names))
         gone = tuple(f"{path.name}: {one.events} rows left out: {one.reason}, {one.detail}" for one in piece.dropped)
         return piece.frame, (*gone, *piece.notes)
@@ -85,20 +92,43 @@ class Objects:
         self.rows: list[dict[str, object]] = []
         self.places: list[int] = []
         self.bad: list[int] = []
+        self.halves: list[int] = []
+        self._escaped = _has_halves(text.data)
+
+    def answer_halves(self, names: Sequence[str], on_bad: OnBad) -> None:
+        """Leave out objects with half a sign in one of the columns; DataError at the first, unless bad ones are to be
+        skipped."""
+        if not self._escaped:
+            return
+        kept = []
+        for place, row in enumerate(self.rows):
+            half = next((name for name in names if _HALF.search(_as_text(row.get(name)) or "")), None)
+            if half is None:
+                kept.append(place)
+                continue
+            if on_bad == "stop":
+                raise DataError(
+                    f"{self.path} {self.unit} {self.places[place]}: {half!r} holds half of a sign "
+                    f"({_as_text(row[half])!a}), which is no text; correct it, or use --on-bad skip"
+                )
+            self.halves.append(self.places[place])
+        self.rows, self.places = [self.rows[place] for place in kept], [self.places[place] for place in kept]
 
     def piece(self, frame: pl.DataFrame) -> Piece:
         """The rows of a frame made of these objects, with what was left out."""
         path, places, unit = self.path, self.places, self.unit
-        dropped: tuple[Dropped, ...] = ()
-        if self.bad:
-            dropped = (Dropped("not a JSON object", len(self.bad), f"first at {path} {unit} {self.bad[0]}"),)
+        dropped = tuple(
+            Dropped(reason, len(bad), f"first at {path} {unit} {bad[0]}")
+            for reason, bad in (("not a JSON object", self.bad), ("half of a sign", self.halves))
+            if bad
+        )
         return Piece(frame, lambda row: f"{path} {unit} {places[row]}", dropped, tuple(self.notes))
 
 
 def _all_at_once(text: Text, reading: Reading) -> tuple[Piece, Roles, Sequence[str]] | None:
     """Lines of JSON by Polars; None where it refuses them or does not have a row for each."""
     data = text.data
-    if data[:4096].lstrip()[:1] == b"[":
+    if data[:4096].lstrip()[:1] == b"[" or _has_halves(data):
         return None
     try:
         lazy = pl.scan_ndjson(data, infer_schema_length=None)
@@ -123,6 +153,11 @@ def _all_at_once(text: Text, reading: Reading) -> tuple[Piece, Roles, Sequence[s
         return f"{path} line {filled[row]}"
 
     return Piece(frame, line, (), text.notes), roles, names
+
+
+def _has_halves(data: bytes) -> bool:
+    """Whether half of a sign may be escaped in JSON, as by a program that cut a text inside of it."""
+    return (b"\\ud" in data or b"\\uD" in data) and _LONE.search(data) is not None
 
 
 def _one_by_one(text: Text, on_bad: OnBad) -> Objects:
@@ -252,8 +287,13 @@ def _refuse_whole(text: Text, value: dict[str, object]) -> None:
 
 
 def _as_frame(rows: Sequence[dict[str, object]], names: Sequence[str]) -> pl.DataFrame:
-    columns = {name: [_as_text(row.get(name)) for row in rows] for name in names}
+    columns = {name: [_whole(_as_text(row.get(name))) for row in rows] for name in names}
     return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
+
+
+def _whole(text: str | None) -> str | None:
+    """A text that may be written: half of a sign, in a column that is only looked at, stands as one that is unknown."""
+    return text if text is None or text.isascii() else _HALF.sub("\ufffd", text)
 
 
 def _as_text(value: object) -> str | None:

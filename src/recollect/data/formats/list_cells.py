@@ -57,7 +57,7 @@ def checked(table: RawTable) -> RawTable:
         shown = f"looks like lists ({shorten(repr(max(column.drop_nulls().to_list(), key=len)))})"
     raise DataError(
         f"{table.place or table.name}: the item column {item!r} {shown}; --format lists makes each entry an event, in "
-        "order (or name the kind of the file with --format, if each cell is one item after all)"
+        "order (or name the kind of the file with --format, if each value is one item after all)"
     )
 
 
@@ -81,7 +81,7 @@ def _of_one_length(column: pl.Series) -> str:
         bare = sign != " " or all(part.isdecimal() for cell in parts for part in cell)  # words have blanks between them
         if len(cells) > 1 and len({len(cell) for cell in parts}) == 1 < len(parts[0]) and bare:
             return (
-                f"{column.name} holds ids of {len(parts[0])} parts each, as {shorten(repr(cells[0]))}, and each cell "
+                f"{column.name} holds ids of {len(parts[0])} parts each, as {shorten(repr(cells[0]))}, and each value "
                 "is one item; if they are lists, --format lists makes each entry an event"
             )
     return ""

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from recollect.config import did_you_mean
-from recollect.data.ids import plain
+from recollect.data.id_forms import plain
 from recollect.serve.stores.records import ID_BYTES
 
 _FARTHEST = 1 << 40

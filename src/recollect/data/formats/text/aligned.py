@@ -38,7 +38,7 @@ def refuse_unclear(text: Text, lines: Sequence[str]) -> None:
     known = guess(names, USER_NAMES) and guess(names, ITEM_NAMES)
     if known and _has_runs(lines) and len({len(line.split()) for line in lines}) > 1:
         raise DataError(
-            f"{text.path}: columns are aligned by blanks (fixed width), and cells are empty or hold blanks themselves, "
+            f"{text.path}: columns are aligned by blanks (fixed width), and values are empty or hold blanks, "
             f"so that where to cut is not clear; {_REMEDY}"
         )
 
@@ -63,7 +63,7 @@ def cut(text: Text, lines: Sequence[tuple[int, str]]) -> Text:
     if count := found.short + found.long:
         raise DataError(
             f"{text.path} line {before + found.first + 1}: not {width} parts between blanks as in other lines "
-            f"({count} such lines); columns are aligned by blanks, and an empty cell or one with a blank in it "
+            f"({count} such lines); columns are aligned by blanks, and an empty value or one with a blank in it "
             f"cannot be told: {_REMEDY}"
         )
     if len(header.split()) < width:

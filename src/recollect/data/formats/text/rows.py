@@ -17,10 +17,8 @@ from recollect.data.formats.text.fast import read_fast
 from recollect.data.formats.text.head import TITLE_EDGES, Head, as_title
 from recollect.data.formats.text.opening import Text
 from recollect.data.log import DataError, Dropped
-from recollect.data.raw_table import Piece, shorten
+from recollect.data.raw_table import REPEATED, Piece, shorten
 from recollect.data.reading import OnBad
-
-REPEATED = "the header line again"
 
 
 def read_rows(text: Text, dialect: Dialect, head: Head, columns: Sequence[str], on_bad: OnBad) -> Piece:
