@@ -79,16 +79,7 @@ class Artifact(Answering, Displayed):
     @functools.cached_property
     def item_table(self) -> Table | None:
         """Columns that describe the items (genres, year), in the order of their ids; None where none were kept."""
-        if self.table is None:
-            return None
-        try:
-            columns, _ = columns_in(self.table, TABLE)
-        except DataError as error:
-            raise _damaged(self.folder, str(error)) from None
-        for name, column in columns.items():
-            if column.dtype not in (object, np.float64) or len(column) != len(self.items):
-                raise _damaged(self.folder, f"{TABLE}: its column {name!r} is not one for {len(self.items)} items")
-        return Table(columns)
+        return None if self.table is None else _read_table(self.folder, self.table, self.items)
 
     @property
     def seen(self) -> Seen:
@@ -211,6 +202,25 @@ def load(folder: str | Path, *, device: torch.device | str | None = None) -> Art
         if device is not None:
             model.to(device)
     return Artifact(folder, name, model, items, titles, settings, card, table)
+
+
+def items_described(folder: str | Path) -> tuple[Vocabulary, Table | None]:
+    """The items of a trained model and the columns that describe them, titles at least, without its weights.
+
+    Raises ArtifactError.
+    """
+    folder = Path(folder)
+    card = read_card(folder)
+    try:
+        items, titles = _read_items(data := _part(folder, ITEMS, card))
+        titled = json.loads(data)["titles"] is not None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, ArtifactError):
+            raise
+        raise _damaged(folder, f"{ITEMS}: {error}") from None
+    if TABLE in card["files"]:
+        return items, _read_table(folder, _part(folder, TABLE, card), items)
+    return items, Table({"title": titles[items.first :]}) if titled else None
 
 
 def is_artifact(folder: str | Path) -> bool:
@@ -341,6 +351,17 @@ def _read_items(data: bytes) -> tuple[Vocabulary, np.ndarray]:
         for place in known:
             titles[1 + place] = str(listed["titles"][place])
     return Vocabulary(ids, first=1), titles
+
+
+def _read_table(folder: Path, data: bytes, items: Vocabulary) -> Table:
+    try:
+        columns, _ = columns_in(data, TABLE)
+    except DataError as error:
+        raise _damaged(folder, str(error)) from None
+    for name, column in columns.items():
+        if column.dtype not in (object, np.float64) or len(column) != len(items):
+            raise _damaged(folder, f"{TABLE}: its column {name!r} is not one for {len(items)} items")
+    return Table(columns)
 
 
 def _check_shapes(kind: type[Network], config: Any, catalog: Catalog, weights: Mapping[str, Tensor]) -> None:

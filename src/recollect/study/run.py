@@ -32,6 +32,7 @@ from recollect.data.splits import everything, loo, temporal
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import Metrics, measure
 from recollect.evaluate.ranking import rank
+from recollect.study.kept_table import with_kept_table
 from recollect.study.lineage import LEARNT, learnt, read_as, refit_card, remarks_on_refit
 from recollect.study.settings import DataSettings, RunSettings, SplitSettings, settings_in, to_plain
 from recollect.train.device import check_device, refuse_several_processes
@@ -96,7 +97,7 @@ def run(
         what = "a trained model" if artifact.is_artifact(folder) else "something"
         raise ArtifactError(f"{out}: {what} is there already; choose another folder")
     settings = placed(settings)
-    split = split_data(read_data(settings.data) if log is None else log, settings.split)
+    split = _split(settings, log)
     folder = folder or default_folder(settings.model_name, split.log.name)
     new = not folder.exists()
     try:
@@ -149,7 +150,13 @@ def _unfinished(folder: Path, log: EventLog | None, verb: str) -> tuple[RunSetti
     if not (folder / artifact.SETTINGS).is_file():
         raise ConfigError(f"{folder}: no run to {verb} (there is no {artifact.SETTINGS} in it)")
     settings = settings_in(folder)
-    return settings, split_data(read_data(settings.data) if log is None else log, settings.split)
+    return settings, _split(settings, log)
+
+
+def _split(settings: RunSettings, log: EventLog | None) -> Split:
+    """What training, validation and test are made of; `log`: what was read already."""
+    log = read_data(settings.data) if log is None else log
+    return split_data(with_kept_table(log, settings), settings.split)
 
 
 def read_data(settings: DataSettings, *, items: Any = None) -> EventLog:
