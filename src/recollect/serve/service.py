@@ -154,6 +154,12 @@ class Service:
         """The forms of ids of the model in use; those of requests are brought to them."""
         return self.engine.ranker.ids
 
+    @property
+    def time_zone(self) -> str | None:
+        """The zone of times without an offset in requests: that in which the model's log was read; None: UTC."""
+        zone = self.engine.artifact.settings.get("data", {}).get("time_zone")
+        return None if zone is None else str(zone)
+
     def refusal(self) -> str | None:
         """Why events are refused now, as far as is known; None where they are accepted. It may ask the store: not to be
         called in the event loop. Raises StoreError where that cannot be reached.

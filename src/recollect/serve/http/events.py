@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Depends, HTTPException, Response
@@ -10,7 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Response
 from recollect.data.times.span import doubt
 from recollect.serve.http import schemas
 from recollect.serve.http.errors import error_responses
-from recollect.serve.http.fields import FUTURE_SECONDS, SHOWN
+from recollect.serve.http.fields import SECONDS, SHOWN, not_in_the_future
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.metrics import Metrics
 from recollect.serve.http.query import KnownQuery
@@ -57,16 +56,17 @@ def _expect_readable(events: Sequence[schemas.EventIn], ids: IdForms, *, many: b
 
 def _expect_times(times: Sequence[int | None], *, many: bool) -> None:
     """Refuse (422) what is ahead of the clock, or what a reader of logs would question: an export has to be read."""
-    latest = int(time.time()) + FUTURE_SECONDS
     for position, one in enumerate(times):
         if one is None:
             continue
         field = f"events.{position}.time" if many else "time"
-        if one > latest:
-            raise HTTPException(422, f"{field}: {one} is in the future; seconds are expected")
+        try:
+            not_in_the_future(one, one)
+        except ValueError as error:
+            raise HTTPException(422, f"{field}: {error}") from None
         if why := doubt(one):
             raise HTTPException(
                 422,
-                f"{field}: {one} would be {why}; seconds since 1970 are expected, or leave it out for now (times that "
-                "count from some start are taken by recollect serve --any-time)",
+                f"{field}: {one} would be {why}; {SECONDS} are expected, or leave it out for now (times that count "
+                "from some start are taken by recollect serve --any-time)",
             )

@@ -23,7 +23,7 @@ def routes(service: Service, keys: Keys) -> APIRouter:
         """Why items have their place, for a user or after a history: how their logits change when one of the last
         events is left out. It costs as much as reading the whole history.
         """
-        response = await service.explain(body.request())
+        response = await service.explain(body.request(service.time_zone))
         return schemas.ExplanationsOut(
             model=response.model,
             digest=response.digest,

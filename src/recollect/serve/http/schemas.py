@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from recollect.data.seen import Seen
-from recollect.serve.http.fields import Id, Ids, Moment, Strict, Time, at_most, with_examples
+from recollect.serve.http.fields import Id, Ids, Moment, Strict, Time, at_most, moment_of, with_examples
 from recollect.serve.http.guard import BODY_BYTES
 from recollect.serve.http.within import Within
-from recollect.serve.requests import ExplanationRequest, HistoryRequest, SourceName, UserRequest
+from recollect.serve.requests import ExplanationRequest, HistoryRequest, RequestError, SourceName, UserRequest
 
 MOST_EVENTS, MOST_ITEMS, MOST_HISTORY, MOST_THEN = 1000, 1000, 10_000, 1000
 """Events in a request, items in a list, item ids in a history, and in what a user might have next."""
@@ -75,8 +75,9 @@ Allow = Annotated[Ids | None, Field(description=f"Only these items are candidate
 At = Annotated[
     Moment | None,
     Field(
-        description="The time of asking, in seconds since 1970, for models that use it: how long ago events were, the "
-        "hour, the day of the week. Now, if left out."
+        description="The time of asking, for models that use it: how long ago events were, the hour, the day of the "
+        "week. Seconds since 1970, or an ISO date or time; without an offset it is one of the zone that the model's log "
+        "was read in, else UTC. Now, if left out."
     ),
 ]
 Deny = Annotated[Ids, Field(description=f"None of these items is a candidate. {_BOUNDED}")]
@@ -93,11 +94,26 @@ class RecommendationsIn(Strict):
     deny: Deny = Field([])
     within: Within = Field([])
 
-    def options(self) -> dict[str, Any]:
-        """The fields of a `ListRequest`."""
+    def options(self, zone: str | None) -> dict[str, Any]:
+        """The fields of a `ListRequest`. `zone`: that of an `at` without an offset."""
         allow = None if self.allow is None else frozenset(self.allow)
         deny, within = frozenset(self.deny), tuple(self.within)
-        return {"k": self.k, "seen": self.seen, "at": self.at, "allow": allow, "deny": deny, "within": within}
+        return {
+            "k": self.k,
+            "seen": self.seen,
+            "at": moment(self.at, zone),
+            "allow": allow,
+            "deny": deny,
+            "within": within,
+        }
+
+
+def moment(at: int | str | None, zone: str | None) -> int | None:
+    """`moment_of` for the model in use. Raises RequestError."""
+    try:
+        return moment_of(at, zone)
+    except ValueError as error:  # a day ahead in that zone, and not in UTC
+        raise RequestError(f"at: {error}") from None
 
 
 def _without_user(values: Any) -> Any:
@@ -117,8 +133,8 @@ class UserRecommendationsIn(RecommendationsIn):
     then: at_most(MOST_THEN) = Field([])  # type: ignore[valid-type]
     """Items that the user might have next, oldest first. The list is as if they had them; nothing of it is kept."""
 
-    def request(self) -> UserRequest:
-        return UserRequest(self.user, tuple(self.then), **self.options())
+    def request(self, zone: str | None) -> UserRequest:
+        return UserRequest(self.user, tuple(self.then), **self.options(zone))
 
 
 class HistoryRecommendationsIn(RecommendationsIn):
@@ -134,8 +150,8 @@ class HistoryRecommendationsIn(RecommendationsIn):
     def _has_no_user(cls, values: Any) -> Any:
         return _without_user(values)
 
-    def request(self) -> HistoryRequest:
-        return HistoryRequest(tuple(self.history), **self.options())
+    def request(self, zone: str | None) -> HistoryRequest:
+        return HistoryRequest(tuple(self.history), **self.options(zone))
 
 
 def _user_or_history(body: object) -> str:
@@ -170,8 +186,8 @@ class UserExplanationsIn(ExplanationsIn):
     then: at_most(MOST_THEN) = Field([])  # type: ignore[valid-type]
     """Items that the user might have next, as for a list; they are events like the others here."""
 
-    def request(self) -> ExplanationRequest:
-        return ExplanationRequest(self.user, tuple(self.then), tuple(self.items), self.last, self.at)
+    def request(self, zone: str | None) -> ExplanationRequest:
+        return ExplanationRequest(self.user, tuple(self.then), tuple(self.items), self.last, moment(self.at, zone))
 
 
 class HistoryExplanationsIn(ExplanationsIn):
@@ -187,8 +203,8 @@ class HistoryExplanationsIn(ExplanationsIn):
     def _has_no_user(cls, values: Any) -> Any:
         return _without_user(values)
 
-    def request(self) -> ExplanationRequest:
-        return ExplanationRequest(None, tuple(self.history), tuple(self.items), self.last, self.at)
+    def request(self, zone: str | None) -> ExplanationRequest:
+        return ExplanationRequest(None, tuple(self.history), tuple(self.items), self.last, moment(self.at, zone))
 
 
 ExplainUserOrHistory = Annotated[
