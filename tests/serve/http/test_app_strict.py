@@ -74,6 +74,27 @@ def test_what_is_wrong_in_a_body_is_named(client: Client, body: object, why: str
     assert status == 422 and why in answer["error"]
 
 
+NEITHER = "a user or a history is missing; send `user` (an id), or `history` (a list of item ids)"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "why"),
+    [
+        ("/recommendations", {}, NEITHER),
+        ("/recommendations", {"k": 3}, NEITHER),
+        ("/recommendations", {"then": ["item-01"]}, NEITHER),
+        ("/recommendations", {"usr": "ann"}, "unknown field 'usr'; did you mean 'user'?"),
+        ("/recommendations", {"user": None}, "user: Input should be a valid string"),
+        ("/recommendations", [], "Input should be"),
+        ("/explanations", {}, NEITHER),
+        ("/explanations", {"items": ["item-01"]}, NEITHER),
+    ],
+)
+def test_a_body_without_a_user_is_told_of_both_forms(client: Client, path: str, body: object, why: str) -> None:
+    status, answer, _ = client.request("POST", path, body)
+    assert status == 422 and answer["error"].startswith(why)
+
+
 def test_as_many_items_as_fit_into_a_body_can_be_allowed_or_denied(client: Client, engine: Engine) -> None:
     history = engine.store.history("ann").events
     everything = offline(engine.artifact, history, 100)

@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from recollect.data.seen import Seen
 from recollect.serve.http.fields import Id, Ids, Moment, Strict, Time, at_most, moment_of, with_examples
 from recollect.serve.http.guard import BODY_BYTES
+from recollect.serve.http.user_or_history import user_or_history, with_user, without_user
 from recollect.serve.http.within import Within
 from recollect.serve.requests import ExplanationRequest, HistoryRequest, RequestError, SourceName, UserRequest
 
@@ -76,8 +77,8 @@ At = Annotated[
     Moment | None,
     Field(
         description="The time of asking, for models that use it: how long ago events were, the hour, the day of the "
-        "week. Seconds since 1970, or an ISO date or time; without an offset it is one of the zone that the model's log "
-        "was read in, else UTC. Now, if left out."
+        "week. Seconds since 1970, or an ISO date or time; without an offset it is one of the zone that the model's "
+        "log was read in, else UTC. Now, if left out."
     ),
 ]
 Deny = Annotated[Ids, Field(description=f"None of these items is a candidate. {_BOUNDED}")]
@@ -116,14 +117,6 @@ def moment(at: int | str | None, zone: str | None) -> int | None:
         raise RequestError(f"at: {error}") from None
 
 
-def _without_user(values: Any) -> Any:
-    if isinstance(values, dict) and "user" in values:
-        raise ValueError("a list is for a user or after a history, not both; `then` adds items to a user's")
-    if isinstance(values, dict) and "then" in values:
-        raise ValueError("`then` goes with a user; put these items at the end of `history`")
-    return values
-
-
 class UserRecommendationsIn(RecommendationsIn):
     """A list for a user."""
 
@@ -132,6 +125,11 @@ class UserRecommendationsIn(RecommendationsIn):
     user: Id
     then: at_most(MOST_THEN) = Field([])  # type: ignore[valid-type]
     """Items that the user might have next, oldest first. The list is as if they had them; nothing of it is kept."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_user(cls, values: Any) -> Any:
+        return with_user(values, cls.model_fields)
 
     def request(self, zone: str | None) -> UserRequest:
         return UserRequest(self.user, tuple(self.then), **self.options(zone))
@@ -148,20 +146,15 @@ class HistoryRecommendationsIn(RecommendationsIn):
     @model_validator(mode="before")
     @classmethod
     def _has_no_user(cls, values: Any) -> Any:
-        return _without_user(values)
+        return without_user(values)
 
     def request(self, zone: str | None) -> HistoryRequest:
         return HistoryRequest(tuple(self.history), **self.options(zone))
 
 
-def _user_or_history(body: object) -> str:
-    is_history = "history" in body if isinstance(body, dict) else hasattr(body, "history")
-    return "history" if is_history else "user"
-
-
 UserOrHistory = Annotated[
     Annotated[UserRecommendationsIn, Tag("user")] | Annotated[HistoryRecommendationsIn, Tag("history")],
-    Discriminator(_user_or_history),
+    Discriminator(user_or_history),
 ]
 BODY_TAGS = ("one", "many", "user", "history")
 """Which of two forms a body has; the first part of the place of an error in it."""
@@ -186,6 +179,11 @@ class UserExplanationsIn(ExplanationsIn):
     then: at_most(MOST_THEN) = Field([])  # type: ignore[valid-type]
     """Items that the user might have next, as for a list; they are events like the others here."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_user(cls, values: Any) -> Any:
+        return with_user(values, cls.model_fields)
+
     def request(self, zone: str | None) -> ExplanationRequest:
         return ExplanationRequest(self.user, tuple(self.then), tuple(self.items), self.last, moment(self.at, zone))
 
@@ -201,7 +199,7 @@ class HistoryExplanationsIn(ExplanationsIn):
     @model_validator(mode="before")
     @classmethod
     def _has_no_user(cls, values: Any) -> Any:
-        return _without_user(values)
+        return without_user(values)
 
     def request(self, zone: str | None) -> ExplanationRequest:
         return ExplanationRequest(None, tuple(self.history), tuple(self.items), self.last, moment(self.at, zone))
@@ -209,7 +207,7 @@ class HistoryExplanationsIn(ExplanationsIn):
 
 ExplainUserOrHistory = Annotated[
     Annotated[UserExplanationsIn, Tag("user")] | Annotated[HistoryExplanationsIn, Tag("history")],
-    Discriminator(_user_or_history),
+    Discriminator(user_or_history),
 ]
 
 
