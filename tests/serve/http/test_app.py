@@ -163,7 +163,7 @@ def test_memories_are_advanced_and_saved_in_the_background(client: Client, engin
         ({"user": "ann", "item": "x", "time": "x" * 9000}, "xx... was sent; seconds since 1970, a whole number"),
         (
             {"user": "ann", "item": "x", "time": 10_000_000_000},
-            "^time: 10000000000 was sent, which is in the future; sec",
+            "^time: 10000000000 .* 2286-.*more than a day ahead; seconds since 1970",
         ),
         ({"user": "ann", "item": True}, "item: Input should be a valid string"),
         ({"events": []}, "events: List should have at least 1"),

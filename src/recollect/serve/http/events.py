@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Depends, HTTPException, Response
 
-from recollect.data.times.span import doubt
 from recollect.serve.http import schemas
 from recollect.serve.http.errors import error_responses
-from recollect.serve.http.fields import SECONDS, SHOWN, not_in_the_future
+from recollect.serve.http.fields import SECONDS, SHOWN, refused_as
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.metrics import Metrics
 from recollect.serve.http.query import KnownQuery
@@ -55,18 +54,14 @@ def _expect_readable(events: Sequence[schemas.EventIn], ids: IdForms, *, many: b
 
 
 def _expect_times(times: Sequence[int | None], *, many: bool) -> None:
-    """Refuse (422) what is ahead of the clock, or what a reader of logs would question: an export has to be read."""
+    """Refuse (422) what `refused_as` names: an export has to be read."""
     for position, one in enumerate(times):
         if one is None:
             continue
         field = f"events.{position}.time" if many else "time"
-        try:
-            not_in_the_future(one, one)
-        except ValueError as error:
-            raise HTTPException(422, f"{field}: {error}") from None
-        if why := doubt(one):
+        if why := refused_as(one):
             raise HTTPException(
                 422,
-                f"{field}: {one} would be {why}; {SECONDS} are expected, or leave it out for now (times that count "
-                "from some start are taken by recollect serve --any-time)",
+                f"{field}: {one} was sent, which is {why}; {SECONDS} are expected, or leave it out for now (times of a "
+                "clock that is artificial are taken by recollect serve --any-time)",
             )

@@ -20,6 +20,7 @@ from pydantic import (
 from recollect.config import did_you_mean
 from recollect.data.filters import parse_time
 from recollect.data.ids import plain
+from recollect.data.times.span import FIRST_YEAR, bounds, date_of
 from recollect.serve.stores.records import ID_BYTES
 
 _FARTHEST = 1 << 40
@@ -71,7 +72,7 @@ def moment_of(at: int | str | None, zone: str | None) -> int | None:
         seconds = parse_time(at, zone)
     except (ValueError, OverflowError):
         raise ValueError(f"{_shown(at)} was sent; {MOMENTS} are expected") from None
-    return not_in_the_future(_near(seconds, at), at)
+    return _not_in_the_future(_near(seconds, at), at)
 
 
 def _near(seconds: int, sent: object) -> int:
@@ -80,11 +81,21 @@ def _near(seconds: int, sent: object) -> int:
     return seconds
 
 
-def not_in_the_future(seconds: int, sent: object) -> int:
-    """The seconds. Raises ValueError, which names what was sent, where they are too far ahead."""
+def _not_in_the_future(seconds: int, sent: object) -> int:
     if seconds > int(time.time()) + FUTURE_SECONDS:
         raise ValueError(f"{_shown(sent)} was sent, which is in the future; {SECONDS} up to a day ahead are accepted")
     return seconds
+
+
+def refused_as(seconds: int) -> str | None:
+    """Why an event may not have this time, unless any is taken: `1970-01-01 00:00:00 UTC, before 1990`; None where it
+    may. A reader of logs believes times up to the end of next year; those of events come from clocks that are right.
+    """
+    if seconds < bounds()[0]:
+        return f"{date_of(seconds)} UTC, before {FIRST_YEAR}"
+    if seconds > int(time.time()) + FUTURE_SECONDS:
+        return f"{date_of(seconds)} UTC, more than a day ahead"
+    return None
 
 
 def _shown(value: object) -> str:
