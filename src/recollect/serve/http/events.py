@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Response
 from recollect.serve.http import schemas
 from recollect.serve.http.errors import error_responses
 from recollect.serve.http.fields import SECONDS, SHOWN, refused_as
+from recollect.serve.http.json_route import JsonRoute
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.metrics import Metrics
 from recollect.serve.http.query import KnownQuery
@@ -19,7 +20,9 @@ from recollect.serve.stores.contract import IncomingEvent
 
 def routes(service: Service, metrics: Metrics, keys: Keys, *, any_time: bool = False) -> APIRouter:
     """`any_time`: also take times that no log would be believed to have."""
-    router = APIRouter(dependencies=[*keys.writing, Depends(KnownQuery(schemas.EventIn, schemas.EventsIn))])
+    router = APIRouter(
+        route_class=JsonRoute, dependencies=[*keys.writing, Depends(KnownQuery(schemas.EventIn, schemas.EventsIn))]
+    )
 
     @router.post(
         "/events", responses={**error_responses(400, 401, 408, 413, 415, 422, 503), 409: {"model": schemas.EventsOut}}

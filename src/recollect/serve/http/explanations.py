@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from recollect.answers.explain import Explanation
 from recollect.serve.http import schemas
 from recollect.serve.http.errors import error_responses
+from recollect.serve.http.json_route import JsonRoute
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.query import KnownQuery
 from recollect.serve.service import Service
@@ -15,7 +16,9 @@ from recollect.serve.service import Service
 def routes(service: Service, keys: Keys) -> APIRouter:
     known = Depends(KnownQuery(schemas.UserExplanationsIn, schemas.HistoryExplanationsIn))
     router = APIRouter(
-        dependencies=[*keys.reading, known], responses=error_responses(400, 401, 408, 413, 415, 422, 503)
+        route_class=JsonRoute,
+        dependencies=[*keys.reading, known],
+        responses=error_responses(400, 401, 408, 413, 415, 422, 503),
     )
 
     @router.post("/explanations")

@@ -11,6 +11,7 @@ from recollect.recommend import Recommendation
 from recollect.serve.http import schemas
 from recollect.serve.http.errors import error_responses
 from recollect.serve.http.fields import UserId
+from recollect.serve.http.json_route import JsonRoute
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.metrics import Metrics
 from recollect.serve.http.query import KnownQuery
@@ -28,7 +29,9 @@ SeenInQuery = Annotated[
 def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
     known = Depends(KnownQuery(schemas.UserRecommendationsIn, schemas.HistoryRecommendationsIn))
     router = APIRouter(
-        dependencies=[*keys.reading, known], responses=error_responses(400, 401, 408, 413, 415, 422, 503)
+        route_class=JsonRoute,
+        dependencies=[*keys.reading, known],
+        responses=error_responses(400, 401, 408, 413, 415, 422, 503),
     )
 
     @router.get("/recommendations")
