@@ -23,7 +23,7 @@ from recollect import artifact
 from recollect.artifact import ArtifactError
 from recollect.config import ConfigError, to_toml
 from recollect.contracts import Network
-from recollect.data import baskets, filters
+from recollect.data import baskets, filters, summary
 from recollect.data.histories import Split
 from recollect.data.learnt_events import RECORD, LearntEvents
 from recollect.data.log import DataError, EventLog
@@ -306,6 +306,8 @@ def remarks(split: Split) -> Iterator[str]:
     """What was made of the data and what was left out, before anything is learnt from it."""
     yield from split.log.remarks()
     yield from (f"{what}: {count:,}" for what, count in split.notes.items() if count)
+    if split.log.clock and (rows := summary.duplicate_rows(split.log)):
+        yield f"duplicates: {summary.kept_duplicates(rows)} (data.filters.duplicates=drop-exact leaves them out)"
     if said := baskets.remark(split.log, split.test):
         yield said
 
