@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +89,35 @@ def test_events_written_otherwise_are_said(older: Path) -> None:
     told = Notes()
     train(build_log(users, items, rounded), older, told)
     assert any("cannot be known" in text for text in told.texts)
+
+
+def test_a_log_of_other_users_shares_nothing_so_nothing_was_learnt(older: Path, tmp_path: Path) -> None:
+    users, items = LOG.user_ids.decode(LOG.users), LOG.item_ids.decode(LOG.items)
+    others, unordered = (build_log(users + 1000, items, times) for times in (LOG.times, None))
+    for data in (others, unordered):
+        told = Notes()
+        second = train(data, older, told).save(tmp_path / f"second-{data.clock}")
+        assert not any("cannot be known" in text for text in told.texts)
+        (said,) = (text for text in told.texts if "learnt" in text)
+        assert said.startswith(f"no user whose events this run holds out is among those that {older} has learnt from")
+        known = learnt_in(second, loo(LOG)).users
+        assert known is not None and len(known) == 2 * len(LOG.user_ids), "those of the older run are handed on"
+    mixed = build_log(np.where(users == users[-1], users, users + 1000), items, LOG.times - 3600)
+    told = Notes()
+    train(mixed, older, told)
+    assert any("cannot be known" in text for text in told.texts), "one user of both logs is enough"
+
+
+def test_a_record_without_users_says_no_more_than_before(older: Path, tmp_path: Path) -> None:
+    """As version 0.1 kept it."""
+    before = Path(shutil.copytree(older, tmp_path / "before"))
+    record = dataclasses.replace(LearntEvents.load(before / RECORD), users=None)
+    record.save(before / RECORD)
+    assert LearntEvents.load(before / RECORD).users is None
+    users, items = LOG.user_ids.decode(LOG.users), LOG.item_ids.decode(LOG.items)
+    others, told = build_log(users + 1000, items, LOG.times), Notes()
+    train(others, before, told)
+    assert any("has learnt from 0 of the" in text and "cannot be known" in text for text in told.texts)
 
 
 def test_logs_without_times_are_said(older: Path, tmp_path: Path) -> None:

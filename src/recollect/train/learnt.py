@@ -66,6 +66,12 @@ def refuse_learnt_targets(older: Artifact, split: Split) -> Iterator[str]:
 
 def unknown(record: LearntEvents, log: EventLog, targets: Targets, run: str) -> Iterator[str]:
     """What the record of a run cannot say of these targets."""
+    if record.of_others(log, targets.users):
+        yield (
+            f"no user whose events this run holds out is among those that {run} has learnt from, so it has learnt none "
+            "of these targets (if users are not written otherwise there)"
+        )
+        return
     never = "whether it has learnt targets of this log cannot be known"
     if record.clock != log.clock:
         yield f"{run} was trained with{'' if record.clock else 'out'} times and {log.name} has {_has(log)}: {never}"
