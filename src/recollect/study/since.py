@@ -19,6 +19,7 @@ from recollect.data.log import DataError, EventLog, Vocabulary
 from recollect.data.seen import Seen
 from recollect.data.splits import Target, targets_in
 from recollect.evaluate.ledger import MISS, Ledger
+from recollect.evaluate.protocol import beginning
 from recollect.evaluate.ranking import rank
 from recollect.study.lineage import learnt_until
 from recollect.study.read_again import read_again
@@ -103,7 +104,12 @@ def score_since(
         seed=settings.train.seed,
     )
     ledger = dataclasses.replace(
-        ledger, protocols={name: dataclasses.replace(ledger.protocols[name], digest=log.digest)}
+        ledger,
+        protocols={
+            name: dataclasses.replace(
+                ledger.protocols[name], digest=log.digest, started_from=beginning(trained.settings)
+            )
+        },
     )
     positions = targets.positions
     ranks = np.full(len(targets), MISS, dtype=np.int32)
