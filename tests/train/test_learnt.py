@@ -110,9 +110,9 @@ def test_a_log_of_other_users_shares_nothing_so_nothing_was_learnt(older: Path, 
 
 def test_a_record_without_users_says_no_more_than_before(older: Path, tmp_path: Path) -> None:
     """As version 0.1 kept it."""
-    before = Path(shutil.copytree(older, tmp_path / "before"))
-    record = dataclasses.replace(LearntEvents.load(before / RECORD), users=None)
-    record.save(before / RECORD)
+    before, trained = tmp_path / "before", train(LOG)
+    artifact.save(before, trained.model, LOG.item_ids, trained.settings)
+    dataclasses.replace(LearntEvents.load(older / RECORD), users=None).save(before / RECORD)
     assert LearntEvents.load(before / RECORD).users is None
     users, items = LOG.user_ids.decode(LOG.users), LOG.item_ids.decode(LOG.items)
     others, told = build_log(users + 1000, items, LOG.times), Notes()
@@ -154,8 +154,36 @@ def test_a_run_without_a_record_is_judged_by_its_log_or_its_time(older: Path, tm
 def test_a_kept_model_has_its_record(older: Path) -> None:
     record = LearntEvents.load(older / RECORD)
     assert record.numbers.tolist() == LearntEvents.of(loo(LOG)).numbers.tolist()
-    assert RECORD not in json.loads((older / artifact.CARD).read_text())["files"]
+    assert RECORD in json.loads((older / artifact.CARD).read_text())["files"]
+    assert artifact.record_in(older) is not None
     assert LearntEvents.of(everything(LOG)).numbers.size > record.numbers.size
+
+
+@pytest.mark.parametrize("how", ["changed", "another", "gone"])
+def test_a_damaged_record_is_refused_in_one_line(how: str, older: Path, tmp_path: Path) -> None:
+    """Another file that is whole would let a run ask what it has learnt."""
+    kept = Path(shutil.copytree(older, tmp_path / "kept"))
+    data = bytearray((kept / RECORD).read_bytes())
+    if how == "changed":
+        data[len(data) // 2] ^= 1
+        (kept / RECORD).write_bytes(data)
+    elif how == "another":
+        LearntEvents.of(loo(without(0.5))).save(kept / RECORD)
+    else:
+        (kept / RECORD).unlink()
+    what = "is missing" if how == "gone" else "is not what was written"
+    said = f"^{kept}: this model is damaged \\(learnt.parquet {what}\\); copy it again or train it again$"
+    for ask in (artifact.load, artifact.record_in, lambda folder: train(LOG, folder)):
+        with pytest.raises(artifact.ArtifactError, match=said):
+            ask(kept)
+
+
+def test_the_record_is_no_part_of_the_digest(older: Path, tmp_path: Path) -> None:
+    trained = train(LOG)
+    artifact.save(tmp_path / "bare", trained.model, LOG.item_ids, trained.settings)
+    trained.save(tmp_path / "kept")
+    bare, kept = (artifact.load(tmp_path / name) for name in ("bare", "kept"))
+    assert bare.digest == kept.digest and RECORD not in bare.card["files"]
 
 
 def _training_of(given: EventLog) -> tuple[list[object], list[object], list[int]]:

@@ -43,7 +43,7 @@ from recollect.train.progress import Reporter, Silent
 from recollect.train.trained import Trained
 
 EPOCHS, VALIDATION = "epochs.jsonl", "validation.parquet"
-KEPT = (EPOCHS, VALIDATION, RECORD)
+KEPT = (EPOCHS, VALIDATION)
 """What stays in a run's folder beside the artifact."""
 
 
@@ -113,7 +113,7 @@ def run(
         raise
     except BaseException:
         if not (folder / CHECKPOINT).is_file() and not artifact.is_artifact(folder):  # nothing to go on from
-            for name in (artifact.SETTINGS, *KEPT):
+            for name in (artifact.SETTINGS, *KEPT, RECORD):
                 (folder / name).unlink(missing_ok=True)
             if new and not any(folder.iterdir()):
                 folder.rmdir()
@@ -235,7 +235,8 @@ def _measured(settings: RunSettings, split: Split, folder: Path, trained: Traine
     cost = _cost(trained)
     if not (folder / RECORD).is_file():  # begun by a version that kept none
         learnt_by(split, settings.train.start_from).save(folder / RECORD)
-    metrics, learns = None, learnt(split, LearntEvents.load(folder / RECORD))
+    record = LearntEvents.load(folder / RECORD)
+    metrics, learns = None, learnt(split, record)
     about: dict[str, Any] = {
         "model": name,
         "data": read_as(split.log),
@@ -266,6 +267,7 @@ def _measured(settings: RunSettings, split: Split, folder: Path, trained: Traine
         to_plain(settings),
         titles=log.titles() if log.item_table is not None and "title" in log.item_table else None,
         item_table=log.item_table,
+        record=record,
         about=about,
         keep=KEPT,
         overwrite=True,

@@ -15,11 +15,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from recollect.artifact import Artifact, ArtifactError, reason
+from recollect.artifact import Artifact, ArtifactError, reason, record_in
 from recollect.config import ConfigError, decode
 from recollect.data.blocks import ranges
 from recollect.data.histories import Ragged, Split, Targets
-from recollect.data.learnt_events import RECORD, LearntEvents
 from recollect.data.log import DataError, EventLog
 from recollect.data.seen import Seen
 from recollect.data.splits import SplitName
@@ -196,10 +195,10 @@ def _split(
 def _refuse_learnt(trained: Artifact, split: Split, on: Part) -> None:
     """Raise ConfigError where the model has learnt targets: the log is cut otherwise than its own, or older weights
     had learnt more than that."""
-    if not (trained.folder / RECORD).is_file():  # of a version that kept none
+    if (record := record_in(trained.folder)) is None:  # of a version that kept none
         return
     targets = _targets(split, on)
-    known = int(LearntEvents.load(trained.folder / RECORD).among(split, targets).sum())
+    known = int(record.among(split, targets).sum())
     if known:
         raise ConfigError(
             f"{trained.folder}: it has learnt {known:,} of the {len(targets):,} {on} answers of {split.log.name} "

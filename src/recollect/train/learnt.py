@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from recollect.artifact import SETTINGS, Artifact, is_artifact, read_card
+from recollect.artifact import SETTINGS, Artifact, is_artifact, read_card, record_in
 from recollect.config import ConfigError, read_toml
 from recollect.data.histories import Split, Targets
-from recollect.data.learnt_events import RECORD, LearntEvents
+from recollect.data.learnt_events import LearntEvents
 from recollect.data.log import EventLog
 
 
@@ -31,8 +31,8 @@ def learnt_by(split: Split, start_from: str | None) -> LearntEvents:
 
 def learnt_in(folder: Path, split: Split) -> LearntEvents:
     """What the model in a folder has learnt from. `split`: if it was the same, that answers for a missing record."""
-    if (folder / RECORD).is_file():
-        return LearntEvents.load(folder / RECORD)
+    if (record := record_in(folder)) is not None:
+        return record
     card = read_card(folder)
     data, measured = card.get("data", {}), card.get("protocol", {}).get("split", "")
     alike = data.get("digest") == split.log.digest and measured == f"{split.protocol}, validation"
