@@ -110,9 +110,12 @@ def settings_of(trained: Artifact) -> RunSettings:
     return settings_from(trained.settings)
 
 
-def data_of(trained: Artifact, source: str | None = None) -> EventLog:
-    """The log of the run, or another source read in the same way, filtered as for training: what is measured on."""
-    return read_again(trained, _reading(trained, source), source)
+def data_of(trained: Artifact, source: str | None = None, reading: Mapping[str, Any] | None = None) -> EventLog:
+    """The log of the run, or another source read in the same way, filtered as for training: what is measured on.
+
+    `reading` as of `whole_log`.
+    """
+    return read_again(trained, _reading(trained, source, reading), source)
 
 
 def whole_log(trained: Artifact, source: str | None = None, reading: Mapping[str, Any] | None = None) -> EventLog:
