@@ -30,11 +30,12 @@ from torch import Tensor, nn
 from recollect.answers.answering import Answering
 from recollect.config import ConfigError, decode, digest, read_toml, to_toml
 from recollect.contracts import Catalog, Network, Recommender
+from recollect.data.learnt_events import RECORD, LearntEvents
 from recollect.data.log import DataError, Table, Vocabulary
 from recollect.data.parquet import columns_in, write_columns
 from recollect.data.seen import Seen
 from recollect.display import Display, Displayed
-from recollect.registry import ENTRY_POINT_GROUP, model_class, name_of
+from recollect.registry import hindrance, model_class
 from recollect.version import __version__
 
 FORMAT = "recollect-model"
@@ -44,7 +45,7 @@ PARTS = (SETTINGS, WEIGHTS, ITEMS)
 """The files that make the model, and its digest. The card knows their sha256."""
 TABLE = "item-table.parquet"
 """The columns that describe the items, where there are any: checked as the parts are, and no part of the digest, since
-no score depends on them. No other name in a card is ever looked at."""
+no score depends on them. So is the record of the events learnt from. No other name in a card is ever looked at."""
 
 _COUNTS, _MODEL = "catalog.counts", "model."
 
@@ -79,16 +80,7 @@ class Artifact(Answering, Displayed):
     @functools.cached_property
     def item_table(self) -> Table | None:
         """Columns that describe the items (genres, year), in the order of their ids; None where none were kept."""
-        if self.table is None:
-            return None
-        try:
-            columns, _ = columns_in(self.table, TABLE)
-        except DataError as error:
-            raise _damaged(self.folder, str(error)) from None
-        for name, column in columns.items():
-            if column.dtype not in (object, np.float64) or len(column) != len(self.items):
-                raise _damaged(self.folder, f"{TABLE}: its column {name!r} is not one for {len(self.items)} items")
-        return Table(columns)
+        return None if self.table is None else _read_table(self.folder, self.table, self.items)
 
     @property
     def seen(self) -> Seen:
@@ -133,6 +125,7 @@ def save(
     *,
     titles: np.ndarray | None = None,
     item_table: Table | None = None,
+    record: LearntEvents | None = None,
     about: Mapping[str, Any] | None = None,
     keep: Iterable[str] = (),
     overwrite: bool = False,
@@ -140,11 +133,11 @@ def save(
     """Write a trained model to `folder`, whole or not at all.
 
     `settings`: plain values; `settings["model"]` holds the model's name and its own fields. `item_table`: columns that
-    describe the items, in the order of their ids. `about`: what the card says beside (data, protocol, validation
-    figures, training history). With `overwrite` a run or an older model there is
-    replaced, and of its other files those named in `keep` stay. Raises ArtifactError where it cannot be written; what
-    was there before is then still there. Warns where the name is not registered for the model's class, so that `load`
-    will not find it.
+    describe the items, in the order of their ids. `record`: which events it has learnt from. `about`: what the card
+    says beside (data, protocol, validation figures, training history). With `overwrite` a run or an older model there
+    is replaced, and of its other files those named in `keep` stay. Raises ArtifactError where it cannot be written;
+    what was there before is then still there. Warns where the name is not registered for the model's class, so that
+    `load` will not find it.
     """
     folder = Path(os.path.abspath(folder))
     if folder.exists() and not _may_replace(folder, overwrite):
@@ -153,7 +146,7 @@ def save(
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.writing-", dir=folder.parent))
-        _write(beside / "new", model, items, settings, titles, item_table, about or {})
+        _write(beside / "new", model, items, settings, titles, item_table, record, about or {})
         for name in keep:
             if (folder / name).is_file():
                 shutil.copy2(folder / name, beside / "new" / name)
@@ -167,8 +160,8 @@ def save(
             if (beside / "old").exists() and not folder.exists():
                 (beside / "old").rename(folder)
             shutil.rmtree(beside, ignore_errors=True)
-    if hindrance := _hindrance(str(settings["model"]["name"]), type(model)):
-        warnings.warn(f"{folder}: {hindrance}", stacklevel=2)
+    if why := hindrance(str(settings["model"]["name"]), type(model)):
+        warnings.warn(f"{folder}: {why}", stacklevel=2)
     return folder
 
 
@@ -180,7 +173,7 @@ def load(folder: str | Path, *, device: torch.device | str | None = None) -> Art
     folder = Path(folder)
     card = read_card(folder)
     parts = {name: _part(folder, name, card) for name in PARTS}
-    table = _part(folder, TABLE, card) if TABLE in card["files"] else None
+    table, _ = (_part(folder, name, card) if name in card["files"] else None for name in (TABLE, RECORD))
     try:
         settings = read_toml(folder / SETTINGS)
         fields = dict(settings["model"])
@@ -213,6 +206,36 @@ def load(folder: str | Path, *, device: torch.device | str | None = None) -> Art
     return Artifact(folder, name, model, items, titles, settings, card, table)
 
 
+def items_described(folder: str | Path) -> tuple[Vocabulary, Table | None]:
+    """The items of a trained model and the columns that describe them, titles at least, without its weights.
+
+    Raises ArtifactError.
+    """
+    folder = Path(folder)
+    card = read_card(folder)
+    try:
+        items, titles = _read_items(data := _part(folder, ITEMS, card))
+        titled = json.loads(data)["titles"] is not None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, ArtifactError):
+            raise
+        raise _damaged(folder, f"{ITEMS}: {error}") from None
+    if TABLE in card["files"]:
+        return items, _read_table(folder, _part(folder, TABLE, card), items)
+    return items, Table({"title": titles[items.first :]}) if titled else None
+
+
+def record_in(folder: str | Path) -> LearntEvents | None:
+    """Which events a trained model has learnt from; None where it has no record. One of a version that did not check it
+    is taken as it is. Raises ArtifactError, or DataError where that one is damaged.
+    """
+    folder = Path(folder)
+    card = read_card(folder)
+    if RECORD in card["files"]:
+        _part(folder, RECORD, card)
+    return LearntEvents.load(folder / RECORD) if (folder / RECORD).is_file() else None
+
+
 def is_artifact(folder: str | Path) -> bool:
     """True if a folder says it is a trained model (whether it is whole is another question)."""
     try:
@@ -230,20 +253,6 @@ def reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or (text.splitlines() or [type(error).__name__])[0]
 
 
-def _hindrance(name: str, kind: type[Recommender]) -> str | None:
-    """Why a model that is kept under a name will not be loaded by it, and what to do."""
-    if name_of(kind) == name:
-        return None
-    try:
-        if model_class(name) is kind:
-            return None
-        what = f"{name!r} is registered for another class than {kind.__qualname__}"
-    except (ConfigError, ImportError):
-        what = f"no model is registered as {name!r}"
-    place = f'[project.entry-points."{ENTRY_POINT_GROUP}"] {name} = "{kind.__module__}:{kind.__qualname__}"'
-    return f"{what}, so load and the commands cannot read this model back; add {place} to its package and install it"
-
-
 def _may_replace(folder: Path, overwrite: bool) -> bool:
     if not folder.is_dir():
         return False
@@ -257,6 +266,7 @@ def _write(
     settings: Mapping[str, Any],
     titles: np.ndarray | None,
     item_table: Table | None,
+    record: LearntEvents | None,
     about: Mapping[str, Any],
 ) -> None:
     folder.mkdir()
@@ -270,23 +280,24 @@ def _write(
     names = None if titles is None else [None if t == "" else str(t) for t in titles[items.first :]]
     listed = {"type": "text" if items.ids.dtype == object else "integer", "ids": items.ids.tolist(), "titles": names}
     (folder / ITEMS).write_text(json.dumps(listed), encoding="ascii")
-    described = item_table is not None and len(item_table.columns) > 0
-    if item_table is not None and described:
+    if item_table is not None and item_table.columns:
         write_columns(folder / TABLE, item_table.columns, {})
-    hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in PARTS}
-    table = {TABLE: hashlib.sha256((folder / TABLE).read_bytes()).hexdigest()} if described else {}
+    if record is not None:
+        record.save(folder / RECORD)
+    written = [*PARTS, *(name for name in (TABLE, RECORD) if (folder / name).is_file())]
+    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in written}
     card = {
         "format": FORMAT,
         "version": VERSION,
         "recollect": __version__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "digest": digest(hashes),
+        "digest": digest({name: files[name] for name in PARTS}),
         **about,
-        "files": {**hashes, **table},
+        "files": files,
     }
     card = json.loads(json.dumps(card))  # as it will be read back, so that its own check agrees
     (folder / CARD).write_text(json.dumps({**card, "check": digest(card)}, indent=1), encoding="ascii")
-    for name in (*PARTS, *table, CARD):
+    for name in (*written, CARD):
         with (folder / name).open("rb") as file:
             os.fsync(file.fileno())
 
@@ -341,6 +352,17 @@ def _read_items(data: bytes) -> tuple[Vocabulary, np.ndarray]:
         for place in known:
             titles[1 + place] = str(listed["titles"][place])
     return Vocabulary(ids, first=1), titles
+
+
+def _read_table(folder: Path, data: bytes, items: Vocabulary) -> Table:
+    try:
+        columns, _ = columns_in(data, TABLE)
+    except DataError as error:
+        raise _damaged(folder, str(error)) from None
+    for name, column in columns.items():
+        if column.dtype not in (object, np.float64) or len(column) != len(items):
+            raise _damaged(folder, f"{TABLE}: its column {name!r} is not one for {len(items)} items")
+    return Table(columns)
 
 
 def _check_shapes(kind: type[Network], config: Any, catalog: Catalog, weights: Mapping[str, Tensor]) -> None:

@@ -57,6 +57,20 @@ def name_of(kind: type[Recommender]) -> str | None:
     return next((name for name, point in _foreign().items() if point.value == value), None)
 
 
+def hindrance(name: str, kind: type[Recommender]) -> str | None:
+    """Why a model that is kept under a name will not be loaded by it, and what to do."""
+    if name_of(kind) == name:
+        return None
+    try:
+        if model_class(name) is kind:
+            return None
+        what = f"{name!r} is registered for another class than {kind.__qualname__}"
+    except (ConfigError, ImportError):
+        what = f"no model is registered as {name!r}"
+    place = f'[project.entry-points."{ENTRY_POINT_GROUP}"] {name} = "{kind.__module__}:{kind.__qualname__}"'
+    return f"{what}, so load and the commands cannot read this model back; add {place} to its package and install it"
+
+
 def _built_in() -> list[str]:
     spec = importlib.util.find_spec("recollect")
     assert spec is not None and spec.submodule_search_locations is not None

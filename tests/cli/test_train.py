@@ -105,6 +105,12 @@ def test_a_run_starts_from_another_on_a_newer_log(
     said = recollect("train", "--from", trained, "--data", newer, "--out", tmp_path / "run")
     assert said.code == 0 and "24 items have their rows from there, 1 are new" in said.err
     kept = load(tmp_path / "run")
+    begun = f"started from {trained.parent.name}/{trained.name}"
+    assert kept.card["protocol line"].endswith(f" | {begun}") and kept.card["protocol"]["started_from"] in begun
+    assert "started from" not in load(trained).card["protocol line"]
+    assert recollect("evaluate", kept.folder).out.count(f" | {begun}") == 1
+    since = recollect("evaluate", kept.folder, "--data", newer, "--since", 1780000000)
+    assert since.code == 0 and since.out.count(f" | {begun}") == since.out.count("candidates all") >= 1
     assert kept.settings["train"]["start_from"] == str(trained) and kept.settings["model"]["width"] == 8
     said = recollect("train", "--from", trained, "--set", "model.width=16", "--out", tmp_path / "wide")
     assert said.code == 2 and "model.width is 8 there and 16 now" in said.err.splitlines()[-1]

@@ -7,7 +7,7 @@ import json
 
 from recollect import contracts
 from recollect.data import histories
-from recollect.evaluate.protocol import Protocol
+from recollect.evaluate.protocol import Protocol, beginning
 
 PROTOCOL = Protocol(
     "ml", "abcdef012345", "loo, test", "file", "hidden", "unused", "all 9 items", "last 200", 7, 7, (0, 1)
@@ -28,6 +28,7 @@ def test_every_field_shows_in_the_line():
         "targets": 9,
         "seeds": (3,),
         "selection": "where rating >= 4, min 5 events",
+        "started_from": "runs/first",
     }
     assert set(changed) == {field.name for field in dataclasses.fields(Protocol)}
     lines = {dataclasses.replace(PROTOCOL, **{name: value}).line() for name, value in changed.items()}
@@ -46,6 +47,14 @@ def test_what_was_left_out_of_the_log_stands_beside_its_digest_and_only_there():
     some = dataclasses.replace(PROTOCOL, selection="where rating >= 4, min 5 events")
     assert some.line().startswith("ml [abcdef012345, where rating >= 4, min 5 events] | split")
     assert PROTOCOL.differences(some) == []  # a line written before it was said is no other measurement
+
+
+def test_older_weights_stand_at_the_end_and_keep_nothing_apart():
+    assert beginning({"train": {"start_from": "/models/runs/sasrec/seed-0"}}) == "sasrec/seed-0"
+    assert beginning({"train": {"start_from": None}}) == beginning({}) == beginning({"train": {}}) == ""
+    begun = dataclasses.replace(PROTOCOL, started_from="runs/first")
+    assert begun.line() == f"{PROTOCOL.line()} | started from runs/first"
+    assert PROTOCOL.differences(begun) == []
 
 
 def test_differences_are_named():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 
 from recollect.artifact import Artifact, ArtifactError
 from recollect.data.log import Vocabulary
+from recollect.data.parquet import write_columns
 from recollect.serve import coverage as module
 from recollect.serve.coverage import Coverage, coverage
 from recollect.serve.engine import Engine
@@ -132,4 +133,41 @@ def test_an_empty_store_takes_any_model(store: EmbeddedStore) -> None:
         return found
 
     assert asyncio.run(swap()) == Coverage(0, 0, 0, 0, 0)
+    store.close()
+
+
+def columns_as_bytes(place: Path, names: Iterable[str], rows: int) -> bytes:
+    write_columns(place, {name: np.full(rows, f"a {name}", dtype=object) for name in names}, {})
+    return place.read_bytes()
+
+
+def test_columns_that_a_new_model_lacks_are_a_warning_and_it_is_taken(
+    store: EmbeddedStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Lists need no titles, and an old model is worse than a list of ids: but whoever chooses `within` must know."""
+    fill(store)
+    bare = renamed(37)
+    described, some = (
+        dataclasses.replace(bare, table=columns_as_bytes(tmp_path / "table.parquet", names, len(bare.items)))
+        for names in (("title", "genres", "year"), ("genres",))
+    )
+
+    async def reload(*models: Artifact) -> list[str]:
+        caplog.clear()
+        first, *others = models
+        service = Service(Engine(first, store))
+        await service.start()
+        try:
+            for one in others:
+                assert await service.reload(lambda one=one: one) is one is service.engine.artifact  # type: ignore[misc]
+        finally:
+            await service.stop()
+        return [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+
+    (said,) = asyncio.run(reload(described, described, bare, bare, described))
+    assert "has no title, genres, year of items, which the model before had: ids are shown for titles" in said
+    assert "`within` by them is refused" in said and bare.digest in said
+    (said,) = asyncio.run(reload(described, some))
+    assert "has no title, year of items" in said
+    assert asyncio.run(reload(bare, described)) == asyncio.run(reload(some, some)) == []
     store.close()

@@ -131,3 +131,16 @@ def test_runs_of_other_models_in_the_folder_must_be_of_the_same_log_and_asked_al
     with pytest.raises(ConfigError, match=r"split\.protocol is loo there, temporal now"):
         refuse_others(plan(settings(split={"protocol": "temporal"}), ["random"], 1, tmp_path), LOG)
     assert not (tmp_path / "random").exists()
+
+
+@pytest.mark.parametrize("name", ["popularity", "markov", "bpr"])
+def test_settings_of_training_that_a_model_has_no_use_for_are_no_difference(name: str, tmp_path: Path) -> None:
+    (first,) = plan(settings(), [name], 1, tmp_path)
+    run(first.settings, first.folder, log=LOG)
+    longer = settings(train={"epochs": 9, "learning_rate": 0.5, "loss": {"kind": "bce"}})
+    refuse_others(plan(longer, [name], 1, tmp_path), LOG)
+    (split,) = plan(settings(train={"epochs": 9}, split={"protocol": "temporal"}), [name], 1, tmp_path)
+    with pytest.raises(
+        ConfigError, match="made with other settings: split.protocol is loo there, temporal now; choose"
+    ):
+        refuse_others([split], LOG)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 from pathlib import Path
@@ -29,14 +30,22 @@ from .material import small_log, small_settings, write_csv
 LOG = small_log()
 
 
-class Watch(Silent):
-    """Counts epochs and steps, and presses Ctrl-C at one of them."""
+class Heard(Silent):
+    """Keeps what is said."""
 
-    def __init__(self, stop_at: int = 0) -> None:
-        self.epochs, self.steps, self.stop_at, self.notes = 0, 0, stop_at, list[str]()
+    def __init__(self) -> None:
+        self.notes = list[str]()
 
     def note(self, text: str) -> None:
         self.notes.append(text)
+
+
+class Watch(Heard):
+    """Counts epochs and steps, and presses Ctrl-C at one of them."""
+
+    def __init__(self, stop_at: int = 0) -> None:
+        super().__init__()
+        self.epochs, self.steps, self.stop_at = 0, 0, stop_at
 
     def step(self, place: Any, steps: int) -> None:
         self.steps += 1
@@ -179,3 +188,71 @@ def test_what_starts_from_a_refit_is_not_asked_what_that_has_learnt(best_of_five
     with pytest.raises(ConfigError, match=f"it has learnt {len(LOG.user_ids)} of the {2 * len(LOG.user_ids)} targets"):
         run(settings, tmp_path / "next", log=newer)
     run(small_settings("gru4rec", epochs=1, start_from=str(best_of_five)), tmp_path / "next", log=newer)
+
+
+def titled(folder: Path) -> dict[str, tuple[Any, ...]]:
+    """For each id of a kept model its title and the values of its columns."""
+    kept = load(folder)
+    columns = () if kept.item_table is None else tuple(kept.item_table.columns.values())
+    rows = zip(kept.items.ids.tolist(), kept.titles[1:].tolist(), *columns, strict=True)
+    return {str(item): tuple(rest) for item, *rest in rows}
+
+
+def with_events(rows: dict[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+    """Without the items that a file of the log's events does not name."""
+    met = {str(one) for one in LOG.item_ids.decode(LOG.items)}
+    return {item: row for item, row in rows.items() if item in met}
+
+
+def test_a_log_without_an_item_table_keeps_that_of_the_run(tmp_path: Path) -> None:
+    assert LOG.item_table is not None
+    run(small_settings("popularity"), tmp_path / "run", log=LOG)
+    newer, watch = write_csv(LOG, tmp_path / "newer.csv"), Watch()
+    newer.write_text(newer.read_text() + "somebody,something,1780000000\n" * 3)
+    folder = refit(tmp_path / "run", source=str(newer), report=watch).folder
+    after, before = titled(folder), with_events(titled(tmp_path / "run"))
+    new, described = after.pop("something"), len(before)
+    assert after == before and described > 20 and all(item != title for item, (title, *_) in before.items())
+    assert new[0] == "something" and all(one is None or one != one for one in new[1:])  # nan
+    columns = ", ".join(LOG.item_table.columns)
+    (said,) = (note for note in watch.notes if "item table" in note)
+    assert said == (
+        f"the item table of {tmp_path / 'run'} is kept, since newer names none ({columns}): it describes "
+        f"{described} of {described + 1} items; --items names another"
+    )
+    again = refit(folder, tmp_path / "again", source=str(newer)).folder
+    assert titled(again) == {**after, "something": new}, "a refit of a refit keeps it too"
+
+
+def test_what_starts_from_a_run_keeps_its_item_table_too(best_of_five: Path, tmp_path: Path) -> None:
+    newer = dataclasses.replace(later(LOG, [str(one) for one in LOG.item_ids.ids[:3]], 5), item_table=None)
+    heard = Heard()
+    run(small_settings("gru4rec", epochs=1, start_from=str(best_of_five)), tmp_path / "next", log=newer, report=heard)
+    described = with_events(titled(best_of_five))
+    assert titled(tmp_path / "next") == described and len(described) > 20
+    assert any(f"the item table of {best_of_five} is kept" in note for note in heard.notes)
+
+
+def test_an_item_table_that_is_named_replaces_that_of_the_run(tmp_path: Path) -> None:
+    run(small_settings("popularity"), tmp_path / "run", log=LOG)
+    items = [str(one) for one in LOG.item_ids.ids]
+    (tmp_path / "items.csv").write_text("item,title,colour\n" + "".join(f"{one},new {one},red\n" for one in items))
+    newer, watch = write_csv(LOG, tmp_path / "newer.csv"), Watch()
+    folder = refit(tmp_path / "run", source=str(newer), items=str(tmp_path / "items.csv"), report=watch).folder
+    assert titled(folder) == with_events({one: (f"new {one}", f"new {one}", "red") for one in items})
+    assert not any("is kept" in note for note in watch.notes)
+
+
+def test_a_log_of_other_items_has_nothing_of_the_table(tmp_path: Path) -> None:
+    run(small_settings("popularity"), tmp_path / "run", log=LOG)
+    (tmp_path / "newer.csv").write_text("user,item,time\n" + "somebody,something,1780000000\n" * 3)
+    watch = Watch()
+    folder = refit(tmp_path / "run", source=str(tmp_path / "newer.csv"), report=watch).folder
+    assert load(folder).item_table is None and any("describes 0 of 1 items" in note for note in watch.notes)
+
+
+def test_a_stopped_refit_keeps_the_table_when_it_goes_on(best_of_five: Path, tmp_path: Path) -> None:
+    newer = str(write_csv(LOG, tmp_path / "newer.csv"))
+    with pytest.raises(Stopped):
+        refit(best_of_five, tmp_path / "stopped", source=newer, report=Watch(stop_at=2))
+    assert titled(resume(tmp_path / "stopped").folder) == with_events(titled(best_of_five))

@@ -21,6 +21,7 @@ from recollect.data.histories import known_histories
 from recollect.data.learnt_events import RECORD
 from recollect.data.log import DataError, build_log
 from recollect.data.splits import loo
+from recollect.data.summary import summarise
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import measure
 from recollect.study.run import EPOCHS, VALIDATION, Stopped, default_folder, finish, resume, run
@@ -291,3 +292,19 @@ class Told(Silent):
 
     def note(self, text: str) -> None:
         self.texts.append(text)
+
+
+def test_kept_duplicates_are_counted_as_inspect_counts_them(tmp_path: Path) -> None:
+    told = Told()
+    run(small_settings("popularity"), tmp_path / "none", log=LOG, report=told)
+    assert not any("repeat an earlier" in note for note in told.texts)
+    users, items = LOG.user_ids.decode(LOG.users), LOG.item_ids.decode(LOG.items)
+    again = np.array([0, 1, 2, 2, len(LOG) - 1])
+    columns = (np.append(column, column[again]) for column in (users, items, LOG.times))
+    doubled = build_log(*columns)
+    told = Told()
+    run(small_settings("popularity"), tmp_path / "five", log=doubled, report=told)
+    (said,) = (note for note in told.texts if "repeat an earlier" in note)
+    assert said.startswith("duplicates: 5 rows repeat an earlier one (user, item and time); kept")
+    (line,) = (line for line in summarise(doubled).lines() if line.startswith("duplicates"))
+    assert line.removeprefix("duplicates").strip() in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,12 @@ def test_trainings_that_begin_with_the_same_weights_are_no_seeds_of_one_row(runs
     table = side_by_side([runs / "tuned/0", runs / "tuned/1"], on="validation", note=told.append)
     assert [row.metrics.seeds for row in table.rows] == [(0,), (1,)]
     assert sum("training began with the weights of" in text for text in told) == 2
+    assert table.protocol_line.endswith(f"started from {runs.name}/fast")
+    table = side_by_side([runs / "tuned/0", runs / "plain/seed-0"], on="validation")
+    either = {f"started from {a} or {b}" for a, b in permutations([f"{runs.name}/fast", "fresh weights"])}
+    assert table.protocol_line.rpartition(" | ")[2] in either and any(row.comparison for row in table.rows)
+    table = side_by_side([runs / "fast", runs / "plain/seed-0"], on="validation")
+    assert "started from" not in table.protocol_line
 
 
 def test_runs_of_one_model_are_called_by_their_folder(runs: Path) -> None:

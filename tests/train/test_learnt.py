@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +91,35 @@ def test_events_written_otherwise_are_said(older: Path) -> None:
     assert any("cannot be known" in text for text in told.texts)
 
 
+def test_a_log_of_other_users_shares_nothing_so_nothing_was_learnt(older: Path, tmp_path: Path) -> None:
+    users, items = LOG.user_ids.decode(LOG.users), LOG.item_ids.decode(LOG.items)
+    others, unordered = (build_log(users + 1000, items, times) for times in (LOG.times, None))
+    for data in (others, unordered):
+        told = Notes()
+        second = train(data, older, told).save(tmp_path / f"second-{data.clock}")
+        assert not any("cannot be known" in text for text in told.texts)
+        (said,) = (text for text in told.texts if "learnt" in text)
+        assert said.startswith(f"no user whose events this run holds out is among those that {older} has learnt from")
+        known = learnt_in(second, loo(LOG)).users
+        assert known is not None and len(known) == 2 * len(LOG.user_ids), "those of the older run are handed on"
+    mixed = build_log(np.where(users == users[-1], users, users + 1000), items, LOG.times - 3600)
+    told = Notes()
+    train(mixed, older, told)
+    assert any("cannot be known" in text for text in told.texts), "one user of both logs is enough"
+
+
+def test_a_record_without_users_says_no_more_than_before(older: Path, tmp_path: Path) -> None:
+    """As version 0.1 kept it."""
+    before, trained = tmp_path / "before", train(LOG)
+    artifact.save(before, trained.model, LOG.item_ids, trained.settings)
+    dataclasses.replace(LearntEvents.load(older / RECORD), users=None).save(before / RECORD)
+    assert LearntEvents.load(before / RECORD).users is None
+    users, items = LOG.user_ids.decode(LOG.users), LOG.item_ids.decode(LOG.items)
+    others, told = build_log(users + 1000, items, LOG.times), Notes()
+    train(others, before, told)
+    assert any("has learnt from 0 of the" in text and "cannot be known" in text for text in told.texts)
+
+
 def test_logs_without_times_are_said(older: Path, tmp_path: Path) -> None:
     told = Notes()
     train(without(0.1, clock=False), older, told)
@@ -123,8 +154,36 @@ def test_a_run_without_a_record_is_judged_by_its_log_or_its_time(older: Path, tm
 def test_a_kept_model_has_its_record(older: Path) -> None:
     record = LearntEvents.load(older / RECORD)
     assert record.numbers.tolist() == LearntEvents.of(loo(LOG)).numbers.tolist()
-    assert RECORD not in json.loads((older / artifact.CARD).read_text())["files"]
+    assert RECORD in json.loads((older / artifact.CARD).read_text())["files"]
+    assert artifact.record_in(older) is not None
     assert LearntEvents.of(everything(LOG)).numbers.size > record.numbers.size
+
+
+@pytest.mark.parametrize("how", ["changed", "another", "gone"])
+def test_a_damaged_record_is_refused_in_one_line(how: str, older: Path, tmp_path: Path) -> None:
+    """Another file that is whole would let a run ask what it has learnt."""
+    kept = Path(shutil.copytree(older, tmp_path / "kept"))
+    data = bytearray((kept / RECORD).read_bytes())
+    if how == "changed":
+        data[len(data) // 2] ^= 1
+        (kept / RECORD).write_bytes(data)
+    elif how == "another":
+        LearntEvents.of(loo(without(0.5))).save(kept / RECORD)
+    else:
+        (kept / RECORD).unlink()
+    what = "is missing" if how == "gone" else "is not what was written"
+    said = f"^{kept}: this model is damaged \\(learnt.parquet {what}\\); copy it again or train it again$"
+    for ask in (artifact.load, artifact.record_in, lambda folder: train(LOG, folder)):
+        with pytest.raises(artifact.ArtifactError, match=said):
+            ask(kept)
+
+
+def test_the_record_is_no_part_of_the_digest(older: Path, tmp_path: Path) -> None:
+    trained = train(LOG)
+    artifact.save(tmp_path / "bare", trained.model, LOG.item_ids, trained.settings)
+    trained.save(tmp_path / "kept")
+    bare, kept = (artifact.load(tmp_path / name) for name in ("bare", "kept"))
+    assert bare.digest == kept.digest and RECORD not in bare.card["files"]
 
 
 def _training_of(given: EventLog) -> tuple[list[object], list[object], list[int]]:

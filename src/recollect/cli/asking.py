@@ -155,16 +155,17 @@ def say_when(trained: Artifact, said: int | None, told: int | None, log: EventLo
         note(f"asked for at {moment(told)} UTC, {which}, since the run was evaluated with request times; see --at")
 
 
-def answering_log(trained: Artifact, data: str | None) -> EventLog:
+def answering_log(trained: Artifact, data: str | None, reading: dict[str, Any] | None = None) -> EventLog:
     """The log that users are answered from, with every event; what still is left out of it is said.
 
-    Of another log than the run's, all that reading has to say is said.
+    `reading`: options of reading other than the run's. Of another log than the run's, all that reading has to say is
+    said.
     """
     from recollect.data.filters import AGAIN
     from recollect.study.read_again import remarks_on_reading
     from recollect.study.scoring import whole_log
 
-    log = whole_log(trained, data)
+    log = whole_log(trained, data, reading)
     for remark in remarks_on_reading(trained, log, data):
         note(remark)
     chosen = trained.settings.get("data", {}).get("filters", {}).get("duplicates", "keep")

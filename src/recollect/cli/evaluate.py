@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recollect.cli.choices import Part, Protocol, Seen, Target
 from recollect.cli.output import print_json, print_sheets, table
+from recollect.cli.reading import with_reading
 
 if TYPE_CHECKING:
     from recollect.data.seen import Seen as SeenName
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from recollect.study.since import Since
 
 
+@with_reading
 def evaluate(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="The folder of a trained model, or several.")],
     protocol: Annotated[
@@ -51,6 +53,8 @@ def evaluate(
     ] = None,
     lists: Annotated[bool, typer.Option("--lists", help="Also say what the top 10 lists show (of one run).")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Rank every target among all items and print the metrics at 5, 10 and 20 with their standard errors.
 
@@ -60,6 +64,8 @@ def evaluate(
     `--since` judges an older model on a newer log, which holds the older events too: each event since is a target (or
     the first or last of each user, as the run's `split.target` has it), given all its user did before. Items that the
     model does not know are counted as misses, and left out; both are printed.
+
+    A newer log is read as that of the run, with the options below laid over it.
 
     Test answers honestly only once per choice made, so every scoring of test is noted in the run's folder
     (test-scorings.jsonl), and every one of `--since` beside them; choose between models with `--on validation`.
@@ -96,7 +102,7 @@ def evaluate(
         others = {"--protocol": protocol, "--on": on, "--lists": lists, "several runs": len(runs) > 1}
         if said := [name for name, value in others.items() if value]:
             raise ConfigError(f"--since asks one run for what came later; leave out {', '.join(said)}")
-        _since(runs[0], data, since, target, seen, ledger, json, note)
+        _since(runs[0], data, reading, since, target, seen, ledger, json, note)
         return
     if target is not None:
         raise ConfigError("--target says which events since a moment are targets; give --since, or leave it out")
@@ -106,7 +112,7 @@ def evaluate(
     if len(runs) > 1:
         if lists:
             raise ConfigError("--lists describes the lists of one run; name one")
-        made = side_by_side(runs, source=data, protocol=split, seen=candidates, on=on.value, note=note)
+        made = side_by_side(runs, source=data, reading=reading, protocol=split, seen=candidates, on=on.value, note=note)
         assert made.ledger is not None
         if ledger is not None:
             made.ledger.save(ledger)
@@ -115,7 +121,7 @@ def evaluate(
     (run,) = runs
     trained = load(run)
     settings_of(trained)  # a model kept without a log is refused before one is read
-    log = data_of(trained, data)
+    log = data_of(trained, data, reading)
     for remark in (*remarks_on_reading(trained, log, data), *remark_on_data(trained, log)):
         note(remark)
     ranked = score(trained, log, protocol=split, seen=candidates, on=on.value)
@@ -153,6 +159,7 @@ def evaluate(
 def _since(
     run: Path,
     data: str | None,
+    reading: dict[str, Any],
     since: str,
     target: Target | None,
     seen: Seen | None,
@@ -167,7 +174,7 @@ def _since(
     from recollect.study.since import data_since, score_since
 
     trained = load(run)
-    log, remark = data_since(trained, data)
+    log, remark = data_since(trained, data, reading)
     for one in remarks_on_reading(trained, log, data):
         note(one)
     which: TargetName | None = None if target is None else target.value

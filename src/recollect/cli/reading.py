@@ -113,8 +113,11 @@ OPTIONS: Mapping[str, Any] = {
 
 
 def with_reading(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with every option of reading; those that were said arrive together in its parameter `reading`."""
+    """The command with every option of reading whose name it has no other use for; those that were said arrive together
+    in its parameter `reading`. (`--user` of `recommend` is whom a list is for, so it names no column there.)
+    """
     own = inspect.signature(command, eval_str=True)
+    options = {name: option for name, option in OPTIONS.items() if name not in own.parameters}
     parameters: list[inspect.Parameter] = []
     for parameter in own.parameters.values():
         if parameter.name != "reading":
@@ -122,11 +125,11 @@ def with_reading(command: Callable[..., None]) -> Callable[..., None]:
             continue
         kind = inspect.Parameter.KEYWORD_ONLY if parameter.kind is parameter.KEYWORD_ONLY else parameter.kind
         parameters += [
-            inspect.Parameter(name, kind, default=None, annotation=option) for name, option in OPTIONS.items()
+            inspect.Parameter(name, kind, default=None, annotation=option) for name, option in options.items()
         ]
 
     def wrapped(**given: Any) -> None:
-        said = {name: given.pop(name) for name in OPTIONS}
+        said = {name: given.pop(name) for name in options}
         reading = {name: _plain(value) for name, value in said.items() if value is not None}
         if "targets" in reading:
             reading["targets"] = [part.strip() for part in reading["targets"].split(",") if part.strip()]
@@ -136,6 +139,15 @@ def with_reading(command: Callable[..., None]) -> Callable[..., None]:
     wrapped.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     wrapped.__annotations__ = typing.cast(dict[str, Any], {one.name: one.annotation for one in parameters})
     return wrapped
+
+
+def expect_log(reading: Mapping[str, Any], without: str | None) -> None:
+    """Raise ConfigError where options of reading were said and no log is read; `without`: what needs none, if so."""
+    from recollect.config import ConfigError
+
+    if reading and without is not None:
+        said = ", ".join(f"--{name.replace('_', '-')}" for name in reading)
+        raise ConfigError(f"{said}: says how a log is read, and none is read for {without}; leave it out")
 
 
 def _plain(value: Any) -> Any:

@@ -30,6 +30,7 @@ from recollect.cli.asking import (
 )
 from recollect.cli.choices import Seen
 from recollect.cli.output import print_json, printable, table
+from recollect.cli.reading import expect_log, with_reading
 
 if TYPE_CHECKING:
     from recollect.answers.explain import Explanations
@@ -40,6 +41,7 @@ TAIL = 10
 """Events of a history that are shown, and whose effect `--why` looks at."""
 
 
+@with_reading
 def recommend(
     run: Run,
     user: Annotated[str | None, typer.Option(help="A user of the log, by id.", show_default=False)] = None,
@@ -69,12 +71,14 @@ def recommend(
     at: At = None,
     data: Data = None,
     json: Json = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Recommend the next items: rank, id, title, logit and probability.
 
-    A user is answered from every event the log has, also those that training left out. A probability is an item's
-    share among all items, before anything is hidden. Exactly one of `--user`, `--history`, `--users` and `--all` says
-    for whom.
+    A user is answered from every event the log has, also those that training left out. A newer log is read as that of
+    the run, with the options below laid over it. A probability is an item's share among all items, before anything is
+    hidden. Exactly one of `--user`, `--history`, `--users` and `--all` says for whom.
 
     `--why`: an event's figure is the logit of the item with the event minus without it. Above zero, the event speaks
     for the item.
@@ -105,6 +109,7 @@ def recommend(
 
         checked_ending(out)
 
+    expect_log(reading, None if history is None else "--history")
     seconds_of(at)  # before anything is loaded
 
     from recollect.artifact import load
@@ -114,11 +119,11 @@ def recommend(
     hide: Any = seen.value if seen is not None else trained.seen
     may = restricted(trained, allow, deny, within)
     if out is not None:
-        _write(trained, data, user if user is not None else users, out, k, hide, may, said, json)
+        _write(trained, data, reading, user if user is not None else users, out, k, hide, may, said, json)
     elif user is not None:
         from recollect.answers.moment import moment_for
 
-        log = answering_log(trained, data)
+        log = answering_log(trained, data, reading)
         past, times = history_of(log, user_of(log, user))
         told = moment_for(trained, log, said)
         say_when(trained, said, told, log)
@@ -200,6 +205,7 @@ def show_reasons(reasons: Explanations) -> None:
 def _write(
     trained: Artifact,
     data: str | None,
+    reading: dict[str, Any],
     users: str | Path | None,
     out: Path,
     k: int,
@@ -214,7 +220,7 @@ def _write(
     from recollect.data.id_files import read_ids
     from recollect.data.writing import write_blocks
 
-    log = answering_log(trained, data)
+    log = answering_log(trained, data, reading)
     asked: list[Any] | None = None
     if isinstance(users, Path):
         found = read_ids(users, "user", also=column_of(trained, "user"))

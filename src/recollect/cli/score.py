@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from recollect.cli.asking import OUT, At, Data, Json, Run, answering_log, column_of, note, say_when, seconds_of, such_as
 from recollect.cli.output import print_json, table
+from recollect.cli.reading import with_reading
 
 SHOWN = 20
 """Rows that are shown on the screen."""
 
 
+@with_reading
 def score(
     run: Run,
     pairs: Annotated[
@@ -24,11 +26,14 @@ def score(
     at: At = None,
     data: Data = None,
     json: Json = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Score pairs: logit, probability, and the rank of the item among all items, after the user's whole history.
 
     The rank counts items that the user had too. A pair whose user is not in the log, or whose item the model does not
-    know, has no figures; how many there are is said. Further columns of the file are kept.
+    know, has no figures; how many there are is said. Further columns of the file are kept. A newer log is read as that
+    of the run, with the options below laid over it.
 
     Examples:
 
@@ -45,7 +50,7 @@ def score(
     trained = load(run)
     said = seconds_of(at, trained)
     given = read_pairs(pairs, user=column_of(trained, "user"), item=column_of(trained, "item"))
-    log = answering_log(trained, data)
+    log = answering_log(trained, data, reading)
     found = trained.score(given, log, at=said)
     say_when(trained, said, found.at, log)
     rows = len(found)

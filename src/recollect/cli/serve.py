@@ -55,7 +55,8 @@ def serve(
     any_time: Annotated[
         bool,
         typer.Option(
-            "--any-time", help="Take events with times outside 1990 to next year too: for a clock that is artificial."
+            "--any-time",
+            help="Take events with times before 1990 or more than a day ahead too: for a clock that is artificial.",
         ),
     ] = False,
 ) -> None:
@@ -120,13 +121,13 @@ def serve(
 def _remark_on_times(artifact: Artifact) -> None:
     """Say so where the log of the run has times that events may not have here."""
     from recollect.cli.asking import note
-    from recollect.data.times.span import doubt
+    from recollect.serve.http.fields import refused_as
     from recollect.study.lineage import learnt_until
 
     until = learnt_until(artifact.card)
-    if artifact.clock and until is not None and (why := doubt(until)):
+    if artifact.clock and until is not None and (why := refused_as(until)):
         note(
-            f"the times of the log of {artifact.folder} end at {until:,}, which would be {why}: such times of events "
+            f"the times of the log of {artifact.folder} end at {until}, which is {why}: such times of events "
             "are refused; with --any-time they are taken"
         )
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from recollect.cli.asking import Data, Json, Run, answering_log, note
 from recollect.cli.output import print_json
+from recollect.cli.reading import expect_log, with_reading
 
 
+@with_reading
 def vectors(
     run: Run,
     out: Annotated[
@@ -21,8 +23,12 @@ def vectors(
     ] = False,
     data: Data = None,
     json: Json = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Write the vectors of all items, or of all users of the log, with the ids they belong to.
+
+    A newer log is read as that of the run, with the options below laid over it.
 
     The logit of an item for a user is the product of their vectors, plus the bias of the item where the model has
     one (a column `bias`, or `NAME.bias.npy`). Beside `NAME.npy` the ids are in `NAME.ids.txt`, one a line.
@@ -37,8 +43,9 @@ def vectors(
     from recollect.data.writing import checked_ending
 
     checked_ending(out, VECTOR_ENDINGS)
+    expect_log(reading, None if users else "the vectors of items")
     trained = load(run)
-    found = trained.user_vectors(answering_log(trained, data)) if users else trained.vectors()
+    found = trained.user_vectors(answering_log(trained, data, reading)) if users else trained.vectors()
     files = write_vectors(out, found)
     width = found["vector"].shape[1]
     if "bias" in found.columns:

@@ -38,6 +38,8 @@ class LearntEvents:
     """Whether older weights bring events that no number stands for."""
     unrecorded_until: int | None = None
     """The time of the latest of those, where it is known."""
+    users: np.ndarray | None = None
+    """[users] int64, sorted: a hash of every user whose events they are; None where that is not known."""
 
     @classmethod
     def of(cls, split: Split) -> LearntEvents:
@@ -45,17 +47,21 @@ class LearntEvents:
         log = split.log
         learnt = np.flatnonzero(_in_training(split))
         until = int(log.times[learnt].max()) if log.clock and len(learnt) else None
-        return cls(np.sort(_numbers(log, learnt, timed=log.clock)), log.clock, until)
+        users = _numbers_of_users(log, np.unique(log.users[learnt]))
+        return cls(np.sort(_numbers(log, learnt, timed=log.clock)), log.clock, until, users=users)
 
     def with_older(self, older: LearntEvents) -> LearntEvents:
         """With the events of the weights that training started from."""
         until = max((one for one in (self.until, older.until) if one is not None), default=None)
+        users = None
+        if self.users is not None and older.users is not None and not older.unrecorded:
+            users = np.union1d(self.users, older.users)
         if older.clock != self.clock:  # their numbers mean something else
-            return LearntEvents(self.numbers, self.clock, until, True, older.until)
+            return LearntEvents(self.numbers, self.clock, until, True, older.until, users)
         mine, theirs = (np.unique(one.numbers, return_counts=True) for one in (self, older))
         every = np.union1d(mine[0], theirs[0])
         times = np.maximum(_counted(every, *mine), _counted(every, *theirs))
-        return LearntEvents(np.repeat(every, times), self.clock, until, older.unrecorded, older.unrecorded_until)
+        return LearntEvents(np.repeat(every, times), self.clock, until, older.unrecorded, older.unrecorded_until, users)
 
     def among(self, split: Split, targets: Targets) -> np.ndarray:
         """[targets] bool: which targets have been learnt, or may have been by what is not recorded.
@@ -81,10 +87,20 @@ class LearntEvents:
             return 0
         return int(np.isin(_numbers(log, positions, timed=self.clock), self.numbers).sum())
 
+    def of_others(self, log: EventLog, users: np.ndarray) -> bool:
+        """Whether it is known that no event of these users [n] of a log has been learnt, whatever its time."""
+        if self.users is None:
+            return False
+        return not np.isin(_numbers_of_users(log, np.unique(users)), self.users).any()
+
     def save(self, path: Path) -> None:
         """Raises DataError where it cannot be written."""
         about = {"format": _FORMAT, **{name: getattr(self, name) for name in _ABOUT}}
-        write_columns(path, {"event": self.numbers}, {_METADATA: json.dumps(about)})
+        columns = {"event": self.numbers}
+        if self.users is not None and len(self.users) <= len(self.numbers):
+            about[_USERS] = len(self.users)
+            columns["user"] = np.append(self.users, np.zeros(len(self.numbers) - len(self.users), np.int64))
+        write_columns(path, columns, {_METADATA: json.dumps(about)})
 
     @classmethod
     def load(cls, path: Path) -> LearntEvents:
@@ -94,13 +110,16 @@ class LearntEvents:
             about: dict[str, Any] = json.loads(metadata[_METADATA])
             if about["format"] > _FORMAT:
                 raise DataError(f"{path}: format {about['format']} is newer than {_FORMAT}; update recollect")
-            return cls(columns["event"], **{name: about[name] for name in _ABOUT})
+            users = columns["user"][: about[_USERS]] if _USERS in about else None
+            return cls(columns["event"], **{name: about[name] for name in _ABOUT}, users=users)
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, DataError):
                 raise
             raise DataError(f"{path}: no record of learnt events; train the model again") from None
 
 
+_USERS = "users"
+"""How many rows of the column `user` count: columns have one length, and users are no more than events."""
 _ABOUT = ("clock", "until", "unrecorded", "unrecorded_until")
 
 
@@ -116,6 +135,11 @@ def _numbers(log: EventLog, positions: np.ndarray, *, timed: bool) -> np.ndarray
     if timed:
         mixed = _mix(mixed ^ _mix(log.times[positions].astype(np.int64).view(np.uint64)))
     return mixed.view(np.int64)
+
+
+def _numbers_of_users(log: EventLog, users: np.ndarray) -> np.ndarray:
+    """[users] int64, sorted, of user codes that are all different."""
+    return np.sort(_mix(_of_ids(log.user_ids)[users]).view(np.int64))
 
 
 def _of_ids(ids: Vocabulary) -> np.ndarray:

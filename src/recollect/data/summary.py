@@ -86,7 +86,7 @@ class Summary:
                     f"{_percent(self.tied_pairs)} of neighbours; broken by {_TIE_WORDS[self.tie_order]}",
                 ),
                 *([("baskets", self.baskets)] if self.baskets else []),
-                ("duplicates", f"{self.duplicate_rows:,} rows repeat an earlier one (user, item and time); kept"),
+                ("duplicates", kept_duplicates(self.duplicate_rows or 0)),
             ]
         else:
             rows.append(("time", "none: this log has only an order"))
@@ -144,7 +144,7 @@ def summarise(log: EventLog) -> Summary:
         ties=float(tied.mean()) if log.clock else None,
         tied_pairs=float(same.sum() / max(int(neighbours.sum()), 1)) if log.clock else None,
         repeats=1.0 - _distinct(log.users, log.items) / len(log),
-        duplicate_rows=len(log) - _distinct(log.users, log.items, log.times) if log.clock else None,
+        duplicate_rows=duplicate_rows(log) if log.clock else None,
         last_together=baskets.last_together(log)[0] if log.clock else None,
         first=moment(log.times.min()) if log.clock else None,
         last=moment(log.times.max()) if log.clock else None,
@@ -155,6 +155,18 @@ def summarise(log: EventLog) -> Summary:
         notes=log.notes,
         baskets=baskets.in_words(log),
     )
+
+
+def kept_duplicates(rows: int) -> str:
+    """What `inspect` and the summary of a training say of them."""
+    return f"{rows:,} rows repeat an earlier one (user, item and time); kept"
+
+
+def duplicate_rows(log: EventLog) -> int:
+    """How many events have user, item and time of an earlier one. Only those that share a moment are compared."""
+    same = (log.users[1:] == log.users[:-1]) & (log.times[1:] == log.times[:-1])
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    return len(tied) - _distinct(log.users[tied], log.items[tied], log.times[tied]) if len(tied) else 0
 
 
 def _distinct(*columns: np.ndarray) -> int:

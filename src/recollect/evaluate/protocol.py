@@ -8,11 +8,23 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from recollect.data.seen import Seen
 
 RequestTime = Literal["used", "unused"]
+
+CHOSEN = ("seeds", "history", "started_from")
+"""Where the protocols of models that are compared may differ; the line says it of each."""
+
+FRESH = "fresh weights"
+
+
+def beginning(settings: Mapping[str, Any]) -> str:
+    """`Protocol.started_from` of a run with these settings, as run.toml holds them."""
+    folder = settings.get("train", {}).get("start_from")
+    return "" if folder is None else "/".join(Path(folder).parts[-2:])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,6 +52,8 @@ class Protocol:
     seeds: tuple[int, ...] = ()
     selection: str = ""
     """Which events of the source the log holds, in words; empty: all of them. The digest tells two such logs apart."""
+    started_from: str = ""
+    """The run whose weights training began with, by the end of its path (`runs/first`); empty: fresh weights."""
 
     @property
     def questions(self) -> int:
@@ -60,13 +74,14 @@ class Protocol:
                 f"history {self.history}",
                 f"{self.users:,} users" + (f", {self.targets:,} targets" if self.targets != self.users else ""),
                 f"seed{'' if len(self.seeds) == 1 else 's'} {seeds}",
+                *([f"started from {self.started_from}"] if self.started_from else []),
             )
         )
 
     __str__ = line
 
-    def differences(self, other: Protocol, *, ignore: tuple[str, ...] = ("seeds", "history")) -> list[str]:
-        """What keeps figures of the two from being compared, in words; by default a model may choose its history."""
+    def differences(self, other: Protocol, *, ignore: tuple[str, ...] = CHOSEN) -> list[str]:
+        """What keeps figures of the two from being compared, in words; by default not what a model may choose."""
         said_by_digest = "selection"
         names = [one.name for one in dataclasses.fields(self) if one.name not in (*ignore, said_by_digest)]
         pairs = ((name, getattr(self, name), getattr(other, name)) for name in names)

@@ -22,7 +22,7 @@ from recollect.data.log import DataError, EventLog, expect_log
 from recollect.data.requests import Requests
 from recollect.data.seen import Seen, hide_seen
 from recollect.evaluate.ledger import MISS, Ledger
-from recollect.evaluate.protocol import Protocol
+from recollect.evaluate.protocol import Protocol, beginning
 from recollect.nn.evaluating import evaluating
 
 TOKENS = 8192
@@ -77,6 +77,7 @@ def rank(
     ValueError where targets are out of order or belong to another log.
     """
     one_of("seen", seen, Seen)
+    begun = beginning(getattr(model, "settings", {}))
     model, called = _model_of(model, expect_log(log))
     _check(model, log, targets, request_time, last)
     on_device = torch.device(device) if device is not None else getattr(model, "device", torch.device("cpu"))
@@ -111,6 +112,7 @@ def rank(
         candidates=f"all {len(log.item_ids):,} items",
         history=_history(model, last),
         selection=log.selection,
+        started_from=begun,
     )
     name = run or called
     return Ledger(

@@ -21,6 +21,7 @@ from recollect.data.log import DataError
 from recollect.evaluate.between_seeds import ENOUGH, NONE, BetweenSeeds, between_seeds, together
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import gains
+from recollect.evaluate.protocol import CHOSEN
 from recollect.evaluate.resampling import flipped_means, paired_bootstrap
 
 
@@ -103,7 +104,7 @@ def compare(
     found = []
     for run in [name for name in ledger.runs if name != baseline] if runs is None else runs:
         mine, protocol = _Gains.of(ledger, run, metric), ledger.protocols[run]
-        different = protocol.differences(base_protocol, ignore=("seeds", "history", *allow))
+        different = protocol.differences(base_protocol, ignore=(*CHOSEN, *allow))
         if different or not np.array_equal(mine.targets, base.targets):
             why = "; ".join(different) or "other users, positions or targets"
             raise DataError(
@@ -113,7 +114,7 @@ def compare(
         mean, low, high, p = _difference(mine, base, level, draws, seed)
         few = tuple(one.run for one in (mine, base) if one.training is None)
         seeds = min((len(one.sums) for one in (mine, base) if one.run not in ledger.unseeded), default=1)
-        unlike = tuple(base_protocol.differences(protocol, ignore=("seeds", "history")))
+        unlike = tuple(base_protocol.differences(protocol, ignore=CHOSEN))
         tested = None if few else p
         users = len(mine.weights)
         found.append(

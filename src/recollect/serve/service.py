@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from recollect.answers.similar import SimilarItems, similar
 from recollect.artifact import Artifact
 from recollect.config import ConfigError
-from recollect.data.log import DataError
+from recollect.data.log import DataError, Table
 from recollect.serve.batcher import Batcher
 from recollect.serve.coverage import Coverage, coverage
 from recollect.serve.engine import Deferred, Engine
@@ -154,6 +154,12 @@ class Service:
         """The forms of ids of the model in use; those of requests are brought to them."""
         return self.engine.ranker.ids
 
+    @property
+    def time_zone(self) -> str | None:
+        """The zone of times without an offset in requests: that in which the model's log was read; None: UTC."""
+        zone = self.engine.artifact.settings.get("data", {}).get("time_zone")
+        return None if zone is None else str(zone)
+
     def refusal(self) -> str | None:
         """Why events are refused now, as far as is known; None where they are accepted. It may ask the store: not to be
         called in the event loop. Raises StoreError where that cannot be reached.
@@ -217,12 +223,22 @@ class Service:
         """Use another model from the next batch on, and rebuild all memories in the background -> what it knows of the
         events in the store.
 
-        Raises StrangerError where it knows none of them; then the model stays that is in use.
+        Raises StrangerError where it knows none of them; then the model stays that is in use. Columns of items that it
+        lacks, where the model before had them, are a warning in the log: lists and scores need none.
         """
         known = await asyncio.to_thread(coverage, self.engine.store, artifact.items.find)
         if known.none:
             raise StrangerError(f"{artifact.folder}: {known}; it was trained on another catalogue")
+        lost = await asyncio.to_thread(_columns_lost, self.engine.artifact, artifact)
         await asyncio.to_thread(self.engine.swap, artifact)
+        if lost:
+            _log.warning(
+                "%s [%s] has no %s of items, which the model before had: %s; train it with a table of items (--items)",
+                artifact.folder,
+                artifact.digest,
+                ", ".join(lost),
+                _effect(lost),
+            )
         self.coverage = known
         if self._rebuilding is not None:
             self._rebuilding.cancel()
@@ -330,6 +346,17 @@ class Service:
         """Wait until no request for a user is waiting."""
         while len(self._users):
             await asyncio.sleep(0.001)
+
+
+def _columns_lost(before: Artifact, after: Artifact) -> list[str]:
+    """Columns that describe the items of one model and not those of the next. Raises ArtifactError."""
+    left = after.item_table
+    return [name for name in (before.item_table or Table({})).columns if left is None or name not in left]
+
+
+def _effect(lost: Sequence[str]) -> str:
+    ids = ["ids are shown for titles"] if "title" in lost else []
+    return " and ".join([*ids, "`within` by them is refused"])
 
 
 def _next_size(size: int, seconds: float) -> int:

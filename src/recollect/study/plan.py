@@ -13,6 +13,7 @@ from typing import Any
 
 from recollect.artifact import SETTINGS, is_artifact, read_card
 from recollect.config import ConfigError, decode, plain, read_toml
+from recollect.contracts import Network
 from recollect.data.log import EventLog
 from recollect.registry import model_class
 from recollect.study.compare_settings import CompareSettings
@@ -99,8 +100,7 @@ def refuse_others(jobs: Sequence[Job], log: EventLog) -> None:
         if not (job.folder / SETTINGS).is_file():
             continue
         digest = _digest_of(job.folder)
-        there = to_plain(settings_in(job.folder))
-        wanted = to_plain(job.settings)
+        there, wanted = _used(settings_in(job.folder)), _used(job.settings)
         if digest is not None:  # then it names the log, wherever that lies now
             there.pop("data")
             wanted.pop("data")
@@ -116,6 +116,14 @@ def refuse_others(jobs: Sequence[Job], log: EventLog) -> None:
         for folder in sorted(path.parent for path in out.glob(f"*/seed-*/{SETTINGS}")):
             if folder not in ours:
                 _refuse_another_comparison(folder, jobs[0].settings, log)
+
+
+def _used(settings: RunSettings) -> dict[str, Any]:
+    """The settings as plain values, without those of training that are about weights where the model has none."""
+    values = to_plain(settings)
+    if not issubclass(model_class(settings.model_name), Network):
+        values["train"] = {"seed": values["train"]["seed"]}
+    return values
 
 
 def _refuse_another_comparison(folder: Path, wanted: RunSettings, log: EventLog) -> None:

@@ -23,7 +23,7 @@ from recollect import artifact
 from recollect.artifact import ArtifactError
 from recollect.config import ConfigError, to_toml
 from recollect.contracts import Network
-from recollect.data import baskets, filters
+from recollect.data import baskets, filters, summary
 from recollect.data.histories import Split
 from recollect.data.learnt_events import RECORD, LearntEvents
 from recollect.data.log import DataError, EventLog
@@ -32,6 +32,7 @@ from recollect.data.splits import everything, loo, temporal
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import Metrics, measure
 from recollect.evaluate.ranking import rank
+from recollect.study.kept_table import with_kept_table
 from recollect.study.lineage import LEARNT, learnt, read_as, refit_card, remarks_on_refit
 from recollect.study.settings import DataSettings, RunSettings, SplitSettings, settings_in, to_plain
 from recollect.train.device import check_device, refuse_several_processes
@@ -42,7 +43,7 @@ from recollect.train.progress import Reporter, Silent
 from recollect.train.trained import Trained
 
 EPOCHS, VALIDATION = "epochs.jsonl", "validation.parquet"
-KEPT = (EPOCHS, VALIDATION, RECORD)
+KEPT = (EPOCHS, VALIDATION)
 """What stays in a run's folder beside the artifact."""
 
 
@@ -96,7 +97,7 @@ def run(
         what = "a trained model" if artifact.is_artifact(folder) else "something"
         raise ArtifactError(f"{out}: {what} is there already; choose another folder")
     settings = placed(settings)
-    split = split_data(read_data(settings.data) if log is None else log, settings.split)
+    split = _split(settings, log)
     folder = folder or default_folder(settings.model_name, split.log.name)
     new = not folder.exists()
     try:
@@ -112,7 +113,7 @@ def run(
         raise
     except BaseException:
         if not (folder / CHECKPOINT).is_file() and not artifact.is_artifact(folder):  # nothing to go on from
-            for name in (artifact.SETTINGS, *KEPT):
+            for name in (artifact.SETTINGS, *KEPT, RECORD):
                 (folder / name).unlink(missing_ok=True)
             if new and not any(folder.iterdir()):
                 folder.rmdir()
@@ -149,7 +150,13 @@ def _unfinished(folder: Path, log: EventLog | None, verb: str) -> tuple[RunSetti
     if not (folder / artifact.SETTINGS).is_file():
         raise ConfigError(f"{folder}: no run to {verb} (there is no {artifact.SETTINGS} in it)")
     settings = settings_in(folder)
-    return settings, split_data(read_data(settings.data) if log is None else log, settings.split)
+    return settings, _split(settings, log)
+
+
+def _split(settings: RunSettings, log: EventLog | None) -> Split:
+    """What training, validation and test are made of; `log`: what was read already."""
+    log = read_data(settings.data) if log is None else log
+    return split_data(with_kept_table(log, settings), settings.split)
 
 
 def read_data(settings: DataSettings, *, items: Any = None) -> EventLog:
@@ -228,7 +235,8 @@ def _measured(settings: RunSettings, split: Split, folder: Path, trained: Traine
     cost = _cost(trained)
     if not (folder / RECORD).is_file():  # begun by a version that kept none
         learnt_by(split, settings.train.start_from).save(folder / RECORD)
-    metrics, learns = None, learnt(split, LearntEvents.load(folder / RECORD))
+    record = LearntEvents.load(folder / RECORD)
+    metrics, learns = None, learnt(split, record)
     about: dict[str, Any] = {
         "model": name,
         "data": read_as(split.log),
@@ -259,6 +267,7 @@ def _measured(settings: RunSettings, split: Split, folder: Path, trained: Traine
         to_plain(settings),
         titles=log.titles() if log.item_table is not None and "title" in log.item_table else None,
         item_table=log.item_table,
+        record=record,
         about=about,
         keep=KEPT,
         overwrite=True,
@@ -299,6 +308,8 @@ def remarks(split: Split) -> Iterator[str]:
     """What was made of the data and what was left out, before anything is learnt from it."""
     yield from split.log.remarks()
     yield from (f"{what}: {count:,}" for what, count in split.notes.items() if count)
+    if split.log.clock and (rows := summary.duplicate_rows(split.log)):
+        yield f"duplicates: {summary.kept_duplicates(rows)} (data.filters.duplicates=drop-exact leaves them out)"
     if said := baskets.remark(split.log, split.test):
         yield said
 

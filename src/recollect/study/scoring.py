@@ -15,12 +15,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from recollect.artifact import Artifact, ArtifactError, reason
+from recollect.artifact import Artifact, ArtifactError, reason, record_in
 from recollect.config import ConfigError, decode
 from recollect.data import baskets
 from recollect.data.blocks import ranges
 from recollect.data.histories import Ragged, Split, Targets
-from recollect.data.learnt_events import RECORD, LearntEvents
 from recollect.data.log import DataError, EventLog
 from recollect.data.seen import Seen
 from recollect.data.splits import SplitName
@@ -114,9 +113,12 @@ def settings_of(trained: Artifact) -> RunSettings:
     return settings_from(trained.settings)
 
 
-def data_of(trained: Artifact, source: str | None = None) -> EventLog:
-    """The log of the run, or another source read in the same way, filtered as for training: what is measured on."""
-    return read_again(trained, _reading(trained, source), source)
+def data_of(trained: Artifact, source: str | None = None, reading: Mapping[str, Any] | None = None) -> EventLog:
+    """The log of the run, or another source read in the same way, filtered as for training: what is measured on.
+
+    `reading` as of `whole_log`.
+    """
+    return read_again(trained, _reading(trained, source, reading), source)
 
 
 def whole_log(trained: Artifact, source: str | None = None, reading: Mapping[str, Any] | None = None) -> EventLog:
@@ -224,10 +226,10 @@ def _split(
 def _refuse_learnt(trained: Artifact, split: Split, on: Part) -> None:
     """Raise ConfigError where the model has learnt targets: the log is cut otherwise than its own, or older weights
     had learnt more than that."""
-    if not (trained.folder / RECORD).is_file():  # of a version that kept none
+    if (record := record_in(trained.folder)) is None:  # of a version that kept none
         return
     targets = _targets(split, on)
-    known = int(LearntEvents.load(trained.folder / RECORD).among(split, targets).sum())
+    known = int(record.among(split, targets).sum())
     if known:
         raise ConfigError(
             f"{trained.folder}: it has learnt {known:,} of the {len(targets):,} {on} answers of {split.log.name} "

@@ -7,8 +7,9 @@ same, by their folder (that of all the seeds, where a row has several).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from recollect.artifact import load
 from recollect.data.log import EventLog
@@ -25,6 +26,7 @@ def side_by_side(
     folders: Sequence[Path],
     *,
     source: str | None = None,
+    reading: Mapping[str, Any] | None = None,
     protocol: SplitName | None = None,
     seen: Seen | None = None,
     on: Part = "test",
@@ -32,8 +34,8 @@ def side_by_side(
 ) -> Table:
     """Rank the targets with each run in turn -> their table; a scoring of test is noted in the run's folder.
 
-    `source`, `protocol` and `seen` as in `data_of` and `score`, which say what is refused. `note` is told what a
-    reader of the table should know.
+    `source`, `reading`, `protocol` and `seen` as in `data_of` and `score`, which say what is refused. `note` is told
+    what a reader of the table should know.
     """
     settings = {folder: settings_in(folder) for folder in dict.fromkeys(folders)}
     names = _names(settings)
@@ -42,12 +44,12 @@ def side_by_side(
     said: dict[str, None] = {}  # of runs asked alike, once
     for folder, own in settings.items():
         trained = load(folder)
-        reading = own.data.model_dump_json()
-        if reading not in logs:
-            logs[reading] = data_of(trained, source)
-            for remark in remarks_on_reading(trained, logs[reading], source):
+        as_read = own.data.model_dump_json()
+        if as_read not in logs:
+            logs[as_read] = data_of(trained, source, reading)
+            for remark in remarks_on_reading(trained, logs[as_read], source):
                 note(remark)
-        log = logs[reading]
+        log = logs[as_read]
         for remark in remark_on_data(trained, log):
             note(remark)
         ledger = score(trained, log, protocol=protocol, seen=seen, on=on, run=names[folder])

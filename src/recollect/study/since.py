@@ -8,11 +8,13 @@ with a growing catalogue and the second forgives it.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from recollect.artifact import Artifact
-from recollect.config import ConfigError
+from recollect.config import ConfigError, decode, plain
 from recollect.data import baskets
 from recollect.data.filters import FilterConfig, parse_time
 from recollect.data.histories import Targets
@@ -20,11 +22,12 @@ from recollect.data.log import DataError, EventLog, Vocabulary
 from recollect.data.seen import Seen
 from recollect.data.splits import Target, targets_in
 from recollect.evaluate.ledger import MISS, Ledger
+from recollect.evaluate.protocol import beginning
 from recollect.evaluate.ranking import rank
 from recollect.study.lineage import learnt_until, target_asked
 from recollect.study.read_again import read_again
 from recollect.study.scoring import settings_of
-from recollect.study.settings import RunSettings, times_as_read
+from recollect.study.settings import DataSettings, RunSettings, times_as_read
 from recollect.train.learnt import moment
 
 
@@ -48,10 +51,13 @@ class Since:
     """What a reader should know besides."""
 
 
-def data_since(trained: Artifact, source: str | None = None) -> tuple[EventLog, str | None]:
+def data_since(
+    trained: Artifact, source: str | None = None, reading: Mapping[str, Any] | None = None
+) -> tuple[EventLog, str | None]:
     """The log to judge on, read as the run reads, but for its filters; and a remark where those would change it.
 
     A filter decides what is learnt; whoever is recommended to comes with every event. Repeats are told apart as before.
+    `reading`: other options of reading than the run's, as [data] of a run.toml has them.
     """
     settings = settings_of(trained).data
     kept, remark = FilterConfig(duplicates=settings.filters.duplicates), None
@@ -60,8 +66,9 @@ def data_since(trained: Artifact, source: str | None = None) -> tuple[EventLog, 
         said = ", ".join(f"{name}={value}" for name, value in given.items())
         remark = f"the filters the run was trained with ({said}) are not applied: every event is history or target"
     times = times_as_read(settings.time_format, trained.card)
-    changes: dict[str, object] = {"filters": kept, "time_format": times, "source": source or settings.source}
-    return read_again(trained, settings.model_copy(update=changes), source), remark
+    changes = {"time_format": times, "source": source or settings.source, **(reading or {})}
+    data = decode(DataSettings, {**plain(settings), **changes, "filters": plain(kept)}, where="data")
+    return read_again(trained, data, source), remark
 
 
 def score_since(
@@ -108,7 +115,12 @@ def score_since(
         seed=settings.train.seed,
     )
     ledger = dataclasses.replace(
-        ledger, protocols={name: dataclasses.replace(ledger.protocols[name], digest=log.digest)}
+        ledger,
+        protocols={
+            name: dataclasses.replace(
+                ledger.protocols[name], digest=log.digest, started_from=beginning(trained.settings)
+            )
+        },
     )
     positions = targets.positions
     ranks = np.full(len(targets), MISS, dtype=np.int32)

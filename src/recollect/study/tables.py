@@ -14,7 +14,7 @@ import numpy as np
 
 from recollect.evaluate.ledger import Ledger, concat
 from recollect.evaluate.metrics import Metrics, measure
-from recollect.evaluate.protocol import Protocol
+from recollect.evaluate.protocol import FRESH, Protocol
 from recollect.evaluate.significance import Comparison
 from recollect.evaluate.significance import compare as paired
 from recollect.study.scoring import Part
@@ -140,6 +140,7 @@ def common_protocol(protocols: Sequence[Protocol]) -> Protocol:
         protocols[0],
         history=named(one.history for one in protocols),
         request_time=named(one.request_time for one in protocols),
+        started_from=begun if (begun := named(one.started_from or FRESH for one in protocols)) != FRESH else "",
         seeds=tuple(sorted({seed for one in protocols for seed in one.seeds})),
     )
 

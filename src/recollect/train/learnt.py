@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from recollect.artifact import SETTINGS, Artifact, is_artifact, read_card
+from recollect.artifact import SETTINGS, Artifact, is_artifact, read_card, record_in
 from recollect.config import ConfigError, read_toml
 from recollect.data.histories import Split, Targets
-from recollect.data.learnt_events import RECORD, LearntEvents
+from recollect.data.learnt_events import LearntEvents
 from recollect.data.log import EventLog
 
 
@@ -31,8 +31,8 @@ def learnt_by(split: Split, start_from: str | None) -> LearntEvents:
 
 def learnt_in(folder: Path, split: Split) -> LearntEvents:
     """What the model in a folder has learnt from. `split`: if it was the same, that answers for a missing record."""
-    if (folder / RECORD).is_file():
-        return LearntEvents.load(folder / RECORD)
+    if (record := record_in(folder)) is not None:
+        return record
     card = read_card(folder)
     data, measured = card.get("data", {}), card.get("protocol", {}).get("split", "")
     alike = data.get("digest") == split.log.digest and measured == f"{split.protocol}, validation"
@@ -66,6 +66,12 @@ def refuse_learnt_targets(older: Artifact, split: Split) -> Iterator[str]:
 
 def unknown(record: LearntEvents, log: EventLog, targets: Targets, run: str) -> Iterator[str]:
     """What the record of a run cannot say of these targets."""
+    if record.of_others(log, targets.users):
+        yield (
+            f"no user whose events this run holds out is among those that {run} has learnt from, so it has learnt none "
+            "of these targets (if users are not written otherwise there)"
+        )
+        return
     never = "whether it has learnt targets of this log cannot be known"
     if record.clock != log.clock:
         yield f"{run} was trained with{'' if record.clock else 'out'} times and {log.name} has {_has(log)}: {never}"

@@ -15,7 +15,6 @@ from recollect.answers.answering import Answering
 from recollect.contracts import Network, Recommender
 from recollect.data.histories import Split
 from recollect.data.id_forms import FRACTIONS, have_fractions
-from recollect.data.learnt_events import RECORD
 from recollect.data.log import EventLog, Table, Vocabulary
 from recollect.data.seen import Seen
 from recollect.display import Display, Displayed
@@ -83,18 +82,17 @@ class Trained(Answering, Displayed):
             "seconds": round(self.seconds, 3),
             "history": self.history,
         }
-        kept = artifact.save(
+        return artifact.save(
             folder,
             self.model,
             self.items,
             {**self.settings, **({"data": dict(self.log.reading)} if self.log.reading else {})},
             titles=self.titles if self.item_table is not None and "title" in self.item_table else None,
             item_table=self.item_table,
+            record=learnt_by(self.split, self.settings.get("train", {}).get("start_from")),
             about=about,
             overwrite=overwrite,
         )
-        learnt_by(self.split, self.settings.get("train", {}).get("start_from")).save(kept / RECORD)
-        return kept
 
     def _display(self) -> Display:
         learnt = sum(one.numel() for one in self.model.parameters()) if isinstance(self.model, Network) else 0

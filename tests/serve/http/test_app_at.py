@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import time
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
+from recollect.cli.asking import seconds_of
 from recollect.serve.engine import Engine
 from recollect.serve.http.fields import FUTURE_SECONDS
 from recollect.serve.requests import HistoryRequest, UserRequest
@@ -18,6 +22,7 @@ from .running import serving
 from .test_app import events
 
 NOW = START + 5000
+SENT = " was sent;"
 LATER = NOW + 3 * 86_400
 
 
@@ -60,11 +65,19 @@ def test_a_model_that_uses_none_says_so() -> None:
 @pytest.mark.parametrize(
     ("at", "why"),
     [
-        (1 << 41, "at: seconds since 1970 are expected; these look like milliseconds or less"),
-        (-(1 << 41), "at: seconds since 1970 are expected"),
-        ("future", "is in the future; seconds are expected"),
-        ("soon", "at: Input should be a valid integer"),
-        (1.5, "at: Input should be a valid integer"),
+        (
+            1 << 41,
+            f"{1 << 41}{SENT} seconds since 1970, a whole number such as 1717182000, are expected, and these look",
+        ),
+        (-(1 << 41), f"{-1 << 41}{SENT} seconds since 1970, a whole number"),
+        ("future", " was sent, which is in the future; seconds since 1970, a whole number such as 1717182000, up to a"),
+        ("2999-01-01", '"2999-01-01" was sent, which is in the future'),
+        ("9999-12-31T23:59:59-12:00", "was sent, which is in the future"),
+        ("soon", f'"soon"{SENT} seconds since 1970 (1717182000), or an ISO date or time (2024-05-31, '),
+        ("31.05.2024", f'"31.05.2024"{SENT} seconds since 1970 (1717182000), or an ISO date or time'),
+        ("2024-05-31T25:00:00", f"{SENT} seconds since 1970 (1717182000), or an ISO date or time"),
+        ("9" * 5000, f"...{SENT} seconds since 1970 (1717182000), or an ISO date or time"),
+        (1.5, f"1.5{SENT} seconds since 1970 (1717182000), or an ISO date or time"),
     ],
 )
 def test_what_is_no_time_is_refused(at: object, why: str) -> None:
@@ -77,6 +90,46 @@ def test_what_is_no_time_is_refused(at: object, why: str) -> None:
         tries += [("POST", "/explanations", {**body, "items": ["item-01"], "at": at}) for body in bodies]
         for method, path, body in tries:
             status, answer, _ = client.request(method, path, body)
-            assert status == 422 and why in answer["error"] and "\n" not in answer["error"]
+            error = answer["error"].replace(f'"{at}"', str(at)) if isinstance(at, int | float) else answer["error"]
+            assert status == 422 and error.startswith("at: ") and why in error and "\n" not in error, (method, error)
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "seconds"),
+    [
+        (None, "2024-05-31", 1_717_113_600),
+        (None, "2024-05-31T19:00:00Z", 1_717_182_000),
+        (None, "2024-05-31 21:00:00+02:00", 1_717_182_000),
+        (None, "1717182000", 1_717_182_000),
+        (None, " 1717182000 ", 1_717_182_000),
+        ("Europe/Berlin", "2024-05-31", 1_717_106_400),
+        ("Europe/Berlin", "2024-05-31T19:00:00Z", 1_717_182_000),
+        ("Europe/Berlin", 1_717_182_000.0, 1_717_182_000),
+    ],
+)
+def test_dates_are_taken_as_the_command_line_takes_them(zone: str | None, at: Any, seconds: int) -> None:
+    one = engine(TOLD)
+    settings = {**one.artifact.settings, "data": {"time_zone": zone}}
+    one = Engine(dataclasses.replace(one.artifact, settings=settings), VolatileStore(), clock=lambda: NOW)
+    assert seconds_of(str(at).removesuffix(".0"), one.artifact) == seconds
+    with serving(one) as client:
+        bodies = [{"user": "ann"}, {"history": []}]
+        answers = [client.post("/recommendations", {**body, "at": at}) for body in bodies]
+        answers += [client.get(f"/recommendations?user=ann&{urlencode({'at': str(at).removesuffix('.0')})}")]
+        assert [answer["at"] for answer in answers] == [seconds] * 3
+        same = [client.post("/explanations", {**bodies[0], "items": ["item-01"], "at": one}) for one in (at, seconds)]
+        assert same[0] == same[1]
+
+
+def test_a_date_that_begins_later_in_the_models_zone_is_still_refused_as_the_future() -> None:
+    one = engine(TOLD)
+    settings = {**one.artifact.settings, "data": {"time_zone": "America/Los_Angeles"}}
+    one = Engine(dataclasses.replace(one.artifact, settings=settings), VolatileStore(), clock=lambda: NOW)
+    tomorrow = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=FUTURE_SECONDS - 60)
+    at = tomorrow.strftime("%Y-%m-%dT%H:%M:%S")
+    with serving(one) as client:
+        status, answer, _ = client.request("POST", "/recommendations", {"user": "ann", "at": at})
+        assert status == 422 and answer["error"].startswith(f'at: "{at}" was sent, which is in the future')
+        assert client.request("POST", "/recommendations", {"user": "ann", "at": f"{at}Z"})[0] == 200
         soon = int(time.time()) + FUTURE_SECONDS - 1000
         assert client.get(f"/recommendations?user=ann&at={soon}")["source"] == "newcomer"

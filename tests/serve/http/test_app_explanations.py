@@ -111,7 +111,7 @@ def test_without_events_the_logit_is_that_of_the_list_and_nothing_speaks() -> No
     ("body", "why"),
     [
         ({"user": "ann"}, "items: Field required"),
-        ({"items": ["item-01"]}, "user: Field required"),
+        ({"items": ["item-01"]}, "a user or a history is missing; send `user` (an id), or `history`"),
         ({"user": "ann", "items": []}, "items"),
         ({"user": "ann", "items": ["item-01"] * (schemas.MOST_EXPLAINED + 1)}, "items: 21 ids, at most 20"),
         ({"user": "ann", "items": ["item-01"], "last": 0}, "last: Input should be greater than or equal to 1"),

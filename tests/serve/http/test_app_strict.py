@@ -74,6 +74,54 @@ def test_what_is_wrong_in_a_body_is_named(client: Client, body: object, why: str
     assert status == 422 and why in answer["error"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "key"),
+    [
+        ("/events", '{"user": "ann", "user": "bob", "item": "item-01"}', "user"),
+        ("/events", '{"events": [{"user": "ann", "item": "item-01", "item": "item-01"}]}', "item"),
+        ("/events", '{"user": "ann", "item": "item-01", "\\u0075ser": "bob"}', "user"),
+        ("/recommendations", '{"user": "ann", "k": 3, "k": 5, "k": 7, "user": "bob"}', "k"),
+        ("/recommendations", '{"user": "ann", "within": {"genres": "Comedy", "genres": "Drama"}}', "genres"),
+        ("/explanations", '{"history": [], "items": ["item-01"], "history": ["item-02"]}', "history"),
+        ("/recommendations", '{"\\ud800": 1, "\\ud800": 2}', "?"),
+        ("/recommendations", f'{{"{"x" * 9000}": 1, "{"x" * 9000}": 2}}', "x" * 64),
+    ],
+)
+def test_a_key_that_is_given_twice_is_refused_by_name(
+    client: Client, engine: Engine, path: str, body: str, key: str
+) -> None:
+    before = engine.store.events
+    status, answer, _ = client.request("POST", path, body.encode())
+    assert status == 422 and answer["error"] == f"the key {key!r} is given more than once in one object; give it once"
+    assert engine.store.events == before
+
+
+def test_the_same_key_in_several_objects_is_no_double(client: Client) -> None:
+    two = {"events": [{"user": "ann", "item": "item-01"}, {"user": "ann", "item": "item-01"}]}
+    assert len(client.post("/events", two)["events"]) == 2
+
+
+NEITHER = "a user or a history is missing; send `user` (an id), or `history` (a list of item ids)"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "why"),
+    [
+        ("/recommendations", {}, NEITHER),
+        ("/recommendations", {"k": 3}, NEITHER),
+        ("/recommendations", {"then": ["item-01"]}, NEITHER),
+        ("/recommendations", {"usr": "ann"}, "unknown field 'usr'; did you mean 'user'?"),
+        ("/recommendations", {"user": None}, "user: Input should be a valid string"),
+        ("/recommendations", [], "Input should be"),
+        ("/explanations", {}, NEITHER),
+        ("/explanations", {"items": ["item-01"]}, NEITHER),
+    ],
+)
+def test_a_body_without_a_user_is_told_of_both_forms(client: Client, path: str, body: object, why: str) -> None:
+    status, answer, _ = client.request("POST", path, body)
+    assert status == 422 and answer["error"].startswith(why)
+
+
 def test_as_many_items_as_fit_into_a_body_can_be_allowed_or_denied(client: Client, engine: Engine) -> None:
     history = engine.store.history("ann").events
     everything = offline(engine.artifact, history, 100)

@@ -16,6 +16,7 @@ import pytest
 from recollect.data.log import Vocabulary
 from recollect.serve.engine import Engine
 from recollect.serve.http.docs import render
+from recollect.serve.http.guard import BODY_BYTES
 from recollect.serve.stores.volatile import VolatileStore
 
 from ..material import ITEMS, artifact
@@ -101,6 +102,51 @@ def test_its_examples_work_as_they_stand(client: Client) -> None:
         method = command[command.index("-X") + 1] if "-X" in command else "GET" if data is None else "POST"
         status, answer, _ = client.request(method, f"{place.path}?{place.query}", data)
         assert status == 200, (command, answer)
+
+
+def operations(client: Client) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Each request of the document with a place to send it to, and what its statuses mean."""
+    for path, methods in client.get("/openapi.json")["paths"].items():
+        for method, operation in methods.items():
+            meanings = {status: one["description"] for status, one in operation["responses"].items()}
+            yield method.upper(), path.replace("{user}", "ann"), meanings
+
+
+BROKEN = {
+    "cut off": b'{"user": "ann"',
+    "no JSON": b"user=ann",
+    "not UTF-8": b'{"user": "\xff"}',
+    "nested too deeply": b"[" * 100_000,
+    "another type": b"[]",
+    "a key twice": b'{"user": "ann", "x": [{"y": {"k": 1, "user": 2, "k": 1}}]}',
+}
+
+
+def test_errors_have_the_status_that_the_document_says_on_every_route(client: Client, engine: Engine) -> None:
+    seen = 0
+    for method, place, meanings in operations(client):
+        status, answer, _ = client.request(method, place, headers={"Host": "evil.example"})
+        assert status == 400 and "host" in answer["error"] and "host name" in meanings["400"], place
+        assert "JSON" not in meanings["400"]
+        status, answer, _ = client.request(method, place + "?no-such-parameter=1", {} if method == "POST" else None)
+        assert status == 422 and "value is not valid" in meanings["422"], place
+        for what, body in BROKEN.items() if method == "POST" else ():
+            status, answer, _ = client.request(method, place, body)
+            assert status == 422 and answer["error"] and "no valid JSON" in meanings["422"], (place, what)
+            assert what != "a key twice" or answer["error"].startswith("the key 'k' is given more than once"), place
+            seen += 1
+        if method == "POST":
+            assert (
+                client.request(method, place, b" " * (BODY_BYTES + 1))[0] == 413
+                and f"{BODY_BYTES:,}" in meanings["413"]
+            )
+            assert client.request(method, place, b"{}", {"Content-Encoding": "gzip"})[0] == 415
+            assert "compressed" in meanings["415"] and "too long" in meanings["408"]
+    assert seen == 3 * len(BROKEN)
+    with serving(engine, read_keys=["reads"], write_keys=["writes"]) as nobody:
+        for method, place, meanings in operations(nobody):
+            status = nobody.request(method, place)[0]
+            assert (status == 401) == ("401" in meanings), place
 
 
 def test_a_key_is_shown_where_the_server_has_keys(engine: Engine) -> None:

@@ -25,13 +25,13 @@ NO_JSON = "the body is no JSON: it cannot be read as text in UTF-8, or is nested
 _log = logging.getLogger(__name__)
 
 _MEANINGS = {
-    400: "Another host name, or no valid JSON",
+    400: "A host name that this server does not respond to",
     401: "No key, or a wrong one",
     404: "No user with this id",
     408: "The body took too long to arrive",
     415: "The body is compressed",
     413: f"The body is larger than {BODY_BYTES:,} bytes",
-    422: "A value is not valid",
+    422: "The body is no valid JSON, or a value is not valid",
     503: "Too busy, or the store does not work; try again",
 }
 
@@ -52,8 +52,9 @@ def handle_errors(app: FastAPI, routers: Sequence[APIRouter]) -> None:
         headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         if error.status_code == 405:
             headers["allow"] = ", ".join(sorted(_methods(routers, request.url.path)))
-        detail = NO_JSON if error.detail == _UNPARSED else str(error.detail)
-        return _response(error.status_code, detail, headers)
+        if error.detail == _UNPARSED:  # the framework tells it from other bodies that are no JSON: 400, not 422
+            return _response(422, NO_JSON, headers)
+        return _response(error.status_code, str(error.detail), headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

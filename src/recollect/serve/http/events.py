@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Depends, HTTPException, Response
 
-from recollect.data.times.span import doubt
 from recollect.serve.http import schemas
 from recollect.serve.http.errors import error_responses
-from recollect.serve.http.fields import FUTURE_SECONDS, SHOWN
+from recollect.serve.http.fields import SECONDS, SHOWN, refused_as
+from recollect.serve.http.json_route import JsonRoute
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.metrics import Metrics
 from recollect.serve.http.query import KnownQuery
@@ -21,7 +20,9 @@ from recollect.serve.stores.contract import IncomingEvent
 
 def routes(service: Service, metrics: Metrics, keys: Keys, *, any_time: bool = False) -> APIRouter:
     """`any_time`: also take times that no log would be believed to have."""
-    router = APIRouter(dependencies=[*keys.writing, Depends(KnownQuery(schemas.EventIn, schemas.EventsIn))])
+    router = APIRouter(
+        route_class=JsonRoute, dependencies=[*keys.writing, Depends(KnownQuery(schemas.EventIn, schemas.EventsIn))]
+    )
 
     @router.post(
         "/events", responses={**error_responses(400, 401, 408, 413, 415, 422, 503), 409: {"model": schemas.EventsOut}}
@@ -56,17 +57,14 @@ def _expect_readable(events: Sequence[schemas.EventIn], ids: IdForms, *, many: b
 
 
 def _expect_times(times: Sequence[int | None], *, many: bool) -> None:
-    """Refuse (422) what is ahead of the clock, or what a reader of logs would question: an export has to be read."""
-    latest = int(time.time()) + FUTURE_SECONDS
+    """Refuse (422) what `refused_as` names: an export has to be read."""
     for position, one in enumerate(times):
         if one is None:
             continue
         field = f"events.{position}.time" if many else "time"
-        if one > latest:
-            raise HTTPException(422, f"{field}: {one} is in the future; seconds are expected")
-        if why := doubt(one):
+        if why := refused_as(one):
             raise HTTPException(
                 422,
-                f"{field}: {one} would be {why}; seconds since 1970 are expected, or leave it out for now (times that "
-                "count from some start are taken by recollect serve --any-time)",
+                f"{field}: {one} was sent, which is {why}; {SECONDS} are expected, or leave it out for now (times of a "
+                "clock that is artificial are taken by recollect serve --any-time)",
             )

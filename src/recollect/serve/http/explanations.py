@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from recollect.answers.explain import Explanation
 from recollect.serve.http import schemas
 from recollect.serve.http.errors import error_responses
+from recollect.serve.http.json_route import JsonRoute
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.query import KnownQuery
 from recollect.serve.service import Service
@@ -15,7 +16,9 @@ from recollect.serve.service import Service
 def routes(service: Service, keys: Keys) -> APIRouter:
     known = Depends(KnownQuery(schemas.UserExplanationsIn, schemas.HistoryExplanationsIn))
     router = APIRouter(
-        dependencies=[*keys.reading, known], responses=error_responses(400, 401, 408, 413, 415, 422, 503)
+        route_class=JsonRoute,
+        dependencies=[*keys.reading, known],
+        responses=error_responses(400, 401, 408, 413, 415, 422, 503),
     )
 
     @router.post("/explanations")
@@ -23,7 +26,7 @@ def routes(service: Service, keys: Keys) -> APIRouter:
         """Why items have their place, for a user or after a history: how their logits change when one of the last
         events is left out. It costs as much as reading the whole history.
         """
-        response = await service.explain(body.request())
+        response = await service.explain(body.request(service.time_zone))
         return schemas.ExplanationsOut(
             model=response.model,
             digest=response.digest,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Annotated, Any
 
@@ -17,7 +18,9 @@ from pydantic import (
 )
 
 from recollect.config import did_you_mean
+from recollect.data.filters import parse_time
 from recollect.data.id_forms import plain
+from recollect.data.times.span import FIRST_YEAR, bounds, date_of
 from recollect.serve.stores.records import ID_BYTES
 
 _FARTHEST = 1 << 40
@@ -25,6 +28,10 @@ _FARTHEST = 1 << 40
 
 FUTURE_SECONDS = 86_400
 """How far ahead of the server's clock a time may be: after an event in milliseconds, all others would be late."""
+
+SECONDS = "seconds since 1970, a whole number such as 1717182000,"
+MOMENTS = "seconds since 1970 (1717182000), or an ISO date or time (2024-05-31, 2024-05-31T19:00:00Z),"
+"""What is accepted as a time, for messages: of an event, and of asking."""
 
 SHOWN = 64
 """Letters of an unknown name that are repeated to whoever sent it."""
@@ -36,16 +43,65 @@ def whole(value: object) -> object:
 
 
 def _seconds(value: object) -> object:
+    """Whole seconds since 1970, as a number. None is for whoever allows it."""
     value = whole(value)
-    if isinstance(value, int) and abs(value) > _FARTHEST:
-        raise ValueError("seconds since 1970 are expected; these look like milliseconds or less")
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise ValueError(f"{_shown(value)} was sent; {SECONDS} are expected")
+    return value if value is None else _near(value, value)
+
+
+def _asked(value: object) -> object:
+    """What `--at` takes: seconds, or an ISO date or time, whose zone is that of the model's log."""
+    value = whole(value)
+    if value is None:
+        return value
+    if not isinstance(value, int | str) or isinstance(value, bool):
+        raise ValueError(f"{_shown(value)} was sent; {MOMENTS} are expected")
+    moment_of(value, None)
     return value
 
 
-def _not_in_the_future(value: int) -> int:
-    if value > int(time.time()) + FUTURE_SECONDS:
-        raise ValueError(f"{value} is in the future; seconds are expected")
-    return value
+def moment_of(at: int | str | None, zone: str | None) -> int | None:
+    """The seconds that `at` of a request means; a time without an offset is one of `zone` (None: UTC).
+
+    Raises ValueError for what is no time, or is more than a day ahead of the clock.
+    """
+    if at is None:
+        return at
+    try:
+        seconds = parse_time(at, zone)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{_shown(at)} was sent; {MOMENTS} are expected") from None
+    return _not_in_the_future(_near(seconds, at), at)
+
+
+def _near(seconds: int, sent: object) -> int:
+    if abs(seconds) > _FARTHEST:
+        raise ValueError(f"{_shown(sent)} was sent; {SECONDS} are expected, and these look like milliseconds or less")
+    return seconds
+
+
+def _not_in_the_future(seconds: int, sent: object) -> int:
+    if seconds > int(time.time()) + FUTURE_SECONDS:
+        raise ValueError(f"{_shown(sent)} was sent, which is in the future; {SECONDS} up to a day ahead are accepted")
+    return seconds
+
+
+def refused_as(seconds: int) -> str | None:
+    """Why an event may not have this time, unless any is taken: `1970-01-01 00:00:00 UTC, before 1990`; None where it
+    may. A reader of logs believes times up to the end of next year; those of events come from clocks that are right.
+    """
+    if seconds < bounds()[0]:
+        return f"{date_of(seconds)} UTC, before {FIRST_YEAR}"
+    if seconds > int(time.time()) + FUTURE_SECONDS:
+        return f"{date_of(seconds)} UTC, more than a day ahead"
+    return None
+
+
+def _shown(value: object) -> str:
+    """What was sent, as JSON has it, not too long."""
+    text = json.dumps(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def _text(value: object) -> object:
@@ -107,8 +163,13 @@ Id = Annotated[_Text, BeforeValidator(_text), AfterValidator(_fits), WithJsonSch
 UserId = Annotated[Id, WithJsonSchema({**_ID, "examples": ["42"]}, "validation")]
 ItemId = Annotated[Id, WithJsonSchema({**_ID, "examples": ["661"]}, "validation")]
 Time = Annotated[int, Field(strict=True, ge=-_FARTHEST, le=_FARTHEST), BeforeValidator(_seconds)]
-Moment = Annotated[Time, AfterValidator(_not_in_the_future)]
-MomentInQuery = Annotated[int, AfterValidator(_seconds), AfterValidator(_not_in_the_future)]
+_MOMENT: dict[str, Any] = {
+    "anyOf": [
+        {"type": "integer", "minimum": -_FARTHEST, "maximum": _FARTHEST},
+        {"type": "string", "examples": ["2024-05-31", "2024-05-31T19:00:00Z"]},
+    ]
+}
+Moment = Annotated[int | str, BeforeValidator(_asked), WithJsonSchema(_MOMENT, "validation")]
 Ids = Annotated[list[str], BeforeValidator(_ids), WithJsonSchema({"type": "array", "items": _ID}, "validation")]
 
 

@@ -10,7 +10,8 @@ from recollect.data.seen import Seen
 from recollect.recommend import Recommendation
 from recollect.serve.http import schemas
 from recollect.serve.http.errors import error_responses
-from recollect.serve.http.fields import MomentInQuery, UserId
+from recollect.serve.http.fields import UserId
+from recollect.serve.http.json_route import JsonRoute
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.metrics import Metrics
 from recollect.serve.http.query import KnownQuery
@@ -23,29 +24,28 @@ SeenInQuery = Annotated[
     Seen | None,
     Query(description="Whether items of the history may be listed. If left out, as in the run of the model."),
 ]
-AtInQuery = Annotated[
-    MomentInQuery | None,
-    Query(description="The time of asking, in seconds since 1970, for models that use it. Now, if left out."),
-]
 
 
 def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
     known = Depends(KnownQuery(schemas.UserRecommendationsIn, schemas.HistoryRecommendationsIn))
     router = APIRouter(
-        dependencies=[*keys.reading, known], responses=error_responses(400, 401, 408, 413, 415, 422, 503)
+        route_class=JsonRoute,
+        dependencies=[*keys.reading, known],
+        responses=error_responses(400, 401, 408, 413, 415, 422, 503),
     )
 
     @router.get("/recommendations")
     async def recommend_for(
-        user: UserInQuery, within: WithinInQuery, k: schemas.K = 10, seen: SeenInQuery = None, at: AtInQuery = None
+        user: UserInQuery, within: WithinInQuery, k: schemas.K = 10, seen: SeenInQuery = None, at: schemas.At = None
     ) -> schemas.RecommendationsOut:
         """The next items for a user. `POST` takes more: `then`, `allow`, `deny`, or a history without a user."""
-        return await respond(UserRequest(user, k=k, seen=seen, at=at, within=conditions(within)))
+        when = schemas.moment(at, service.time_zone)
+        return await respond(UserRequest(user, k=k, seen=seen, at=when, within=conditions(within)))
 
     @router.post("/recommendations")
     async def recommend_to(body: schemas.UserOrHistory) -> schemas.RecommendationsOut:
         """The next items for a user, or after a history without a user."""
-        return await respond(body.request())
+        return await respond(body.request(service.time_zone))
 
     async def respond(request: UserRequest | HistoryRequest) -> schemas.RecommendationsOut:
         if isinstance(request, HistoryRequest):

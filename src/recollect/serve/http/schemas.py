@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from recollect.data.seen import Seen
-from recollect.serve.http.fields import Id, Ids, Moment, Strict, Time, at_most, with_examples
+from recollect.serve.http.fields import Id, Ids, Moment, Strict, Time, at_most, moment_of, with_examples
 from recollect.serve.http.guard import BODY_BYTES
+from recollect.serve.http.user_or_history import user_or_history, with_user, without_user
 from recollect.serve.http.within import Within
-from recollect.serve.requests import ExplanationRequest, HistoryRequest, SourceName, UserRequest
+from recollect.serve.requests import ExplanationRequest, HistoryRequest, RequestError, SourceName, UserRequest
 
 MOST_EVENTS, MOST_ITEMS, MOST_HISTORY, MOST_THEN = 1000, 1000, 10_000, 1000
 """Events in a request, items in a list, item ids in a history, and in what a user might have next."""
@@ -75,8 +76,9 @@ Allow = Annotated[Ids | None, Field(description=f"Only these items are candidate
 At = Annotated[
     Moment | None,
     Field(
-        description="The time of asking, in seconds since 1970, for models that use it: how long ago events were, the "
-        "hour, the day of the week. Now, if left out."
+        description="The time of asking, for models that use it: how long ago events were, the hour, the day of the "
+        "week. Seconds since 1970, or an ISO date or time; without an offset it is one of the zone that the model's "
+        "log was read in, else UTC. Now, if left out."
     ),
 ]
 Deny = Annotated[Ids, Field(description=f"None of these items is a candidate. {_BOUNDED}")]
@@ -93,19 +95,26 @@ class RecommendationsIn(Strict):
     deny: Deny = Field([])
     within: Within = Field([])
 
-    def options(self) -> dict[str, Any]:
-        """The fields of a `ListRequest`."""
+    def options(self, zone: str | None) -> dict[str, Any]:
+        """The fields of a `ListRequest`. `zone`: that of an `at` without an offset."""
         allow = None if self.allow is None else frozenset(self.allow)
         deny, within = frozenset(self.deny), tuple(self.within)
-        return {"k": self.k, "seen": self.seen, "at": self.at, "allow": allow, "deny": deny, "within": within}
+        return {
+            "k": self.k,
+            "seen": self.seen,
+            "at": moment(self.at, zone),
+            "allow": allow,
+            "deny": deny,
+            "within": within,
+        }
 
 
-def _without_user(values: Any) -> Any:
-    if isinstance(values, dict) and "user" in values:
-        raise ValueError("a list is for a user or after a history, not both; `then` adds items to a user's")
-    if isinstance(values, dict) and "then" in values:
-        raise ValueError("`then` goes with a user; put these items at the end of `history`")
-    return values
+def moment(at: int | str | None, zone: str | None) -> int | None:
+    """`moment_of` for the model in use. Raises RequestError."""
+    try:
+        return moment_of(at, zone)
+    except ValueError as error:  # a day ahead in that zone, and not in UTC
+        raise RequestError(f"at: {error}") from None
 
 
 class UserRecommendationsIn(RecommendationsIn):
@@ -117,8 +126,13 @@ class UserRecommendationsIn(RecommendationsIn):
     then: at_most(MOST_THEN) = Field([])  # type: ignore[valid-type]
     """Items that the user might have next, oldest first. The list is as if they had them; nothing of it is kept."""
 
-    def request(self) -> UserRequest:
-        return UserRequest(self.user, tuple(self.then), **self.options())
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_user(cls, values: Any) -> Any:
+        return with_user(values, cls.model_fields)
+
+    def request(self, zone: str | None) -> UserRequest:
+        return UserRequest(self.user, tuple(self.then), **self.options(zone))
 
 
 class HistoryRecommendationsIn(RecommendationsIn):
@@ -132,20 +146,15 @@ class HistoryRecommendationsIn(RecommendationsIn):
     @model_validator(mode="before")
     @classmethod
     def _has_no_user(cls, values: Any) -> Any:
-        return _without_user(values)
+        return without_user(values)
 
-    def request(self) -> HistoryRequest:
-        return HistoryRequest(tuple(self.history), **self.options())
-
-
-def _user_or_history(body: object) -> str:
-    is_history = "history" in body if isinstance(body, dict) else hasattr(body, "history")
-    return "history" if is_history else "user"
+    def request(self, zone: str | None) -> HistoryRequest:
+        return HistoryRequest(tuple(self.history), **self.options(zone))
 
 
 UserOrHistory = Annotated[
     Annotated[UserRecommendationsIn, Tag("user")] | Annotated[HistoryRecommendationsIn, Tag("history")],
-    Discriminator(_user_or_history),
+    Discriminator(user_or_history),
 ]
 BODY_TAGS = ("one", "many", "user", "history")
 """Which of two forms a body has; the first part of the place of an error in it."""
@@ -170,8 +179,13 @@ class UserExplanationsIn(ExplanationsIn):
     then: at_most(MOST_THEN) = Field([])  # type: ignore[valid-type]
     """Items that the user might have next, as for a list; they are events like the others here."""
 
-    def request(self) -> ExplanationRequest:
-        return ExplanationRequest(self.user, tuple(self.then), tuple(self.items), self.last, self.at)
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_user(cls, values: Any) -> Any:
+        return with_user(values, cls.model_fields)
+
+    def request(self, zone: str | None) -> ExplanationRequest:
+        return ExplanationRequest(self.user, tuple(self.then), tuple(self.items), self.last, moment(self.at, zone))
 
 
 class HistoryExplanationsIn(ExplanationsIn):
@@ -185,15 +199,15 @@ class HistoryExplanationsIn(ExplanationsIn):
     @model_validator(mode="before")
     @classmethod
     def _has_no_user(cls, values: Any) -> Any:
-        return _without_user(values)
+        return without_user(values)
 
-    def request(self) -> ExplanationRequest:
-        return ExplanationRequest(None, tuple(self.history), tuple(self.items), self.last, self.at)
+    def request(self, zone: str | None) -> ExplanationRequest:
+        return ExplanationRequest(None, tuple(self.history), tuple(self.items), self.last, moment(self.at, zone))
 
 
 ExplainUserOrHistory = Annotated[
     Annotated[UserExplanationsIn, Tag("user")] | Annotated[HistoryExplanationsIn, Tag("history")],
-    Discriminator(_user_or_history),
+    Discriminator(user_or_history),
 ]
 
 

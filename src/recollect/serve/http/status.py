@@ -35,12 +35,12 @@ _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"sche
 def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
     router, known = APIRouter(), [Depends(KnownQuery())]
 
-    @router.get("/healthz", dependencies=known, responses=error_responses(422))
+    @router.get("/healthz", dependencies=known, responses=error_responses(400, 422))
     async def alive() -> dict[str, str]:
         """The process is running."""
         return {"status": "alive"}
 
-    @router.get("/readyz", dependencies=known, responses=error_responses(422, 503))
+    @router.get("/readyz", dependencies=known, responses=error_responses(400, 422, 503))
     async def ready() -> dict[str, str]:
         """The store can be read, so lists are served. `writes` says whether events are `accepted`, or `refused`, as
         while the disk is full.
@@ -54,7 +54,7 @@ def routes(service: Service, metrics: Metrics, keys: Keys) -> APIRouter:
         "/metrics",
         dependencies=[*keys.reading, *known],
         response_class=Response,
-        responses={**_TEXT, **error_responses(401, 422)},
+        responses={**_TEXT, **error_responses(400, 401, 422)},
     )
     async def prometheus() -> Response:
         """Metrics for Prometheus."""

@@ -24,10 +24,10 @@ Compact = Annotated[bool, Query(description="Also remove the events of all forgo
 
 
 def routes(service: Service, keys: Keys) -> APIRouter:
-    router = APIRouter(responses=error_responses(401, 422, 503))
+    router = APIRouter(responses=error_responses(400, 401, 422, 503))
     reading, writing = ([*some, Depends(KnownQuery())] for some in (keys.reading, keys.writing))
 
-    @router.get("/users", dependencies=reading, responses=error_responses(400))
+    @router.get("/users", dependencies=reading)
     async def list_users(prefix: Prefix = "", after: After = "", limit: Users = 100) -> schemas.UsersOut:
         """Ids of users with events."""
         return schemas.UsersOut(users=await asyncio.to_thread(service.engine.store.users, after, limit, prefix))
