@@ -125,7 +125,7 @@ def test_the_ending_says_the_form_and_users_come_as_they_are_named(
     said = recollect("recommend", trained, "--users", tmp_path / "who.txt", "--out", out, "-k", "3")
     assert said.code == 0 and f"6 recommendations for 2 users are in {out}" in said.out
     assert "1 of the 4 users in" in said.err and "(nobody), and have no list" in said.err
-    assert "1 users are named again" in said.err
+    assert "users named again, who have one list: 1" in said.err
     if ending == ".csv":
         rows = list(csv.DictReader(out.open(encoding="utf-8", newline="")))
     elif ending == ".jsonl":

@@ -20,7 +20,7 @@ def test_pairs_are_scored_as_the_list_scores_them(recollect: Command, trained: P
         (7, "item 3"), (7, "item 4"), (99, "item 3"), (8, "no item"), (8, "item 3"),
     ]  # fmt: skip
     assert said.json["pairs"] == 5 and said.json["scored"] == 3
-    assert "1 users are not in events (99)" in said.err and "1 items are not known to the model (no item)" in said.err
+    assert "users not in events: 1 (99)" in said.err and "items not known to the model: 1 (no item)" in said.err
     assert "2 of the 5 pairs have no figures" in said.err
     whole = recollect("recommend", trained, "--user", "7", "-k", "99", "--seen", "allowed", "--json").json
     listed = {row["item"]: row for row in whole["recommendations"]}

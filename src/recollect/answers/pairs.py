@@ -13,17 +13,19 @@ from recollect.answers.known import Known, log_for
 from recollect.answers.lists import audience
 from recollect.answers.moment import moment_for
 from recollect.data.blocks import ranges
-from recollect.data.frame import Frame, read_columns_of
+from recollect.data.frame import Frame, columns_beside, read_columns_of
 from recollect.data.id_forms import encode
 from recollect.data.log import DataError, EventLog, Vocabulary
 from recollect.nn.evaluating import evaluating
 from recollect.recommend import memories, requests_of, scored
 
+_KEYS = ("user", "item")
+
 
 class PairScores(Frame):
     """Pairs in their order: user, item, title, logit, probability (if it is one), rank; nothing where not known.
 
-    Further columns of the file that they were read from stand behind.
+    Further columns of the file or table that they come from stand behind.
     """
 
     unknown_users: tuple[Any, ...] = ()
@@ -31,7 +33,9 @@ class PairScores(Frame):
     unknown_items: tuple[Any, ...] = ()
     """Items that the model does not know, each once."""
     replaced: tuple[str, ...] = ()
-    """Further columns of the file that have the name of one of these, and are left out."""
+    """Further columns that have the name of one of these, and are left out."""
+    incomplete: int = 0
+    """How many pairs have no user or no item."""
     at: int | None = None
     """The time of asking that the model was told, in seconds; None where it was told none."""
 
@@ -40,8 +44,8 @@ def score(trained: Known, pairs: Any, log: Any = None, *, at: int | None = None)
     """Logit, probability and rank of each (user, item) pair, after the user's whole history in the log.
 
     `pairs`: (user, item) tuples, a file (or what `read_pairs` made of it) or a table with the columns user and item; a
-    key of several columns is itself a tuple of its parts. Further columns of a file are kept. `log`, `at`: as in
-    `recommend_all`.
+    key of several columns is itself a tuple of its parts. Further columns of a file or a table are kept. `log`, `at`:
+    as in `recommend_all`.
     The rank is the item's place in a list of all items, those had before among them, from 1; equal scores stand in the
     order of the item codes. A pair whose user is not in the log, or whose item the model does not know, has no
     figures; `unknown_users` and `unknown_items` name them. Raises DataError where no pair is known.
@@ -75,6 +79,7 @@ def score(trained: Known, pairs: Any, log: Any = None, *, at: int | None = None)
         columns[name] = np.ma.masked_array(values, ~there)
     result = PairScores(columns, further)
     result.replaced = tuple(name for name in columns if further is not None and name in further)
+    result.incomplete = sum(user is None or item is None for user, item in zip(users, items, strict=True))
     result.unknown_users, result.unknown_items, result.at = unknown_users, unknown_items, at
     return result
 
@@ -109,7 +114,7 @@ def _figures(
 
 
 def _sides(pairs: Any) -> tuple[list[Any], list[Any], Any]:
-    """-> users, items, and the further columns of a file, None of anything else."""
+    """-> users, items, and the further columns of a file or a table; None of anything else."""
     if isinstance(pairs, str | os.PathLike):
         from recollect.data.id_files import read_pairs
 
@@ -121,16 +126,22 @@ def _sides(pairs: Any) -> tuple[list[Any], list[Any], Any]:
         if not rows or any(len(one) != 2 for one in rows):
             raise DataError("pairs: expected (user, item) tuples, at least one")
         return [one[0] for one in rows], [one[1] for one in rows], None
-    users, items = read_columns_of(pairs, ("user", "item"), "pairs")
-    return users, items, None
+    users, items = read_columns_of(pairs, _KEYS, "pairs")
+    return users, items, columns_beside(pairs, _KEYS, "pairs")
 
 
 def _written(given: list[Any], codes: np.ndarray, ids: Vocabulary) -> list[Any]:
-    """Keys that were given in parts, as the log writes them."""
-    return [
-        ids.decode(code) if isinstance(one, tuple) and code >= ids.first else one
-        for one, code in zip(given, codes, strict=True)
-    ]
+    """Ids as the log writes them. One that it does not know stays as it was given, a whole float as an integer; nan is
+    nothing."""
+    known = codes >= ids.first
+    decoded = iter(ids.decode(codes[known]).tolist())
+    return [next(decoded) if there else _plain(one) for one, there in zip(given, known.tolist(), strict=True)]
+
+
+def _plain(one: Any) -> Any:
+    if not isinstance(one, float | np.floating):
+        return one
+    return None if np.isnan(one) else int(one) if float(one).is_integer() else one
 
 
 def _distinct(ids: list[Any], which: np.ndarray) -> tuple[Any, ...]:
@@ -138,8 +149,10 @@ def _distinct(ids: list[Any], which: np.ndarray) -> tuple[Any, ...]:
 
 
 def _as_column(ids: list[Any]) -> np.ndarray:
-    if all(isinstance(one, int | np.integer) for one in ids):
-        return np.array(ids, dtype=np.int64)
+    if all(one is None or isinstance(one, int | np.integer) for one in ids):
+        missing = np.array([one is None for one in ids], dtype=bool)
+        numbers = np.array([0 if one is None else one for one in ids], dtype=np.int64)
+        return np.ma.masked_array(numbers, missing) if missing.any() else numbers
     column = np.empty(len(ids), dtype=object)
     column[:] = [None if one is None else str(one) for one in ids]
     return column

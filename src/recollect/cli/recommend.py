@@ -249,7 +249,7 @@ def _write(
         unknown = named(len(who.unknown_users), len(asked), "users", users)
         note(f"{unknown} are not in {log.name}{such_as(who.unknown_users)}, and have no list")
     if who.repeated:
-        note(f"{who.repeated:,} users are named again, and have one list")
+        note(f"users named again, who have one list: {who.repeated:,}")
     if empty:
         note(f"{empty:,} users have an empty list: no item is left for them")
     if json:

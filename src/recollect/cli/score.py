@@ -58,11 +58,13 @@ def score(
         found.write(out, {"recollect.model": trained.name, "recollect.digest": trained.digest})
     known = int(found["logit"].count())  # type: ignore[attr-defined]
     if found.unknown_users:
-        note(f"{len(found.unknown_users):,} users are not in {log.name}{such_as(found.unknown_users)}")
+        note(f"users not in {log.name}: {len(found.unknown_users):,}{such_as(found.unknown_users)}")
     if found.unknown_items:
-        note(f"{len(found.unknown_items):,} items are not known to the model{such_as(found.unknown_items)}")
+        note(f"items not known to the model: {len(found.unknown_items):,}{such_as(found.unknown_items)}")
     if found.replaced:
         note(f"{', '.join(found.replaced)} of {pairs}: left out, as a column of the scores has that name")
+    if found.incomplete:
+        note(f"pairs without a user or without an item: {found.incomplete:,}")
     if known < rows:
         note(f"{rows - known:,} of the {rows:,} pairs have no figures")
     if json:

@@ -88,7 +88,9 @@ class RawTable:
             said = ", ".join(f"{word!r} x {rows:,}" for word, rows in coded.words)
             words = f"; for nothing stands {said} (--keep-missing-words takes it for an id)" if said else ""
             left.fault(f"no {side} id", coded.missing, words)
+        every = self._starts(np.ones(len(frame), bool))
         if moments is not None:
+            moments = moments.by_file(every)
             left.fault("no time", moments.missing)
             self._answer_bad_times(frame, moments, left, reading.on_bad)
         keep = left.keep
@@ -96,7 +98,7 @@ class RawTable:
             raise DataError(
                 f"{where}: none of its {len(frame)} rows can be used ({_before(dropped)}); check the columns"
             )
-        notes += self._answer_fallen_files(left, reading.on_bad)
+        notes += self._answer_fallen_files(left, reading.on_bad, every)
         notes += [*users.notes, *items.notes]
         rows = slice(None) if keep.all() else keep
         weights, targets = weigh(frame, self.roles.kind, reading, where)
@@ -123,6 +125,8 @@ class RawTable:
         same_user = neighbours_alike(users.codes, keep)
         if moments is not None:
             notes_of_order = [tied_backwards(log, moments.exact[rows], same_user, starts)]
+            if moments.orders is not None:
+                notes_of_order.append(moments.orders.far_apart(every, self.where))
         else:
             watched = [frame[name].filter(pl.Series(keep)) for name in self.roles.watched if name not in absent]
             kept = np.flatnonzero(keep)
@@ -225,12 +229,11 @@ class RawTable:
         said = [overlap.note(pairs, lambda row: self.where(int(kept[row])), moments is not None)] if pairs else []
         return log, said
 
-    def _answer_fallen_files(self, left: LeftOut, on_bad: OnBad) -> list[str]:
+    def _answer_fallen_files(self, left: LeftOut, on_bad: OnBad, starts: np.ndarray) -> list[str]:
         """DataError for a file that gives no event though it has rows; what to say of such files, where they are to be
         left out whole."""
         if len(self.pieces) == 1:
             return []
-        starts = self._starts(np.ones(len(left.keep), bool))
         said = [(self.where(one.first), one.why, one.rows) for one in left.fallen(starts)]
         for piece in self.pieces:
             faults = [entry for entry in piece.dropped if entry.reason != REPEATED]

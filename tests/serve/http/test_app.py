@@ -93,6 +93,21 @@ def test_a_user_can_be_looked_at_and_forgotten(client: Client, engine: Engine) -
     assert files and not any(b"secret-bob" in path.read_bytes() for path in files)
 
 
+def test_a_compaction_that_fails_says_that_the_user_is_forgotten(
+    client: Client, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> int:
+        raise StoreError("the disk is full")
+
+    client.post("/events", {"user": "secret-bob", "item": "item-01"})
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.store, "compact", full)
+        status, said, _ = client.request("DELETE", "/users/secret-bob?compact=true")
+    assert status == 503 and "void, but the files could not be rewritten; send it again" in said["detail"]
+    assert client.request("GET", "/users/secret-bob")[0] == 404
+    assert client.request("DELETE", "/users/secret-bob?compact=true")[0] == 200
+
+
 def test_who_was_forgotten_before_can_still_be_taken_out_of_the_files(client: Client, engine: Engine) -> None:
     client.post("/events", {"user": "secret-bob", "item": "item-01"})
     assert client.request("DELETE", "/users/secret-bob")[0] == 200

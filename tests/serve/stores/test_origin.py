@@ -162,7 +162,8 @@ def test_an_index_older_than_a_compaction_brings_nobody_back(
     shutil.copytree(tmp_path / "old", folder / INDEX)
     with EmbeddedStore(folder) as store:
         assert store.users() == (["ann", "bob"] if again else ["bob"]) and store.events == 5 + 2 * again
-        assert any("a compaction removed records that it never took in" in said for said in rebuilt(caplog))
+        (said,) = rebuilt(caplog)
+        assert "a compaction removed records that it never took in" in said
     caplog.clear()
     with EmbeddedStore(folder) as store:
         assert store.users() == (["ann", "bob"] if again else ["bob"]) and not list(rebuilt(caplog))

@@ -19,6 +19,7 @@ from recollect.data.times import span
 from recollect.data.times.forms import TIDY, Form, form_of
 from recollect.data.times.moments import ROW, Moments, Problem, Remark, nothing
 from recollect.data.times.order import decide
+from recollect.data.times.other_order import Orders
 from recollect.data.times.span import MICRO
 
 SAMPLE = 1000
@@ -44,11 +45,13 @@ def read_dates(text: pl.Series, missing: np.ndarray, order: str | None = None, *
         families[form.family] += count
     family = families.most_common(1)[0][0] if families else ""
     orders = list(dict.fromkeys(each for form in forms if form.family == family for each in form.orders))
-    if order in orders:
-        orders = [order]
     both = {each: _parsed(text, forms, family, each) for each in orders}
     read = {each: found for each, (found, _, _) in both.items()}
-    chosen, problem = decide(read, text) if len(read) > 1 else (orders[0] if orders else "", None)
+    chosen, problem = orders[0] if orders else "", None
+    if order in orders:
+        chosen = order
+    elif len(read) > 1:
+        chosen, problem = decide(read, text)
     found = read[chosen] if read else pl.Series(text.name, [None] * len(text), dtype=pl.Datetime("us"))
     bad = found.is_null().to_numpy() & ~missing
     note = (Remark(f"dates are read {chosen}: {_example(text, found)}"),) if chosen else ()
@@ -56,6 +59,8 @@ def read_dates(text: pl.Series, missing: np.ndarray, order: str | None = None, *
         note = (*note, _without_clock(text, bare))
     local = both[chosen][2] if read else False
     made = from_datetimes(found, missing, bad, note, problem, as_it_is=as_it_is, local=local)
+    if len(read) > 1 and problem is None:
+        made = dataclasses.replace(made, orders=Orders(chosen, read))
     if not bad.any() or found.null_count() == len(found):
         return dataclasses.replace(made, order=chosen or None)
     foreign, others = _of_another_family(text, bad, family), str(text[int(found.is_not_null().arg_max() or 0)])

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from recollect.data.times import span
+from recollect.data.times.other_order import Orders
 
 EXPECTED = "expected unix times, dates such as 2024-05-31 12:30:00, or --time-format to say the form (`%d.%m.%Y`)"
 DATES = "dates"
@@ -72,6 +73,19 @@ class Moments:
     """[n] bool: those of the bad rows that hold a date of another form than the column's; None if there are none."""
     others: str = ""
     """A date as the column has them, where there are `foreign` ones."""
+    orders: Orders | None = None
+    """The dates in all orders, where there are several and one could be taken."""
+    opposed: np.ndarray | None = None
+    """[n] bool: dates that are to be read in another order than the one taken; None if there are none."""
+    opposing: str = ""
+    """That other order."""
+
+    def by_file(self, starts: np.ndarray) -> Moments:
+        """The same, once it is known where files begin: `starts` [files + 1] as of `Orders.opposed`."""
+        if self.orders is None:
+            return self
+        opposed, other = self.orders.opposed(starts)
+        return dataclasses.replace(self, opposed=opposed, opposing=other) if other else self
 
     @property
     def usable(self) -> np.ndarray:
@@ -86,8 +100,12 @@ class Moments:
         """What has to be answered before the moments are used, the gravest first."""
         if self.refusal is not None:
             yield self.refusal
-        foreign = nothing(len(self.bad)) if self.foreign is None else self.foreign
-        wrong = self.bad & ~foreign
+        if self.opposed is not None and self.orders is not None:
+            remedy = "write all in one form, or leave such rows out with --on-bad skip"
+            yield Problem("date in another order", self.opposed, self._order_of, remedy)
+        opposed = nothing(len(self.bad)) if self.opposed is None else self.opposed
+        foreign = nothing(len(self.bad)) if self.foreign is None else self.foreign & ~opposed
+        wrong = self.bad & ~foreign & ~opposed
         if wrong.any():
             remedy = f"{EXPECTED}; correct it, or leave such rows out with --on-bad skip"
             yield Problem("not a time", wrong, lambda row: Remark("is no time"), remedy)
@@ -103,6 +121,13 @@ class Moments:
                 "correct it, leave such rows out with --on-bad skip, "
                 f"or take them as they are with --time-format {self.as_it_is}",
             )
+
+    def _order_of(self, row: int) -> Remark:
+        assert self.orders is not None
+        taken = f"where dates are read {self.orders.chosen}"
+        if self.bad[row]:
+            return Remark(f"can only be {self.opposing}, {taken}")
+        return Remark(f"stands in a file whose dates can only be {self.opposing}, {taken}")
 
     def _doubt(self, row: int) -> Remark:
         others = "where the others are" if self.usable.any() else "and so is every other"

@@ -233,7 +233,7 @@ class RecommendationsOut(Strict):
     """`memory`: the events of a user. `history`: the items of the request. `newcomer`: the model knows none
     of the events, if there are any, and lists what it lists for somebody of whom nothing is known."""
     events: int
-    """How many events the list was computed from."""
+    """How many events were given for the list, those of items that the model does not know included."""
     seen: Seen
     """Whether items of the history could be listed."""
     candidates: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query
@@ -14,6 +15,9 @@ from recollect.serve.http.fields import UserId
 from recollect.serve.http.keys import Keys
 from recollect.serve.http.query import KnownQuery
 from recollect.serve.service import Service
+from recollect.serve.stores.contract import StoreError
+
+_log = logging.getLogger(__name__)
 
 UserInPath = Annotated[UserId, Path(description="The user's id.")]
 Prefix = Annotated[str, Query(max_length=256, description="How the ids begin.", examples=["4"])]
@@ -48,11 +52,20 @@ def routes(service: Service, keys: Keys) -> APIRouter:
     @router.delete("/users/{user:path}", dependencies=writing, responses=error_responses(404))
     async def forget_user(user: UserInPath, compact: Compact = False) -> schemas.ForgottenOut:
         """Forget a user: events, memory and seen items. With `compact`, the events of all forgotten users are gone from
-        the files when the response comes; then it is no error if this user has none.
+        the files when the response comes; then it is no error if this user has none. A 503 that says so means that they
+        are forgotten, and that the files could not be rewritten: send it again.
         """
         existed = await service.forget(user)
         if compact:
-            await service.compact()
+            try:
+                await service.compact()
+            except StoreError as error:
+                _log.error("%s", error)
+                detail = (
+                    "events of forgotten users are void, but the files could not be rewritten; send it again (the "
+                    "server's log says why)"
+                )
+                raise HTTPException(503, detail, {"Retry-After": "5"}) from None
         elif not existed:
             raise HTTPException(404, "no user with this id has events")
         return schemas.ForgottenOut(user=user, compacted=compact)

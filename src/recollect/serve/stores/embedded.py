@@ -6,6 +6,7 @@ date before anything else is done. A damaged index is rebuilt from the journal.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import shutil
@@ -320,8 +321,9 @@ class EmbeddedStore:
             _log.warning("%s; it is rebuilt from the journal", error)
             self._behind = self._incomplete = True
             self._index = None
-            index.mark_damaged()
             index.abandon()
+            with contextlib.suppress(OSError):  # it is marked, and the next to open it tries again
+                Index.discard(index.folder)
 
 
 def _chunks(records: Iterator[tuple[int, Event | Forget]]) -> Iterator[list[tuple[int, Event | Forget]]]:

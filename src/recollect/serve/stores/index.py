@@ -379,14 +379,13 @@ class Index:
         try:
             yield
         except _DAMAGE_ERRORS as error:
-            self.mark_damaged()
+            self._mark_damaged()
             raise IndexDamagedError(f"{self.folder}: {error}") from None
         except IndexDamagedError:
-            self.mark_damaged()
+            self._mark_damaged()
             raise
 
-    def mark_damaged(self) -> None:
-        """Have it discarded when it is opened next."""
+    def _mark_damaged(self) -> None:
         with contextlib.suppress(OSError):
             (self.folder / DAMAGED).touch()
 
