@@ -236,6 +236,14 @@ def record_in(folder: str | Path) -> LearntEvents | None:
     return LearntEvents.load(folder / RECORD) if (folder / RECORD).is_file() else None
 
 
+def verify(folder: str | Path, names: Iterable[str] = (*PARTS, TABLE, RECORD)) -> None:
+    """Raise ArtifactError where a file of a trained model is not what was written."""
+    card = read_card(Path(folder))
+    for name in names:
+        if name in card["files"]:
+            _part(Path(folder), name, card)
+
+
 def is_artifact(folder: str | Path) -> bool:
     """True if a folder says it is a trained model (whether it is whole is another question)."""
     try:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recollect.data.log import DataError
-from recollect.data.parquet import write_columns
+from recollect.data.parquet import read_columns, write_columns
 from recollect.evaluate.ledger import MISS, Ledger, concat
 from recollect.evaluate.metrics import measure
 from recollect.evaluate.protocol import Protocol
@@ -163,3 +163,29 @@ def test_a_file_that_cannot_be_written_is_one_clear_error(tmp_path):
     with pytest.raises(DataError, match="cannot be written"):
         ledger([1]).save(tmp_path / "file" / "l.parquet")
     assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_a_bit_that_changes_in_the_file_is_found_wherever_it_changes_a_value(tmp_path):
+    kept = ledger(range(1, 400), ids=[f"user {n}" for n in range(399)])
+    kept.save(tmp_path / "whole.parquet")
+    data = (tmp_path / "whole.parquet").read_bytes()
+    refused = 0
+    for place in range(0, len(data), 97):
+        changed = bytearray(data)
+        changed[place] ^= 4
+        (tmp_path / "changed.parquet").write_bytes(changed)
+        try:
+            assert_same(Ledger.load(tmp_path / "changed.parquet"), kept)  # a byte that nothing reads
+        except DataError as error:
+            assert str(tmp_path / "changed.parquet") in str(error) and "\n" not in str(error)
+            refused += 1
+    assert refused > 20
+
+
+def test_a_rank_that_was_changed_in_a_valid_file_is_found(tmp_path):
+    ledger([1, 2, 3]).save(tmp_path / "l.parquet")
+    columns, metadata = read_columns(tmp_path / "l.parquet")
+    columns["rank"][1] = 1
+    write_columns(tmp_path / "l.parquet", columns, metadata)
+    with pytest.raises(DataError, match=r"l.parquet: damaged \(it is not what was written\); restore it from a copy"):
+        Ledger.load(tmp_path / "l.parquet")

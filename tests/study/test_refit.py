@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from recollect.artifact import load
+from recollect.artifact import ArtifactError, load
 from recollect.config import ConfigError
 from recollect.contracts import Catalog
 from recollect.data.histories import Ragged
@@ -21,6 +22,7 @@ from recollect.models.markov import Markov
 from recollect.study.refit import default_out, refit, refitted
 from recollect.study.run import Stopped, resume, run
 from recollect.study.scoring import score
+from recollect.study.settings import restarted
 from recollect.study.side_by_side import side_by_side
 from recollect.train.loop import plan, rate_at
 from recollect.train.progress import Silent
@@ -154,6 +156,24 @@ def test_a_refit_of_a_refit_keeps_the_epochs(best_of_five: Path, tmp_path: Path)
     first = refit(best_of_five, tmp_path / "one-refit", log=LOG).folder
     assert refitted(first, None).train.stop_after == load(best_of_five).card["best epoch"]
     assert default_out(first) == tmp_path / "one-refit-2"
+
+
+@pytest.mark.parametrize(
+    "name", ["run.toml", "weights.safetensors", "items.json", "learnt.parquet", "item-table.parquet"]
+)
+def test_a_damaged_run_is_refused_before_anything_is_read(best_of_five: Path, tmp_path: Path, name: str) -> None:
+    """Also where it still could be read: a refit with another seed is not the run that was chosen."""
+    shutil.copytree(best_of_five, tmp_path / "run")
+    text = (tmp_path / "run" / name).read_bytes()
+    changed = text.replace(b"seed = 0", b"seed = 5") if name == "run.toml" else bytes([text[0] ^ 1]) + text[1:]
+    assert changed != text
+    (tmp_path / "run" / name).write_bytes(changed)
+    heard = Heard()
+    with pytest.raises(ArtifactError, match=f"{name} is not what was written"):
+        refit(tmp_path / "run", log=LOG, report=heard)
+    with pytest.raises(ArtifactError, match=f"{name} is not what was written"):
+        restarted(tmp_path / "run", None)
+    assert not heard.notes
 
 
 def test_filters_of_the_run_are_said(tmp_path: Path) -> None:

@@ -80,10 +80,11 @@ def columns_in(data: bytes, path: Path | str) -> tuple[dict[str, np.ndarray], di
     try:
         table = pl.read_parquet(io.BytesIO(data))
         metadata = dict(pl.read_parquet_metadata(io.BytesIO(data)))
+        columns = {column.name: column.to_numpy(writable=True) for column in table.get_columns()}
     # A damaged page can make Polars panic, which is no Exception.
     except (pl.exceptions.PolarsError, OSError, pl.exceptions.PanicException) as error:
         raise DataError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})") from None
-    return {column.name: column.to_numpy(writable=True) for column in table.get_columns()}, metadata
+    return columns, metadata
 
 
 def as_table(columns: Mapping[str, np.ndarray] | pl.DataFrame) -> pl.DataFrame:

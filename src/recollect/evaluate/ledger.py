@@ -6,6 +6,7 @@ Averages cannot be paired, cut into cohorts or tested; ranks can. Kept as Parque
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
@@ -21,7 +22,7 @@ from recollect.evaluate.protocol import Protocol
 MISS = np.iinfo(np.int32).max
 """The rank of a target that was no candidate: seen before, with seen items hidden. Worth 0 in every metric."""
 
-_METADATA = "recollect.ledger"
+_METADATA, _CHECK = "recollect.ledger", "recollect.check"
 _FORMAT = 1
 
 
@@ -117,7 +118,7 @@ class Ledger(Displayed):
         protocols = {run: dataclasses.asdict(protocol) for run, protocol in self.protocols.items()}
         about = {"format": _FORMAT, "miss": MISS, "protocols": protocols, "unseeded": sorted(self.unseeded)}
         text = json.dumps(about)
-        write_columns(path, self.columns(), {_METADATA: text})
+        write_columns(path, self.columns(), {_METADATA: text, _CHECK: _checksum(self.columns(), text)})
 
     @classmethod
     def load(cls, path: Path | str) -> Ledger:
@@ -125,11 +126,25 @@ class Ledger(Displayed):
         columns, metadata = read_columns(path)
         if _METADATA not in metadata:
             raise DataError(f"{path}: a Parquet file, but no ledger; make one with `recollect evaluate`")
-        about = json.loads(metadata[_METADATA])
+        text = metadata[_METADATA]
+        if _CHECK in metadata and metadata[_CHECK] != _checksum(columns, text):  # one kept before 0.2 has none
+            raise DataError(f"{path}: damaged (it is not what was written); restore it from a copy, or make it again")
+        about = json.loads(text)
         if about["format"] > _FORMAT:
             raise DataError(f"{path}: ledger format {about['format']} is newer than {_FORMAT}; update recollect")
         protocols = {run: Protocol.from_plain(values) for run, values in about["protocols"].items()}
         return cls(**columns, protocols=protocols, unseeded=frozenset(about.get("unseeded", ())))
+
+
+def _checksum(columns: Mapping[str, np.ndarray], text: str) -> str:
+    """Of the columns, whatever order they have, and of what stands beside them: a rank that a disk has changed is a
+    figure that nobody would doubt."""
+    found = hashlib.sha256(text.encode())
+    for name in sorted(columns):
+        column = columns[name]
+        found.update(f"{name} {column.dtype}".encode())
+        found.update(json.dumps(column.tolist()).encode() if column.dtype == object else column.tobytes())
+    return found.hexdigest()
 
 
 def concat(ledgers: Sequence[Ledger]) -> Ledger:

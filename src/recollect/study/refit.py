@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from recollect.artifact import read_card
+from recollect.artifact import read_card, verify
 from recollect.config import ConfigError, decode, plain
 from recollect.data.log import EventLog
 from recollect.study.read_again import expect_sides, expect_source
@@ -56,6 +56,7 @@ def refit(
 def refitted(folder: Path, source: str | None = None) -> RunSettings:
     """The settings of a run, changed to learn from everything for its best number of epochs."""
     card = read_card(folder)
+    verify(folder)
     settings = settings_in(folder)
     epochs = int(card.get("best epoch", 0)) or settings.train.stop_after
     if epochs is None and card.get("history"):

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
-from recollect.artifact import is_artifact, read_card
+from recollect.artifact import SETTINGS, is_artifact, read_card, verify
 from recollect.config import ConfigError, Settings, apply_sets, decode, did_you_mean, plain, read_toml
 from recollect.data.filters import FilterConfig
 from recollect.data.reading import Reading
@@ -144,6 +144,8 @@ def restarted(folder: Path, name: str | None) -> dict[str, Any]:
 
     A refitted run hands on no split: it held nothing out, and what starts from it is to be measured.
     """
+    if is_artifact(folder):
+        verify(folder)
     values = to_plain(settings_in(folder))
     if name not in (None, values["model"]["name"]):
         raise ConfigError(f"{folder}: a {values['model']['name']}, whose weights are no start for {name}")
@@ -199,7 +201,10 @@ def layered(
 
 
 def settings_in(folder: Path) -> RunSettings:
-    """The settings of a run's folder. Raises ConfigError, also for a model that was kept without a log."""
+    """The settings of a run's folder. Raises ConfigError, also for a model that was kept without a log, and
+    ArtifactError where a trained model has other settings than were written."""
+    if is_artifact(folder):
+        verify(folder, [SETTINGS])
     try:
         values = read_toml(folder / "run.toml")
         if "source" not in values.get("data", {}):

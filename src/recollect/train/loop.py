@@ -51,7 +51,7 @@ class Interrupted(Exception):
     """
 
     def __init__(self, by: int, progress: Progress) -> None:
-        super().__init__()
+        super().__init__(f"training was stopped by {signal.Signals(by).name}")
         self.by, self.progress = by, progress
 
 
