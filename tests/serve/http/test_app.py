@@ -183,7 +183,7 @@ def test_memories_are_advanced_and_saved_in_the_background(client: Client, engin
         ({"user": "ann", "item": True}, "item: Input should be a valid string"),
         ({"events": []}, "events: List should have at least 1"),
         ({"events": events(1) * (schemas.MOST_EVENTS + 1)}, "events: List should have at most 1000"),
-        ([1, 2], "should be"),
+        ([1, 2], "a JSON object is expected"),
         (b"{", "the body is no JSON .JSON decode error at character 1: "),
         (b"user=ann&item=x", "the body is no JSON .JSON decode error at character 0: "),
         (b"\x1f\x8b\x08\x00", "the body is no JSON"),

@@ -101,6 +101,13 @@ def test_the_same_key_in_several_objects_is_no_double(client: Client) -> None:
     assert len(client.post("/events", two)["events"]) == 2
 
 
+@pytest.mark.parametrize("path", ["/events", "/recommendations", "/explanations"])
+@pytest.mark.parametrize("body", [b"", b"null", b"3", b'"ann"', b"[]"])
+def test_a_body_that_is_no_object_is_told_so(client: Client, path: str, body: bytes) -> None:
+    status, answer, _ = client.request("POST", path, body)
+    assert (status, answer["error"]) == (422, "a JSON object is expected as the body")
+
+
 NEITHER = "a user or a history is missing; send `user` (an id), or `history` (a list of item ids)"
 
 
@@ -112,7 +119,7 @@ NEITHER = "a user or a history is missing; send `user` (an id), or `history` (a 
         ("/recommendations", {"then": ["item-01"]}, NEITHER),
         ("/recommendations", {"usr": "ann"}, "unknown field 'usr'; did you mean 'user'?"),
         ("/recommendations", {"user": None}, "user: Input should be a valid string"),
-        ("/recommendations", [], "Input should be"),
+        ("/recommendations", [], "a JSON object is expected"),
         ("/explanations", {}, NEITHER),
         ("/explanations", {"items": ["item-01"]}, NEITHER),
     ],

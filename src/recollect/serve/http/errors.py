@@ -22,6 +22,9 @@ _UNPARSED = "There was an error parsing the body"
 """What the framework says of a body that is no text in UTF-8, or is nested too deeply."""
 NO_JSON = "the body is no JSON: it cannot be read as text in UTF-8, or is nested too deeply"
 
+_NO_OBJECT = ("missing", "dict_type", "model_type", "model_attributes_type")
+"""What the framework calls bodies that are empty, or another value than an object."""
+
 _log = logging.getLogger(__name__)
 
 _MEANINGS = {
@@ -64,9 +67,11 @@ def handle_errors(app: FastAPI, routers: Sequence[APIRouter]) -> None:
         if first["type"] == "json_invalid":
             why = first.get("ctx", {}).get("error", "it cannot be read")
             return _response(422, f"the body is no JSON (JSON decode error at character {first['loc'][-1]}: {why})")
-        path = [str(part) for part in first["loc"][1:]]
-        if error.body is not None and path and path[0] in schemas.BODY_TAGS:
+        of_body, path = first["loc"][0] == "body", [str(part) for part in first["loc"][1:]]
+        if of_body and path and path[0] in schemas.BODY_TAGS:
             path = path[1:]
+        if of_body and not path and first["type"] in _NO_OBJECT:
+            return _response(422, "a JSON object is expected as the body")
         where = ".".join(path)[:200]
         what = str(first["msg"]).removeprefix("Value error, ")
         return _response(422, f"{where}: {what}" if where else what)
