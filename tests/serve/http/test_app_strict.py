@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from typing import Any
 
 import pytest
 
@@ -251,3 +253,22 @@ def test_control_characters_are_no_part_of_an_id_or_a_path(client: Client, sign:
 def test_names_in_other_scripts_and_signs_are_ids(client: Client) -> None:
     for user in ("Ольга", "商品", "a b", "x|y;z", "é\u00a0", "😀"):
         assert client.request("POST", "/events", {"user": user, "item": "item-01"})[0] == 200
+
+
+@pytest.mark.parametrize("parts", [[b"x" * 11], [b"x" * 6, b"x" * 5], [b"x" * 11, b"x", b"x"]])
+def test_a_body_that_is_too_large_is_waited_for_only_while_more_of_it_comes(parts: list[bytes]) -> None:
+    left, sent = list(parts), list[Any]()
+
+    async def receive() -> dict[str, Any]:
+        assert left, "nothing more will come"
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def app(*_: object) -> None:
+        raise AssertionError("it is refused before")
+
+    scope = {"type": "http", "headers": [], "path": "/events"}
+    asyncio.run(guard.Guard(app, hosts=None, body_bytes=10)(scope, receive, send))
+    assert sent[0]["status"] == 413 and not left

@@ -36,7 +36,11 @@ _log = logging.getLogger(__name__)
 
 
 class _TooLargeError(Exception):
-    """This body is too large."""
+    """This body is too large; `more`: and has not arrived whole."""
+
+    def __init__(self, more: bool) -> None:
+        super().__init__()
+        self.more = more
 
 
 class _TooManyError(Exception):
@@ -94,9 +98,10 @@ class Guard:
         except TimeoutError:
             await _refuse(sending, 408, f"the body did not come within {self._seconds:g} seconds")
             return
-        except _TooLargeError:
-            with contextlib.suppress(TimeoutError):  # a client reads a response only when it has sent its request
-                await asyncio.wait_for(_discard_rest(receive), self._seconds)
+        except _TooLargeError as error:
+            if error.more:  # a client reads a response only when it has sent its request
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(_discard_rest(receive), self._seconds)
             await _refuse(sending, 413, f"the body is larger than {self._bytes:,} bytes")
             return
         except _TooManyError:
@@ -122,14 +127,14 @@ class Guard:
             while more:
                 message = await receive()
                 part = message.get("body", b"")
+                more = message.get("more_body", False)
                 size += len(part)
                 self._buffered += len(part)
                 if size > self._bytes:
-                    raise _TooLargeError
+                    raise _TooLargeError(more)
                 if self._buffered > self._buffered_limit:
                     raise _TooManyError
                 parts.append(part)
-                more = message.get("more_body", False)
             return b"".join(parts)
         finally:
             self._buffered -= size
