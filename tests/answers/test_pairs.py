@@ -65,11 +65,11 @@ def test_a_frame_keeps_its_columns_and_gets_the_ids_of_the_log_back():
     draw = np.random.default_rng(0)
     table = {"user": np.repeat(np.arange(100, 120), 5), "item": draw.integers(0, 6, 100), "time": np.arange(100)}
     model = recollect.fit("markov", recollect.read(pl.DataFrame(table)), report=Silent())
-    frame = pd.DataFrame({"user": [103.0, np.nan, 99_999.0], "item": [2, 2, 3], "campaign": ["x", "y", "z"]})
+    frame = pd.DataFrame({"user": [103.0, np.nan, 99_999.0], "item": [2, 2, 3], "further": ["x", "y", "z"]})
     found = recollect.score(model, frame)
     assert found.to_polars()["user"].to_list() == [103, None, 99_999] and found.unknown_users == (99_999,)
-    assert found.to_polars()["campaign"].to_list() == ["x", "y", "z"] and found.incomplete == 1
-    assert len(frame.merge(found.to_pandas(), on=["user", "item", "campaign"])) == 3
+    assert found.to_polars()["further"].to_list() == ["x", "y", "z"] and found.incomplete == 1
+    assert len(frame.merge(found.to_pandas(), on=["user", "item", "further"])) == 3
 
 
 def test_what_is_no_pair_is_one_clear_line():

@@ -13,13 +13,11 @@ from recollect.answers.known import Known, log_for
 from recollect.answers.lists import audience
 from recollect.answers.moment import moment_for
 from recollect.data.blocks import ranges
-from recollect.data.frame import Frame, columns_beside, read_columns_of
+from recollect.data.frame import Frame, split_columns
 from recollect.data.id_forms import encode
 from recollect.data.log import DataError, EventLog, Vocabulary
 from recollect.nn.evaluating import evaluating
 from recollect.recommend import memories, requests_of, scored
-
-_KEYS = ("user", "item")
 
 
 class PairScores(Frame):
@@ -115,19 +113,19 @@ def _figures(
 
 def _sides(pairs: Any) -> tuple[list[Any], list[Any], Any]:
     """-> users, items, and the further columns of a file or a table; None of anything else."""
-    if isinstance(pairs, str | os.PathLike):
-        from recollect.data.id_files import read_pairs
+    from recollect.data.id_files import Pairs, read_pairs
 
+    if isinstance(pairs, str | os.PathLike):
         pairs = read_pairs(os.fspath(pairs))
-    if hasattr(pairs, "further"):
+    if isinstance(pairs, Pairs):
         return pairs.users, pairs.items, pairs.further
     if isinstance(pairs, Iterable) and not hasattr(pairs, "columns") and not hasattr(pairs, "__arrow_c_stream__"):
         rows = [tuple(one) for one in pairs]
         if not rows or any(len(one) != 2 for one in rows):
             raise DataError("pairs: expected (user, item) tuples, at least one")
         return [one[0] for one in rows], [one[1] for one in rows], None
-    users, items = read_columns_of(pairs, _KEYS, "pairs")
-    return users, items, columns_beside(pairs, _KEYS, "pairs")
+    (users, items), further = split_columns(pairs, ("user", "item"), "pairs")
+    return users, items, further
 
 
 def _written(given: list[Any], codes: np.ndarray, ids: Vocabulary) -> list[Any]:

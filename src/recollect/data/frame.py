@@ -17,7 +17,6 @@ from recollect.data.log import DataError
 from recollect.data.writing import write_blocks
 
 if TYPE_CHECKING:
-    import narwhals as nw
     import polars as pl
 
 
@@ -97,37 +96,27 @@ class Frame:
         return f"{type(self).__name__} of {len(self):,} rows"
 
 
-def read_columns_of(table: Any, names: Sequence[str], what: str) -> tuple[list[Any], ...]:
-    """Columns of a caller's table of any kind, as plain values. DataError, naming `what`, where one is not there."""
-    frame = _eager(table, what)
-    for name in names:
-        if name not in frame.columns:
-            raise DataError(f"{what}: no column {name!r}; there are {', '.join(map(repr, frame.columns[:20]))}")
-    return tuple(frame[name].to_list() for name in names)
-
-
-def columns_beside(table: Any, names: Sequence[str], what: str) -> pl.DataFrame | None:
-    """The other columns of a caller's table, None if there are none. DataError where they are of no common kind."""
-    frame = _eager(table, what).drop(names)
-    if not frame.columns:
-        return None
-    try:
-        return frame.to_polars()
-    except Exception as error:  # of whatever kind the table is
-        why = str(error).splitlines()[0]
-        raise DataError(
-            f"{what}: columns beside {' and '.join(names)} cannot be kept ({why}); leave them out"
-        ) from None
-
-
-def _eager(table: Any, what: str) -> nw.DataFrame[Any]:
+def split_columns(table: Any, names: Sequence[str], what: str) -> tuple[tuple[list[Any], ...], pl.DataFrame | None]:
+    """A caller's table of any kind -> its columns of these names, as plain values, and a table of the others, None if
+    there are none. DataError, naming `what`, where a column is not there or another is of no kind that can be kept."""
     import narwhals as nw
 
     try:
         frame = nw.from_native(table)
     except TypeError:
         raise DataError(f"{what}: a {type(table).__name__} is no table; give pandas, Polars, Arrow or a file") from None
-    return frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+    frame = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+    for name in names:
+        if name not in frame.columns:
+            raise DataError(f"{what}: no column {name!r}; there are {', '.join(map(repr, frame.columns[:20]))}")
+    columns, others = tuple(frame[name].to_list() for name in names), frame.drop(names)
+    try:
+        return columns, others.to_polars() if others.columns else None
+    except Exception as error:  # of whatever kind the table is
+        why = str(error).splitlines()[0]
+        raise DataError(
+            f"{what}: columns beside {' and '.join(names)} cannot be kept ({why}); leave them out"
+        ) from None
 
 
 def _unmasked(column: np.ndarray) -> np.ndarray:

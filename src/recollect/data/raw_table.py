@@ -88,7 +88,7 @@ class RawTable:
             said = ", ".join(f"{word!r} x {rows:,}" for word, rows in coded.words)
             words = f"; for nothing stands {said} (--keep-missing-words takes it for an id)" if said else ""
             left.fault(f"no {side} id", coded.missing, words)
-        every = self._starts(np.ones(len(frame), bool))
+        every = np.cumsum([0, *(len(piece.frame) for piece in self.pieces)])  # where each file begins
         if moments is not None:
             moments = moments.by_file(every)
             left.fault("no time", moments.missing)
@@ -107,7 +107,7 @@ class RawTable:
         values = {name: as_values(frame[name].filter(pl.Series(keep))) for name in self.roles.values}
         if len(self.pieces) > 1:
             values[overlap.PLACE] = np.arange(int(keep.sum()), dtype=np.min_scalar_type(len(keep)))
-        starts = self._starts(keep)
+        starts = every if keep.all() else np.searchsorted(np.flatnonzero(keep), every)  # among the rows that are kept
         log = assemble(
             *compact(users.codes[rows], users.ids),
             *compact(items.codes[rows], items.ids),
@@ -203,10 +203,6 @@ class RawTable:
                     f"({shorten(', '.join(cells))} where the first has {shorten(', '.join(roles))}); put the rows "
                     "below it into a file of their own"
                 )
-
-    def _starts(self, keep: np.ndarray) -> np.ndarray:
-        """[files + 1]: where each file begins among the rows that are kept."""
-        return np.searchsorted(np.flatnonzero(keep), np.cumsum([0, *(len(piece.frame) for piece in self.pieces)]))
 
     def _overlaps(
         self,
