@@ -12,6 +12,7 @@ from recollect.data.formats.text.dialect import TAB, detect, said_by_excel
     [
         ("17{0}33{0}3,5{0}1690000000", ";"),
         ("u{0}i{0}Sun, 09 Sep 2001 01:46:40 +0000{0}1{0}", TAB),
+        ("Sun, 09 Sep 2001 01:46:40 +0000{0}u{0}i{0}1{0}", TAB),
         ("1{0}2{0}a, b{0}4", "::"),
         ("1{0}2{0}a|b|c|d", ","),
         ("1{0}a;b;c{0}d;e;f", ","),

@@ -90,9 +90,10 @@ def _within(usual: str, other: str, lines: Sequence[str]) -> bool:
     """Whether the usual separator is a sign of the fields that the other one cuts: the comma of `17;3,5;2` in a .csv.
 
     The other cuts more fields, and the first one already: a list (`17,a|b|c`) stands further back, as users come first.
+    No list is cut by tabs, so a tab does not need to come first (`Sun, 09 Sep 2001` may be the first field).
     """
     fewer = lines[0].count(usual) < lines[0].count(other)
-    return fewer and all(line.index(other) < line.index(usual) for line in lines)
+    return fewer and (other == TAB or all(line.index(other) < line.index(usual) for line in lines))
 
 
 def sniff(line: str) -> str | None:
