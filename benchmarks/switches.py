@@ -131,10 +131,8 @@ def race(args: argparse.Namespace, entries: dict[str, tuple[Path, dict[str, Any]
     for name, found in rows.items():
         rate = median(row["targets"] / row["seconds"] for row in found)
         ratio = median(row["seconds"] / own["seconds"] for row, own in zip(found, rows["defaults"], strict=True))
-        seconds, facts = median(row["seconds"] for row in found), found[0]
-        print(
-            f"| {name} | {rate:,.0f} | {seconds:.1f} | {ratio:.2f} | {facts['parameters']:,.0f} | {facts['bytes']:,.0f} |"
-        )
+        seconds, parameters, memory = median(row["seconds"] for row in found), found[0]["parameters"], found[0]["bytes"]
+        print(f"| {name} | {rate:,.0f} | {seconds:.1f} | {ratio:.2f} | {parameters:,.0f} | {memory:,.0f} |")
 
 
 if __name__ == "__main__":
