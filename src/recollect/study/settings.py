@@ -62,6 +62,9 @@ class EvaluateSettings(Settings):
     """Whether items of the user's own history can be answers; allowed is for data with repeats."""
     request_time: RequestTime = "unused"
     """Whether a model that can use the request time (that of the target) is given it."""
+    history: int | None = Field(None, ge=1)
+    """How many of the last events before a target the model may know of; unset: the whole history. (What was seen
+    before them is hidden all the same, where seen items are.)"""
 
 
 class RunSettings(Settings):
