@@ -178,7 +178,7 @@ def split_data(log: EventLog, settings: SplitSettings) -> Split:
     if settings.protocol == "none":
         return everything(log)
     if settings.protocol == "loo":
-        return loo(log)
+        return loo(log, events=settings.events)
     split = temporal(log, validation=settings.validation, test=settings.test, target=settings.target)
     for targets, period in ((split.validation, "validation"), (split.test, "test")):
         if len(targets) == 0:

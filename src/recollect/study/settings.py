@@ -45,6 +45,9 @@ class SplitSettings(Settings):
     protocol: Literal["loo", "temporal", "none"] = "loo"
     """loo: each user's last event is test, the one before validation; temporal: one clock for everybody; none: every
     event trains, for a model that is used and not measured (`recollect refit`)."""
+    events: int = Field(1, ge=1)
+    """loo: so many last events of each user are test, and as many before them validation; more than one for a log of
+    few users with long histories."""
     validation: float = Field(0.8, gt=0, lt=1)
     """temporal: the share of events before the validation period."""
     test: float = Field(0.9, gt=0, lt=1)

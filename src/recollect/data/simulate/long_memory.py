@@ -21,19 +21,19 @@ from recollect.data.simulate.world import FIRST_DAY
 class LongMemoryConfig(Settings):
     """What the log looks like. The defaults are frozen (docs/simulator.md)."""
 
-    users: int = Field(800, ge=1)
+    users: int = Field(600, ge=1)
     """How many users."""
-    groups: int = Field(16, ge=1)
+    groups: int = Field(12, ge=1)
     """Groups of items; a user has a favourite in each."""
     choices: int = Field(25, ge=2)
     """Items of a group."""
-    everyday: int = Field(84, ge=1)
+    everyday: int = Field(88, ge=1)
     """Items that mean nothing."""
-    rounds: int = Field(3, ge=1)
+    rounds: int = Field(6, ge=1)
     """How often every group comes up early in life."""
     shortest: int = Field(1000, ge=0)
     """The fewest everyday events between early and late life."""
-    longest: int = Field(1400, ge=0)
+    longest: int = Field(1300, ge=0)
     """The most of them; every number between is equally likely."""
     faithful: float = Field(0.9, gt=0, lt=1)
     """How often a choice is the favourite; else it is any item of the group, equally likely."""
