@@ -93,6 +93,31 @@ def test_lists_are_those_sorted_by_hand(histories, k, seen, levels, budget):
         assert [p for _, _, p in mine] == pytest.approx([p for _, _, p in expected], rel=1e-4)
 
 
+class First(Bigram):
+    """Its memory is the first code it was told of."""
+
+    def advance(self, state, events):
+        begun = (state["last"] != PAD) | (events.lengths == 0)
+        return State({"last": torch.where(begun, state["last"], events.codes[:, 0])})
+
+
+@given(
+    st.lists(st.lists(st.integers(1, SIZE - 1), max_size=12), min_size=1, max_size=12),
+    st.integers(1, 14),
+    st.sampled_from(["hidden", "allowed"]),
+)
+def test_a_model_told_of_the_last_events_only(histories, last, seen):
+    """It knows of no event before them, and what was seen before them is hidden all the same."""
+    model = First()
+    codes = np.array([code for history in histories for code in history], dtype=np.int64)
+    ragged = Ragged(codes, codes, np.cumsum([0, *map(len, histories)]))
+    assert [row.tolist() for row in ragged.last(last)] == [history[-last:] for history in histories]
+    (lists,) = top_lists(model, ragged, k=4, seen=seen, last=last, segment=3)
+    for history, row in zip(histories, lists.codes, strict=True):
+        wanted = by_hand(model.table[history[-last:][0] if history else 0], history, 4, seen)
+        assert row[row != NOTHING].tolist() == [code for code, _, _ in wanted]
+
+
 def test_chunks_keep_the_order_of_the_histories(monkeypatch):
     random = np.random.default_rng(0)
     histories = [random.integers(1, SIZE, random.integers(0, 9)).tolist() for _ in range(50)]

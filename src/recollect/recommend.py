@@ -191,6 +191,7 @@ def top_lists(
     at: np.ndarray | None = None,
     allowed: np.ndarray | None = None,
     clock: bool = True,
+    last: int | None = None,
     device: torch.device | str | None = None,
     token_budget: int | None = None,
     segment: int = SEGMENT,
@@ -198,8 +199,9 @@ def top_lists(
     """Stream the lists of many histories of item codes, in their order, in memory that their number does not change.
 
     `clock` False: the histories' times are no times, and the model is shown none. `at` [users] int64: the time of
-    asking. `allowed` [V] bool: the only items that may be in a list. Equal scores stand in the order of their codes.
-    Raises DataError where the model scores NaN or was made for other items, ValueError for a k below 1.
+    asking. `allowed` [V] bool: the only items that may be in a list. `last`: the model knows of the last so many events
+    of each history only; what was seen before them is hidden all the same. Equal scores stand in the order of their
+    codes. Raises DataError where the model scores NaN or was made for other items, ValueError for a k below 1.
     """
     one_of("seen", seen, Seen)
     if k < 1:
@@ -209,13 +211,14 @@ def top_lists(
     size = model.catalog.size
     if allowed is not None and allowed.shape != (size,):
         raise ValueError(f"allowed is of shape {list(allowed.shape)}, expected {[size]}: one for each item code")
-    requests = requests_of(model, histories, clock, device)
+    known = histories if last is None else histories.last(last)
+    requests = requests_of(model, known, clock, device)
     for first in range(0, len(histories), CHUNK):
         some = slice(first, min(first + CHUNK, len(histories)))
         lists = _empty(first, some.stop - first, min(k, size - 1), model.probabilistic)
         # Inference mode is entered anew for each chunk: it must not stay on in the caller between two of them.
         with torch.inference_mode(), evaluating(model):
-            blocks = memories(model, histories, some, clock, device, token_budget, segment)
+            blocks = memories(model, known, some, clock, device, token_budget, segment)
             for rows, scores in scored(model, blocks, requests, at):
                 _fill(lists, rows, scores, histories, seen, allowed)
         yield lists

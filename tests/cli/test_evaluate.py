@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from recollect.artifact import load
 from recollect.data.splits import loo
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import measure
+from recollect.evaluate.ranking import rank
 from recollect.recommend import recommend
 from recollect.study.scoring import SCORINGS, data_of
 
@@ -49,6 +51,28 @@ def test_what_the_lists_show_is_counted_from_the_lists_themselves(recollect: Com
     assert 0 <= said.json["lists"]["popularity_share"] <= 1 and said.json["lists"]["novelty"] > 0
     told = recollect("evaluate", run, "--on", "validation", "--lists").out
     assert f"{len(listed) / len(log.item_ids):.1%} of the catalogue" in " ".join(told.split())
+
+
+def test_how_much_the_model_may_know_is_said_and_printed(recollect: Command, run: Path, tmp_path: Path) -> None:
+    def asked(*history: str) -> dict[str, Any]:
+        said = recollect("evaluate", run, "--on", "validation", "--lists", *history, "--json")
+        assert said.code == 0, said.err
+        return dict(said.json)
+
+    whole, far, near = asked(), asked("--history", "last-99"), asked("--history", "last-1")
+    assert "| history whole |" in whole["protocol_line"] and "| history last 1 |" in near["protocol_line"]
+    assert whole["values"] == far["values"] != near["values"] and whole["lists"] == far["lists"] != near["lists"]
+    assert whole == asked("--history", "whole") and whole["misses"] == near["misses"]
+    model, log = load(run), data_of(load(run))
+    ledger = rank(model, log, loo(log).validation, seen="hidden", last=1)
+    assert measure(ledger).values == near["values"]
+    again = Path(shutil.copytree(run, tmp_path / "again"))
+    both = recollect("evaluate", run, again, "--on", "validation", "--history", "last-1", "--json")
+    assert [row["values"] for row in both.json["rows"]] == [near["values"]] * 2
+    assert "| history last 1 |" in both.json["protocol"]
+    for wrong in ("5", "last-0", "last 5"):
+        said = recollect("evaluate", run, "--history", wrong)
+        assert said.code == 2 and f"--history: '{wrong}' is neither whole nor" in said.error
 
 
 def test_only_test_is_noted(recollect: Command, run: Path) -> None:

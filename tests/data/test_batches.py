@@ -91,6 +91,40 @@ def test_a_prefix_ends_in_its_only_target_and_begins_a_window_before(
     assert len(owners) == sum(length > 0 for length in lengths)
 
 
+@given(LENGTHS, SETTINGS, st.integers(1, 20), st.one_of(st.none(), st.integers(2, 30)), st.integers(0, 9))
+def test_with_a_context_every_event_is_a_target_once_with_no_more_before_it(
+    lengths: list[int], settings: BatchSettings, context: int, history: int | None, epoch: int
+) -> None:
+    """A memory holds what its group has read since it was opened: never more than `context` events before a target."""
+    histories, rows = numbered(lengths), np.array(lengths)
+    plain = settings.model_copy(update={"history": history})
+    cut = plain.model_copy(update={"context": context})
+    steps = plan_carried(rows, cut, 0, epoch)
+    assert targets_of(histories, steps) == targets_of(histories, plan_carried(rows, plain, 0, epoch))
+    opened: dict[int, np.ndarray] = {}
+    for step in steps:
+        if step.opens:
+            opened[step.group] = step.first
+        _, targets, _ = build(histories, step)
+        row, cell = targets.nonzero(as_tuple=True)
+        held = step.first[row] + cell.numpy() - opened[step.group][row]
+        assert (held <= context).all()
+        assert len(step.rows) == 1 or len(step.rows) * step.width <= settings.tokens
+    for step in (*plan_windows(rows, 30, cut, 0, epoch), *plan_prefixes(rows, 30, cut, 0, epoch)):
+        assert step.width <= context + 1
+
+
+def test_a_context_is_used_to_its_end() -> None:
+    """Pieces begin anywhere, and the last target of each has as many events before it as may be."""
+    held: list[int] = []
+    for epoch in range(30):
+        steps = plan_carried(np.array([100]), BatchSettings(tokens=1, segment=4, context=9), 0, epoch)
+        opened = {step.group: int(step.first[0]) for step in steps if step.opens}
+        held += [int(step.last[0]) - 1 - opened[step.group] for step in steps if step.closes]
+        assert sum(len(step.rows) * step.width for step in steps) < 2 * 100
+    assert max(held) == 9 and sum(one == 9 for one in held) > 200
+
+
 def test_prefixes_end_everywhere_and_anew_each_epoch() -> None:
     plans = [plan_prefixes(np.array([20]), 5, BatchSettings(prefixes=3), 0, epoch) for epoch in range(60)]
     ends = [tuple(sorted(int(last) for step in plan for last in step.last)) for plan in plans]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recollect.data.batches import Step
 from recollect.data.last_meetings import LastMeetings
 
 
@@ -39,6 +41,38 @@ def test_every_place_of_every_history(rows: list[list[int]], last: int, clock: b
         if met.times is not None:
             assert met.times[q][here].tolist() == [one[3] for one in wanted]
     assert (met.times is None) is not clock
+
+
+@given(
+    rows=st.lists(st.lists(st.integers(1, 4), max_size=20), min_size=1, max_size=5),
+    last=st.integers(1, 25),
+    context=st.integers(1, 25),
+)
+def test_the_last_part_of_a_history_is_all_there_is(rows: list[list[int]], last: int, context: int) -> None:
+    """In requests and in training, as if the events before had never been."""
+    items, offsets = np.array([one for row in rows for one in row], dtype=np.int64), np.cumsum([0, *map(len, rows)])
+    meetings = LastMeetings.of(items, np.arange(len(items)) * 10, offsets)
+    lengths = np.diff(offsets)
+    step = Step(0, np.arange(len(rows)), 0 * lengths, lengths, int(lengths.max()), True, True, np.ones(len(rows), bool))
+    targets = np.arange(step.width) < lengths[:, None]
+    batch = meetings.of_step(step, targets, last, at=False, context=context)
+    ends = np.concatenate([np.zeros(0, int), *(offsets[u] + np.arange(n) for u, n in enumerate(lengths))])
+    met = meetings.before(np.maximum(np.repeat(offsets[:-1], lengths), ends - context), ends, last)
+    for q, end in enumerate(ends.tolist()):
+        start = max(int(offsets[np.searchsorted(offsets, end, "right") - 1]), end - context)
+        alone = LastMeetings.of(items[start:end], np.arange(start, end) * 10, np.array([0, end - start]))
+        wanted = alone.before(np.array([0]), np.array([end - start]), last)
+        here = met.mask[q]
+        for found, hoped in zip(
+            (met.items, met.counts, met.since, met.times), (wanted.items, wanted.counts, wanted.since, wanted.times),
+            strict=True,
+        ):  # fmt: skip
+            assert found is not None and hoped is not None
+            assert found[q][here].tolist() == hoped[0].tolist()
+    assert batch["met_lengths"][torch.from_numpy(targets)].tolist() == met.mask.sum(1).tolist()
+    assert batch["met_items"].tolist() == met.items[met.mask].tolist()
+    assert batch["met_counts"].tolist() == met.counts[met.mask].tolist()
+    assert batch["met_since"].tolist() == met.since[met.mask].tolist()
 
 
 def test_nobody_and_nothing() -> None:

@@ -24,6 +24,7 @@ from recollect.data.splits import loo
 from recollect.data.summary import summarise
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.metrics import measure
+from recollect.evaluate.ranking import rank
 from recollect.study.run import EPOCHS, VALIDATION, Stopped, default_folder, finish, resume, run
 from recollect.study.scoring import SCORINGS, data_of, note_scoring, score
 from recollect.train.fit import CHECKPOINT
@@ -68,6 +69,29 @@ def test_a_run_leaves_a_model_and_its_figures(whole: Path) -> None:
 def test_the_kept_model_gives_the_same_ranks_again(whole: Path) -> None:
     again = score(load(whole), LOG, on="validation")
     assert np.array_equal(again.rank, Ledger.load(whole / VALIDATION).rank)
+
+
+def test_a_run_that_may_know_the_last_events_only_is_asked_so_everywhere(whole: Path, tmp_path: Path) -> None:
+    settings = small_settings(batches={"tokens": 128, "context": 3}, precision="32")
+    evaluate = settings.evaluate.model_copy(update={"history": 3})
+    settings = settings.model_copy(update={"evaluate": evaluate})
+    found = run(settings, tmp_path / "near", log=LOG)
+    assert "| history last 3 |" in found.protocol_line and found.metrics is not None
+    near, far = load(found.folder), load(whole)
+    best = max(row["ndcg@10"] for row in near.card["history"])
+    assert best == pytest.approx(found.metrics["ndcg@10"]), "epochs are validated as the whole is"
+    again = score(near, LOG, on="validation")
+    assert np.array_equal(again.rank, Ledger.load(found.folder / VALIDATION).rank)
+    for trained, history, said in ((near, "whole", "whole"), (far, 3, "last 3"), (far, None, "whole")):
+        ledger = score(trained, LOG, on="validation", history=history)
+        assert ledger.protocols["xlstm-lsr"].history == said
+        assert np.array_equal(ledger.rank, again.rank) is False
+    forgetful = dataclasses.replace(LOG, items=LOG.items.copy())
+    for user in range(len(LOG.user_ids)):  # what lies further back than the last three is changed
+        first, end = LOG.offsets[user], loo(LOG).validation.positions[user]
+        forgetful.items.setflags(write=True)
+        forgetful.items[first : end - 3] = np.roll(LOG.items[first : end - 3], 1)
+    assert np.array_equal(rank(near, forgetful, loo(LOG).validation, seen="allowed", last=3).rank, again.rank)
 
 
 @pytest.mark.parametrize("at", [1, 3, 6])

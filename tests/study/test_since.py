@@ -113,6 +113,24 @@ def test_the_second_figure_leaves_new_items_out(trained: Artifact) -> None:
     assert every["hr@10"] == pytest.approx(known["hr@10"] * 7 / 11)
 
 
+def test_the_model_may_be_told_of_the_last_events_only(trained: Artifact) -> None:
+    """As if each target's user had done nothing before its last event; what was seen is counted in whole."""
+    near = as_dict(score_since(trained, NEWER, MONDAY, seen="allowed", history=1).missed)
+    rows = sorted(before() + AFTER, key=lambda row: row[2])
+    for (user, length), rank in near.items():
+        if rank == MISS:
+            continue
+        past = [code for row in rows if row[0] == user and (code := trained.items.find(row[1])) is not None]
+        known = sum(trained.items.find(row[1]) is not None for row in [r for r in rows if r[0] == user][:length])
+        target = past[known]
+        state = trained.model.advance(trained.model.fresh(1), Events.of([past[max(0, known - 1) : known]]))
+        with torch.no_grad():
+            (scores,) = trained.model.score(state).tolist()
+        assert rank == 1 + sum(scores[c] >= scores[target] for c in range(1, trained.items.size) if c != target)
+    (protocol,) = score_since(trained, NEWER, MONDAY, history=1).missed.protocols.values()
+    assert protocol.history == "last 1"
+
+
 @pytest.mark.parametrize("target, items", [
     ("first", {"u0": "i3", "u4": "new", "u7": "i5", "stranger": "i2", "ahead": "new"}),
     ("last", {"u0": "i1", "u4": "new", "u7": "other", "stranger": "i0", "ahead": "i6"}),

@@ -156,5 +156,6 @@ def test_fit_refuses_other_settings_data_splits_and_filters(tmp_path: Path) -> N
     again("data", data=log(seed=1))
     again("split", data=temporal(data))
     again("seen filter", seen="hidden")
+    again("history asked", history=5)
     done = fit("gru4rec", loo(data), chosen, model=SMALL["gru4rec"], seen="allowed", folder=tmp_path, resume=True)
     assert len(done.history) == 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -45,6 +46,18 @@ class Target(StrEnum):
     first = "first"
     last = "last"
     all = "all"
+
+
+def history(text: str | None) -> int | Literal["whole"] | None:
+    """How much a model may know, as typed: `whole` or `last-500`; None where nothing was said. Raises ConfigError."""
+    if text is None or text == "whole":
+        return None if text is None else "whole"
+    found = re.fullmatch(r"last-([1-9][0-9]*)", text)
+    if found is None:
+        from recollect.config import ConfigError
+
+        raise ConfigError(f"--history: {text!r} is neither whole nor the last events, as last-500")
+    return int(found[1])
 
 
 SOURCE = "A file, glob (in quotes), folder, or a name such as `simulated`."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recollect.cli.choices import Part, Protocol, Seen, Target
+from recollect.cli.choices import history as history_in
 from recollect.cli.output import print_json, print_sheets, table
 from recollect.cli.reading import with_reading
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from recollect.evaluate.ledger import Ledger
     from recollect.evaluate.lists import ListMetrics
     from recollect.evaluate.metrics import Metrics
+    from recollect.evaluate.protocol import History
     from recollect.study.since import Since
 
 
@@ -30,6 +32,14 @@ def evaluate(
     ] = None,
     seen: Annotated[
         Seen | None, typer.Option(help="Whether items a user already had can be answers.", show_default="the run's")
+    ] = None,
+    history: Annotated[
+        str | None,
+        typer.Option(
+            help="Of how much before a target the model may know: `whole`, or the last events, as `last-500`.",
+            metavar="whole|last-L",
+            show_default="the run's",
+        ),
     ] = None,
     on: Annotated[Part | None, typer.Option(help="Whose targets are ranked.", show_default="test")] = None,
     data: Annotated[
@@ -75,6 +85,7 @@ def evaluate(
     - `recollect evaluate runs/first`
     - `recollect evaluate runs/first --on validation --seen allowed --ledger ranks.parquet`
     - `recollect evaluate runs/first --on validation --lists`
+    - `recollect evaluate runs/first --on validation --history last-500`
     - `recollect evaluate runs/first runs/second --on validation`
     - `recollect evaluate runs/ml-1m/*/seed-? --seen allowed`
     - `recollect evaluate runs/last-week --data newer.csv --since 2024-06-03`
@@ -98,11 +109,12 @@ def evaluate(
     def note(text: str) -> None:
         typer.echo(f"note: {text}", err=True)
 
+    known = history_in(history)
     if since is not None:
         others = {"--protocol": protocol, "--on": on, "--lists": lists, "several runs": len(runs) > 1}
         if said := [name for name, value in others.items() if value]:
             raise ConfigError(f"--since asks one run for what came later; leave out {', '.join(said)}")
-        _since(runs[0], data, reading, since, target, seen, ledger, json, note)
+        _since(runs[0], data, reading, since, target, seen, known, ledger, json, note)
         return
     if target is not None:
         raise ConfigError("--target says which events since a moment are targets; give --since, or leave it out")
@@ -112,7 +124,8 @@ def evaluate(
     if len(runs) > 1:
         if lists:
             raise ConfigError("--lists describes the lists of one run; name one")
-        made = side_by_side(runs, source=data, reading=reading, protocol=split, seen=candidates, on=on.value, note=note)
+        asked: dict[str, Any] = {"protocol": split, "seen": candidates, "history": known, "on": on.value}
+        made = side_by_side(runs, source=data, reading=reading, note=note, **asked)
         assert made.ledger is not None
         if ledger is not None:
             made.ledger.save(ledger)
@@ -124,10 +137,10 @@ def evaluate(
     log = data_of(trained, data, reading)
     for remark in (*remarks_on_reading(trained, log, data), *remark_on_data(trained, log)):
         note(remark)
-    ranked = score(trained, log, protocol=split, seen=candidates, on=on.value)
+    ranked = score(trained, log, protocol=split, seen=candidates, history=known, on=on.value)
     for remark in remark_on_baskets(log, ranked, on.value):
         note(remark)
-    look = shown(trained, log, protocol=split, seen=candidates, on=on.value) if lists else None
+    look = shown(trained, log, protocol=split, seen=candidates, history=known, on=on.value) if lists else None
     metrics = measure(ranked)
     if newcomers := int((ranked.length == 0).sum()):
         note(f"{newcomers:,} of the {metrics.targets:,} targets are of newcomers: no event stands before them")
@@ -163,6 +176,7 @@ def _since(
     since: str,
     target: Target | None,
     seen: Seen | None,
+    history: History | None,
     ledger: Path | None,
     json: bool,
     note: Callable[[str], None],
@@ -178,7 +192,8 @@ def _since(
     for one in remarks_on_reading(trained, log, data):
         note(one)
     which: TargetName | None = None if target is None else target.value
-    result = score_since(trained, log, since, target=which, seen=None if seen is None else seen.value)
+    candidates: SeenName | None = None if seen is None else seen.value
+    result = score_since(trained, log, since, target=which, seen=candidates, history=history)
     for one in (*([remark] if remark else []), *result.notes):
         note(one)
     metrics = measure(result.missed)

@@ -31,6 +31,9 @@ class BatchSettings(Settings):
     """Events of a history that are trained in one piece; longer histories carry their state to the next piece."""
     history: int | None = Field(None, ge=2)
     """Train on the last so many events of each user only; unset trains on whole histories."""
+    context: int | None = Field(None, ge=1)
+    """Learn from every event with at most so many before it: histories are cut into such pieces, anew each epoch, and
+    each begins with a fresh memory. For a model asked with `evaluate.history`; unset: all that came before."""
     prefixes: int = Field(10, ge=1)
     """Random prefixes of each history an epoch, for models that can only predict at the end of what they read."""
     interleave: int = Field(8, ge=1)
@@ -70,8 +73,14 @@ class Step:
 def plan_carried(lengths: np.ndarray, settings: BatchSettings, seed: int, epoch: int) -> list[Step]:
     """Steps for models that carry a state: every event of every row once, as input and as target."""
     rng = np.random.default_rng([seed, epoch])
-    starts = np.zeros_like(lengths) if settings.history is None else np.maximum(lengths - settings.history, 0)
+    row_of, starts = np.arange(len(lengths)), np.zeros_like(lengths)
+    if settings.history is not None:
+        starts = np.maximum(lengths - settings.history, 0)
     spans = lengths - starts
+    if settings.context is not None:
+        oldest = starts
+        row_of, starts, spans = _cut(spans, settings.context + 1, rng)
+        starts = starts + oldest[row_of]
     budget = token_budget(lengths, settings)
     groups = _groups(np.minimum(_rounded(spans), settings.segment), spans, budget, rng)
     steps: list[Step] = []
@@ -82,14 +91,14 @@ def plan_carried(lengths: np.ndarray, settings: BatchSettings, seed: int, epoch:
             group, rows = waiting.pop()
             active.append((group, rows, 0))
         place = int(rng.integers(len(active)))
-        group, rows, done = active[place]
+        group, rows, done = active[place]  # rows of `spans`: whole histories, or pieces of them
         longest = int(spans[rows].max())
         width = min(settings.segment, int(_rounded(longest - done)))
         closes = done + width >= longest
         first = starts[rows] + done
         begins = (first == 0) if done == 0 else np.ones(len(rows), bool)
-        last = np.clip(lengths[rows], first, first + width)
-        steps.append(Step(group, rows, first, last, width, done == 0, closes, begins))
+        last = np.clip(starts[rows] + spans[rows], first, first + width)
+        steps.append(Step(group, row_of[rows], first, last, width, done == 0, closes, begins))
         if closes:
             active.pop(place)
         else:
@@ -103,6 +112,7 @@ def plan_windows(lengths: np.ndarray, window: int, settings: BatchSettings, seed
     A piece has one event more than a window: its last event is only a target, so that the last place is trained too.
     """
     rng = np.random.default_rng([seed, epoch])
+    window = min(window, settings.context or window)
     if settings.history is not None:
         rows = np.flatnonzero(lengths >= 1)
         first = np.maximum(lengths[rows] - min(settings.history, window + 1), 0)
@@ -115,6 +125,7 @@ def plan_windows(lengths: np.ndarray, window: int, settings: BatchSettings, seed
 def plan_prefixes(lengths: np.ndarray, window: int, settings: BatchSettings, seed: int, epoch: int) -> list[Step]:
     """Steps for windows that look both ways: random prefixes of each history, of which the last event is the target."""
     rng = np.random.default_rng([seed, epoch])
+    window = min(window, settings.context or window)
     rows = np.repeat(np.flatnonzero(lengths >= 1), settings.prefixes)
     oldest = np.zeros_like(rows) if settings.history is None else np.maximum(lengths[rows] - settings.history, 0)
     places = oldest + (rng.random(len(rows)) * (lengths[rows] - oldest)).astype(np.int64)

@@ -49,6 +49,12 @@ class Ragged:
         index, _ = ranges(starts, ends)
         return Ragged(self.items[index], self.times[index], np.concatenate([[0], np.cumsum(ends - starts)]))
 
+    def last(self, events: int) -> Ragged:
+        """The last so many events of every row."""
+        starts, ends = np.maximum(self.offsets[:-1], self.offsets[1:] - events), self.offsets[1:]
+        index, _ = ranges(starts, ends)
+        return Ragged(self.items[index], self.times[index], np.concatenate([[0], np.cumsum(ends - starts)]))
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Targets:

@@ -7,6 +7,7 @@ is the last one, and what was met before a place is the events near it that stil
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 import torch
@@ -28,6 +29,8 @@ class LastMeetings:
     """[events]: the place of the user's next event of the same item; the number of events where there is none."""
     nth: np.ndarray
     """[events]: which meeting of its item it is for its user, from 1."""
+    offsets: np.ndarray
+    """[users + 1]: where each history begins."""
 
     @classmethod
     def of(cls, items: np.ndarray, times: np.ndarray | None, offsets: np.ndarray) -> LastMeetings:
@@ -38,10 +41,13 @@ class LastMeetings:
         until[order[:-1][again[1:]]] = order[1:][again[1:]]
         place = np.arange(events)
         nth[order] = place - np.maximum.accumulate(np.where(again, 0, place)) + 1
-        return cls(items, times, until, nth)
+        return cls(items, times, until, nth, offsets)
 
     def before(self, starts: np.ndarray, ends: np.ndarray, last: int) -> Met:
-        """What was met in the last `last` events of each history `starts[q]:ends[q]`, in the order of the meetings."""
+        """What was met in the last `last` events of each `starts[q]:ends[q]`, in the order of the meetings.
+
+        These are histories, or their last parts, and then nothing before them counts.
+        """
         events, row = self._last(starts, ends, last)
         count = np.bincount(row, minlength=len(ends))
         column = np.arange(len(row)) - (np.cumsum(count) - count)[row]
@@ -52,26 +58,30 @@ class LastMeetings:
             return torch.from_numpy(table)
 
         times = None if self.times is None else packed(self.times[events], 0)
-        return Met(
-            packed(self.items[events], PAD), packed(self.nth[events], 0), packed(ends[row] - 1 - events, 0), times
-        )
+        counts = self._counts(events, starts[row])
+        return Met(packed(self.items[events], PAD), packed(counts, 0), packed(ends[row] - 1 - events, 0), times)
 
-    def of_step(self, step: Step, offsets: np.ndarray, targets: np.ndarray, last: int, at: bool) -> dict[str, Tensor]:
+    def of_step(
+        self, step: Step, targets: np.ndarray, last: int, at: bool, context: int | None = None
+    ) -> dict[str, Tensor]:
         """What was met before each target of a batch, list after list, in the order of `targets` [B T] bool.
 
-        `offsets`: where each history begins. `met_lengths` [B T] says how long the list of each cell is. `at`: seconds
-        are counted up to the target's own time, as when the request time is used, else up to the event before it.
+        `met_lengths` [B T] says how long the list of each cell is. `at`: seconds are counted up to the target's own
+        time, as when the request time is used, else up to the event before it. `context`: nothing counts that lies
+        further back than so many events.
         """
         row, cell = np.nonzero(targets)
-        starts = offsets[step.rows][row]
+        starts = self.offsets[step.rows][row]
         ends = starts + step.first[row] + cell
+        if context is not None:
+            starts = np.maximum(starts, ends - context)
         events, which = self._last(starts, ends, last)
         lengths = np.zeros(targets.shape, dtype=np.int64)
         lengths[row, cell] = np.bincount(which, minlength=len(ends))
         found = {
             "met_lengths": lengths,
             "met_items": self.items[events].astype(np.int64),
-            "met_counts": self.nth[events],
+            "met_counts": self._counts(events, starts[which]),
             "met_since": ends[which] - 1 - events,
         }
         if self.times is not None:
@@ -83,3 +93,21 @@ class LastMeetings:
         events, row = ranges(np.maximum(starts, ends - last), ends)
         kept = self.until[events] >= ends[row]
         return events[kept], row[kept]
+
+    def _counts(self, events: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """How often the user of each of these events has met its item, from `starts` [N] up to the event."""
+        begins = self.offsets[np.searchsorted(self.offsets, events, side="right") - 1]
+        if np.array_equal(begins, starts):
+            return self.nth[events]
+        rank, keys = self._by_meeting
+        group = keys[rank[events]] - events
+        return rank[events] - np.searchsorted(keys, group + starts) + 1
+
+    @functools.cached_property
+    def _by_meeting(self) -> tuple[np.ndarray, np.ndarray]:
+        """[events] each: the place of each event among all, sorted by user and item; and in that order a number that
+        is the event's own plus one for its user and item, so that the numbers rise."""
+        order, again = by_item(self.items, self.offsets)
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        return rank, order + (np.cumsum(~again) - 1) * (len(order) + 1)

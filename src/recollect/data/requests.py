@@ -24,7 +24,10 @@ class Requests:
         self._meetings = LastMeetings.of(items, times, offsets) if self._last else None
 
     def of(self, starts: np.ndarray, ends: np.ndarray, at: np.ndarray | None = None) -> Request | None:
-        """One request after each history `starts[q]:ends[q]`. `at` [Q] seconds: the time of asking."""
+        """One request after each history `starts[q]:ends[q]`, or its last part, and then of nothing before that.
+
+        `at` [Q] seconds: the time of asking.
+        """
         met = None if self._meetings is None else self._meetings.before(starts, ends, self._last)
         moment = None if at is None else torch.from_numpy(at.astype(np.int64))
         return None if met is None and moment is None else Request(moment, met).to(self._device)

@@ -22,7 +22,7 @@ from recollect.data.reading import Candidates, OnBad, Reading
 
 DATA_DIR = "RECOLLECT_DATA"
 """The environment variable that names the data folder."""
-SIMULATED, SMALL = "simulated", "simulated-small"
+SIMULATED, SMALL, LONG_MEMORY = SIMULATED_LOGS = "simulated", "simulated-small", "simulated-long-memory"
 NAMED_BY_FOLDER = ("u.data", "ratings.dat", "interactions.parquet", "behaviors.tsv")
 """Files of which every log has one of the same name: the log is called as its folder is."""
 
@@ -97,11 +97,8 @@ def read(
         return _read_so(with_sides(read_frame(source, reading), reading, sides).to_log(reading), reading)
     text = os.fspath(source)
     if is_simulated(text):
-        from recollect.data.simulate import world
-        from recollect.data.simulate.generator import simulate
-
         _refuse_options("the simulated log", reading, sides)
-        return simulate(world.SMALL if text == SMALL else world.SimulateConfig()).log
+        return _simulated(text)
     place, name = locate(text, data_dir)
     if isinstance(place, Path) and prepared.is_prepared(place):
         _refuse_options(f"{place}: a prepared log", reading, sides)
@@ -136,9 +133,20 @@ def _columns(given: str | int | Sequence[str] | None) -> str | None:
     return str(given) if isinstance(given, int) else ",".join(map(str, given))
 
 
+def _simulated(name: str) -> EventLog:
+    if name == LONG_MEMORY:
+        from recollect.data.simulate.long_memory import simulate_long_memory
+
+        return simulate_long_memory().log
+    from recollect.data.simulate import world
+    from recollect.data.simulate.generator import simulate
+
+    return simulate(world.SMALL if name == SMALL else world.SimulateConfig()).log
+
+
 def is_simulated(text: str) -> bool:
     """Whether a source is one of the simulated logs, and no file or folder of that name."""
-    return text in (SIMULATED, SMALL) and not os.path.exists(text)
+    return text in SIMULATED_LOGS and not os.path.exists(text)
 
 
 def is_place(text: str) -> bool:

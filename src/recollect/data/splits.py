@@ -22,34 +22,40 @@ EVERYTHING = "everything trains"
 """What the split that holds nothing out is called."""
 
 
-def loo(log: EventLog) -> Split:
+def loo(log: EventLog, *, events: int = 1) -> Split:
     """Leave-last-two-out: a user's last target is test, the one before validation, and training ends before that.
 
-    Users with fewer than three events, or fewer than two targets behind their first event, train and have no targets.
-    Raises DataError where nobody has any.
+    `events`: so many each instead of one, for a log of few users with long histories; each is asked given all that came
+    before it. Users with fewer than three events, or fewer than two targets behind their first event (twice `events`),
+    train and have no targets. Raises DataError where nobody has any, ValueError for `events` below 1.
     """
+    if events < 1:
+        raise ValueError(f"loo: events must be at least 1, got {events}")
     starts, ends = expect_log(log).offsets[:-1], log.offsets[1:]
     places = np.arange(len(log)) if log.targets is None else np.flatnonzero(log.targets)
     places = places[places > starts[log.users[places]]]  # a first event has no history to answer from
     later = np.searchsorted(places, ends)
-    users = np.flatnonzero(later - np.searchsorted(places, starts) >= 2)
+    users = np.flatnonzero(later - np.searchsorted(places, starts) >= 2 * events)
+    kinds = "" if log.targets is None else f" with {2 * events} targets behind the first"
+    need = f"{2 * events + 1} events{kinds}"
     if len(users) == 0:
-        kinds = "" if log.targets is None else " with two targets behind the first"
         raise DataError(
-            f"{log.name}: no user has three events{kinds}, so leave-one-out can ask nobody; use more data or another "
-            "split"
+            f"{log.name}: no user has {need}, so leave-one-out can ask nobody; use more data or another split"
         )
-    validation, test = places[later[users] - 2], places[later[users] - 1]
+    held = later[users, None] - 2 * events + np.arange(2 * events)  # [U 2n] places, oldest first
+    validation, test = places[held[:, :events]].ravel(), places[held[:, events:]].ravel()
     train_ends = ends.copy()
-    train_ends[users] = validation
-    few = "fewer than 3 events" if log.targets is None else "fewer than 2 targets behind their first event"
+    train_ends[users] = places[held[:, 0]]
+    few = f"{2 * events} targets behind their first event"
+    name = "loo" if events == 1 else f"loo(events {events})"
+    asked = np.repeat(users, events)
     return Split(
         log,
-        "loo",
+        name,
         train_ends,
-        Targets(users, validation, "loo, validation"),
-        Targets(users, test, "loo, test"),
-        {f"users without targets ({few})": int(len(starts) - len(users))},
+        Targets(asked, validation, f"{name}, validation"),
+        Targets(asked, test, f"{name}, test"),
+        {f"users without targets (fewer than {need if log.targets is None else few})": int(len(starts) - len(users))},
     )
 
 

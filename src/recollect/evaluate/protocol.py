@@ -14,6 +14,8 @@ from typing import Any, Literal
 from recollect.data.seen import Seen
 
 RequestTime = Literal["used", "unused"]
+History = int | Literal["whole"]
+"""How many of the last events before a target a model may know of."""
 
 CHOSEN = ("seeds", "history", "started_from")
 """Where the protocols of models that are compared may differ; the line says it of each."""
@@ -46,7 +48,7 @@ class Protocol:
     candidates: str = "all"
     """`all N items`, or how many were drawn and how."""
     history: str = "whole"
-    """`whole`, or `last L`: how much of a user's past the model was shown, or can hold."""
+    """`whole`, or `last L`: how much of a user's past the model was told, or can hold."""
     users: int = 0
     targets: int = 0
     seeds: tuple[int, ...] = ()

@@ -63,8 +63,9 @@ def rank(
 
     Scores are compared in fp32. `seen="hidden"`: items of the user's history before the target are no candidates,
     and a target among them is a miss (`ledger.MISS`). `request_time`: tell the model the target's time; only a model
-    that says so looks at it. `last`: show only the last events before each target. `segment`: events advanced at once,
-    and `token_budget` cells (None: `TOKENS`, more on an accelerator).
+    that says so looks at it. `last`: the model knows of the last so many events before each target only; what was seen
+    before them is hidden all the same. `segment`: events advanced at once, and `token_budget` cells (None: `TOKENS`,
+    more on an accelerator).
     `device`: where the model is, by default what it says. `progress`: called with targets done and their number.
     `run` and `seed` name the rows (run: the model's name if empty). `split`: how targets that were chosen by hand came
     about; the protocol line gives it "as told". Those of `loo` and `temporal` say it themselves.
@@ -82,7 +83,8 @@ def rank(
     _check(model, log, targets, request_time, last)
     on_device = torch.device(device) if device is not None else getattr(model, "device", torch.device("cpu"))
     offsets = log.offsets
-    walks = _walks(targets, offsets, last)
+    begins = _begins(targets, offsets, last)
+    walks = _walks(begins)
     ranks = np.zeros(len(targets), dtype=np.int32)
     done = 0
     with torch.inference_mode(), evaluating(model):
@@ -93,7 +95,7 @@ def rank(
                 for part in _parts(len(due), log.item_ids.size):
                     which = due[part]
                     request = requests.of(
-                        offsets[targets.users[which]],
+                        begins[which],
                         targets.positions[which],
                         log.times[targets.positions[which]] if request_time else None,
                     )
@@ -169,14 +171,16 @@ def _check(model: Recommender, log: EventLog, targets: Targets, request_time: bo
         raise ValueError("targets must be sorted by (user, position), each once, and belong to this log")
 
 
-def _walks(targets: Targets, offsets: np.ndarray, last: int | None) -> _Walks:
-    """One walk a user; with `last`, one a target, for each then has a start of its own."""
-    total = len(targets)
-    if last is not None:
-        starts = np.maximum(offsets[targets.users], targets.positions - last)
-        return _Walks(starts, np.arange(total + 1))
-    new = np.flatnonzero(np.diff(targets.users, prepend=-1))
-    return _Walks(offsets[targets.users[new]], np.append(new, total))
+def _walks(begins: np.ndarray) -> _Walks:
+    """Targets that begin at one event share a walk: all of a user, or those near enough to the user's first event."""
+    new = np.flatnonzero(np.diff(begins, prepend=-1))
+    return _Walks(begins[new], np.append(new, len(begins)))
+
+
+def _begins(targets: Targets, offsets: np.ndarray, last: int | None) -> np.ndarray:
+    """[targets]: the first event that may be known of."""
+    first = offsets[targets.users]
+    return first if last is None else np.maximum(first, targets.positions - last)
 
 
 def _blocks(walks: _Walks, targets: Targets, token_budget: int, segment: int) -> Iterator[np.ndarray]:

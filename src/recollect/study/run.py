@@ -138,7 +138,13 @@ def finish(folder: str | Path, *, report: Reporter | None = None, log: EventLog 
     for line in remarks(split):
         report.note(line)
     trained = best_so_far(
-        settings.model_name, settings.model_fields_given, split, settings.train, settings.evaluate.seen, folder
+        settings.model_name,
+        settings.model_fields_given,
+        split,
+        settings.train,
+        settings.evaluate.seen,
+        folder,
+        settings.evaluate.history,
     )
     report.note(f"kept: epoch {trained.best_epoch}, the best of {len(trained.history)}")
     return _measured(settings, split, folder, trained, report)
@@ -172,7 +178,7 @@ def split_data(log: EventLog, settings: SplitSettings) -> Split:
     if settings.protocol == "none":
         return everything(log)
     if settings.protocol == "loo":
-        return loo(log)
+        return loo(log, events=settings.events)
     split = temporal(log, validation=settings.validation, test=settings.test, target=settings.target)
     for targets, period in ((split.validation, "validation"), (split.test, "test")):
         if len(targets) == 0:
@@ -208,6 +214,7 @@ def _run(settings: RunSettings, split: Split, folder: Path, report: Reporter, *,
                 model=settings.model_fields_given,
                 seen=settings.evaluate.seen,
                 request_time=settings.evaluate.request_time == "used",
+                history=settings.evaluate.history,
                 folder=folder,
                 resume=resume,
                 report=Recorded(report, folder / EPOCHS),
@@ -228,6 +235,7 @@ def _measured(settings: RunSettings, split: Split, folder: Path, trained: Traine
                 split.validation,
                 seen=settings.evaluate.seen,
                 request_time=settings.evaluate.request_time == "used",
+                last=settings.evaluate.history,
                 run=name,
                 seed=settings.train.seed,
             )

@@ -26,6 +26,7 @@ from recollect.data.splits import SplitName
 from recollect.evaluate.ledger import Ledger
 from recollect.evaluate.lists import ListMetrics, ListTally
 from recollect.evaluate.metrics import Metrics
+from recollect.evaluate.protocol import History
 from recollect.evaluate.ranking import rank
 from recollect.recommend import top_lists
 from recollect.study.lineage import refuse_refitted
@@ -46,11 +47,13 @@ def score(
     *,
     protocol: SplitName | None = None,
     seen: Seen | None = None,
+    history: History | None = None,
     on: Part = "test",
     run: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Ledger:
-    """Rank the targets of a part; split and seen-filter are those of the run where None, and `run` is the model's name.
+    """Rank the targets of a part; split, seen-filter and history are those of the run where None, and `run` is the
+    model's name.
 
     Raises DataError where the log has other items than the model, ConfigError where the model was trained on the
     answers of the split that is named.
@@ -71,6 +74,7 @@ def score(
         dataclasses.replace(targets, split=targets.split + note),
         seen=seen or settings.evaluate.seen,
         request_time=settings.evaluate.request_time == "used",
+        last=told_of(settings, history),
         run=run or trained.name,
         seed=settings.train.seed,
         progress=progress,
@@ -83,6 +87,7 @@ def shown(
     *,
     protocol: SplitName | None = None,
     seen: Seen | None = None,
+    history: History | None = None,
     on: Part = "test",
     k: int = 10,
 ) -> ListMetrics:
@@ -98,9 +103,15 @@ def shown(
     histories = Ragged(log.items[index].astype(np.int64), log.times[index], offsets)
     at = log.times[positions] if settings.evaluate.request_time == "used" else None
     tally = ListTally(np.bincount(split.train.items, minlength=log.item_ids.size))
-    for lists in top_lists(trained.model, histories, k=k, seen=seen or settings.evaluate.seen, at=at, clock=log.clock):
+    asked, last = seen or settings.evaluate.seen, told_of(settings, history)
+    for lists in top_lists(trained.model, histories, k=k, seen=asked, at=at, clock=log.clock, last=last):
         tally.add(lists.codes)
     return tally.result()
+
+
+def told_of(settings: RunSettings, history: History | None) -> int | None:
+    """Of how many of the last events the model may know (None: all): as is said now, else as in the run."""
+    return settings.evaluate.history if history is None else None if history == "whole" else history
 
 
 def settings_of(trained: Artifact) -> RunSettings:

@@ -45,6 +45,9 @@ class SplitSettings(Settings):
     protocol: Literal["loo", "temporal", "none"] = "loo"
     """loo: each user's last event is test, the one before validation; temporal: one clock for everybody; none: every
     event trains, for a model that is used and not measured (`recollect refit`)."""
+    events: int = Field(1, ge=1)
+    """loo: so many last events of each user are test, and as many before them validation; more than one for a log of
+    few users with long histories."""
     validation: float = Field(0.8, gt=0, lt=1)
     """temporal: the share of events before the validation period."""
     test: float = Field(0.9, gt=0, lt=1)
@@ -62,6 +65,9 @@ class EvaluateSettings(Settings):
     """Whether items of the user's own history can be answers; allowed is for data with repeats."""
     request_time: RequestTime = "unused"
     """Whether a model that can use the request time (that of the target) is given it."""
+    history: int | None = Field(None, ge=1)
+    """How many of the last events before a target the model may know of; unset: the whole history. (What was seen
+    before them is hidden all the same, where seen items are.)"""
 
 
 class RunSettings(Settings):

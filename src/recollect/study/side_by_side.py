@@ -16,6 +16,7 @@ from recollect.data.log import EventLog
 from recollect.data.seen import Seen
 from recollect.data.splits import SplitName
 from recollect.evaluate.metrics import measure
+from recollect.evaluate.protocol import History
 from recollect.study.read_again import remarks_on_reading
 from recollect.study.scoring import Part, data_of, note_scoring, remark_on_baskets, remark_on_data, score
 from recollect.study.settings import RunSettings, settings_in
@@ -29,13 +30,14 @@ def side_by_side(
     reading: Mapping[str, Any] | None = None,
     protocol: SplitName | None = None,
     seen: Seen | None = None,
+    history: History | None = None,
     on: Part = "test",
     note: Callable[[str], None] = lambda text: None,
 ) -> Table:
     """Rank the targets with each run in turn -> their table; a scoring of test is noted in the run's folder.
 
-    `source`, `reading`, `protocol` and `seen` as in `data_of` and `score`, which say what is refused. `note` is told
-    what a reader of the table should know.
+    `source`, `reading`, `protocol`, `seen` and `history` as in `data_of` and `score`, which say what is refused. `note`
+    is told what a reader of the table should know.
     """
     settings = {folder: settings_in(folder) for folder in dict.fromkeys(folders)}
     names = _names(settings)
@@ -52,7 +54,7 @@ def side_by_side(
         log = logs[as_read]
         for remark in remark_on_data(trained, log):
             note(remark)
-        ledger = score(trained, log, protocol=protocol, seen=seen, on=on, run=names[folder])
+        ledger = score(trained, log, protocol=protocol, seen=seen, history=history, on=on, run=names[folder])
         for remark in remark_on_baskets(log, ledger, on):
             said.setdefault(remark)
         done.append(Measured(ledger, trained.card, type(trained.model).seeded))

@@ -22,11 +22,11 @@ from recollect.data.log import DataError, EventLog, Vocabulary
 from recollect.data.seen import Seen
 from recollect.data.splits import Target, targets_in
 from recollect.evaluate.ledger import MISS, Ledger
-from recollect.evaluate.protocol import beginning
+from recollect.evaluate.protocol import History, beginning
 from recollect.evaluate.ranking import rank
 from recollect.study.lineage import learnt_until, target_asked
 from recollect.study.read_again import read_again
-from recollect.study.scoring import settings_of
+from recollect.study.scoring import settings_of, told_of
 from recollect.study.settings import DataSettings, RunSettings, times_as_read
 from recollect.train.learnt import moment
 
@@ -78,6 +78,7 @@ def score_since(
     *,
     target: Target | None = None,
     seen: Seen | None = None,
+    history: History | None = None,
     run: str | None = None,
 ) -> Since:
     """Rank the `first`, `last` or `all` of each user's events at or after `since` (unix seconds or a date,
@@ -111,6 +112,7 @@ def score_since(
         Targets(targets.users[answerable], place[answerable], f"{split}, new items left out"),
         seen=seen or settings.evaluate.seen,
         request_time=used,
+        last=told_of(settings, history),
         run=name,
         seed=settings.train.seed,
     )

@@ -50,6 +50,7 @@ def fit(
     model: Mapping[str, Any] | Settings | None = None,
     seen: Seen = "hidden",
     request_time: bool = False,
+    history: int | None = None,
     folder: Path | None = None,
     resume: bool = False,
     report: Reporter | None = None,
@@ -59,8 +60,9 @@ def fit(
     `name`: the model, as its name (`"sasrec"`), its class, or its Config. `model`: the model's own settings, by name
     (`init_items` among them means `train.init_items`, as on the command line).
     `seen`: how validation treats items the user already has; allowed for data with repeats. `request_time`: whether
-    validation gives it to a model that can use it. `folder`: where the checkpoint goes; with `resume` a run
-    is taken up from there. `report`: who is told how it goes; by default it is printed, `Silent()` prints nothing.
+    validation gives it to a model that can use it. `history`: of how many of the last events before a target the model
+    may know in validation (all where None). `folder`: where the checkpoint goes; with `resume` a run is taken up from
+    there. `report`: who is told how it goes; by default it is printed, `Silent()` prints nothing.
 
     Ctrl-C ends the step under way. With a `folder` that raises `Interrupted`, and the checkpoint is there; without one
     the model comes back as good as it has become, `interrupted` and with a warning. A second Ctrl-C ends at once.
@@ -81,7 +83,8 @@ def fit(
     built: Recommender = kind(config, split.catalog)  # type: ignore[call-arg]
     if split.log.weights is not None and not built.weighs:
         report.note(f"{name} counts every event alike: the weights of kinds of events change nothing in it")
-    about = {"split": split, "seen": seen, "settings": _settings(name, config, settings, seen, request_time)}
+    asked = _settings(name, config, settings, seen, request_time, history)
+    about = {"split": split, "seen": seen, "settings": asked}
     begun = time.monotonic()
     if isinstance(built, Counting):
         for line in _without_table(name, settings):
@@ -111,12 +114,12 @@ def fit(
             built,
             split.train,
             settings.model_copy(update={"loss": settings.loss.asked(seen)}),
-            _validation(name, split, settings, seen, request_time),
+            _validation(name, split, settings, seen, request_time, history),
             report,
             clock=split.log.clock,
             save_to=path,
             resume=resume,
-            identity=identity(name, config, settings, split, seen),
+            identity=identity(name, config, settings, split, seen, history),
         )
     except Interrupted as stop:
         if path is not None or stop.by != signal.SIGINT:
@@ -127,14 +130,20 @@ def fit(
 
 
 def best_so_far(
-    name: Model, fields: Mapping[str, Any], split: Split, settings: TrainSettings, seen: Seen, folder: Path
+    name: Model,
+    fields: Mapping[str, Any],
+    split: Split,
+    settings: TrainSettings,
+    seen: Seen,
+    folder: Path,
+    history: int | None = None,
 ) -> Trained:
     """The best validated epoch of an interrupted run, from its checkpoint. Raises ConfigError where there is none."""
     name, kind, config = chosen(name, fields)
     path = folder / CHECKPOINT
     if not path.is_file():
         raise ConfigError(f"{folder}: no checkpoint was written yet, so there is nothing to keep; start it again")
-    progress, weights = load_best(path, identity(name, config, settings, split, seen))
+    progress, weights = load_best(path, identity(name, config, settings, split, seen, history))
     if not weights:
         raise ConfigError(
             f"{folder}: no epoch of it has been validated yet, so there is no best one; go on with it: "
@@ -144,7 +153,7 @@ def best_so_far(
     built.restore(weights)
     if isinstance(built, Network):
         built.to(device_of(settings)).eval()
-    about = {"split": split, "seen": seen, "settings": _settings(name, config, settings, seen, False)}
+    about = {"split": split, "seen": seen, "settings": _settings(name, config, settings, seen, False, history)}
     return _trained(name, built, progress, about, interrupted=True)
 
 
@@ -156,14 +165,17 @@ def _trained(
 
 
 def _settings(
-    name: str, config: Settings, settings: TrainSettings, seen: Seen, request_time: bool
+    name: str, config: Settings, settings: TrainSettings, seen: Seen, request_time: bool, history: int | None
 ) -> dict[str, dict[str, Any]]:
     """[model], [train] and [evaluate] as run.toml holds them."""
-    asked = {"seen": seen, "request_time": "used" if request_time else "unused"}
+    known = {} if history is None else {"history": history}
+    asked = {"seen": seen, "request_time": "used" if request_time else "unused", **known}
     return {"model": {"name": name, **plain(config)}, "train": plain(settings), "evaluate": asked}
 
 
-def identity(name: str, config: Settings, settings: TrainSettings, split: Split, seen: Seen) -> dict[str, Any]:
+def identity(
+    name: str, config: Settings, settings: TrainSettings, split: Split, seen: Seen, history: int | None
+) -> dict[str, Any]:
     """What a run must share with its checkpoint to be taken up from it."""
     return {
         "model": {"name": name, **plain(config)},
@@ -171,11 +183,12 @@ def identity(name: str, config: Settings, settings: TrainSettings, split: Split,
         "data": split.log.digest,
         "split": split.protocol,
         "seen filter": seen,
+        "history asked": history,
     }
 
 
 def _validation(
-    name: str, split: Split, settings: TrainSettings, seen: Seen, request_time: bool
+    name: str, split: Split, settings: TrainSettings, seen: Seen, request_time: bool, history: int | None
 ) -> Callable[[Network], dict[str, float]] | None:
     """What measures an epoch; None where nothing is held out."""
     if len(split.validation) == 0:
@@ -183,7 +196,7 @@ def _validation(
     targets = _some(split.validation, settings)
 
     def validate(network: Network) -> dict[str, float]:
-        ledger = rank(network, split.log, targets, seen=seen, request_time=request_time, run=name)
+        ledger = rank(network, split.log, targets, seen=seen, request_time=request_time, last=history, run=name)
         metrics = measure(ledger, ["hr@10", "ndcg@10"])
         return {"hr@10": metrics["hr@10"], "ndcg@10": metrics["ndcg@10"]}
 

@@ -20,20 +20,23 @@ class Known:
 
     first: FirstMeetings | None
     last: LastMeetings | None
-    offsets: np.ndarray
     events: int
     """Over how many events the head looks."""
+    context: int | None
+    """How many events before a target are known of at most; None: all."""
     at: bool
     """Whether the model is told the request time."""
 
     @classmethod
-    def of(cls, model: Network, histories: Histories, loss: LossSettings, *, clock: bool) -> Known:
+    def of(
+        cls, model: Network, histories: Histories, loss: LossSettings, *, clock: bool, context: int | None = None
+    ) -> Known:
         offsets, times = np.asarray(histories.offsets), histories.times if clock else None
         return cls(
             FirstMeetings.of(histories) if loss.seen == "hidden" else None,
             LastMeetings.of(histories.items, times, offsets) if model.met_events else None,
-            offsets,
             model.met_events,
+            context,
             model.request_time,
         )
 
@@ -43,5 +46,5 @@ class Known:
         if self.first is not None:
             found |= self.first.of_step(step)
         if self.last is not None:
-            found |= self.last.of_step(step, self.offsets, targets.numpy(), self.events, self.at)
+            found |= self.last.of_step(step, targets.numpy(), self.events, self.at, self.context)
         return found

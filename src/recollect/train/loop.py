@@ -100,7 +100,7 @@ def train(
     if lengths.max(initial=0) < 2:
         raise DataError("no user has two training events, so there is nothing to learn from; use more data")
     budget = token_budget(lengths, settings.batches)
-    known = Known.of(model, histories, settings.loss, clock=clock)
+    known = Known.of(model, histories, settings.loss, clock=clock, context=settings.batches.context)
     forecast = Forecast(settings, model.catalog.size - 1, budget, int(lengths.max()))
 
     def save() -> None:
