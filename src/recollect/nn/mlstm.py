@@ -25,7 +25,7 @@ EPSILON = 1e-6
 LOWEST = 50.0
 """The floor of the normaliser rises with -m up to exp of this."""
 LEAST = -60.0
-"""log of a weight that is as good as none: far below rounding, but its products are no subnormal numbers, which are slow."""
+"""log of a weight that is as good as none: far below rounding, but with products that are no slow subnormal numbers."""
 
 
 class Memory(NamedTuple):
