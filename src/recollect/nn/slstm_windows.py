@@ -66,7 +66,9 @@ class _OverlappedScan(torch.autograd.Function):
         read, first = inner.new_empty(size, 2 * D, K, B), inner.new_empty(E, 2 * D, K - 1, B)
         read[:, :D], read[:, D:] = _steps_first(inner, size), _steps_first(mixed, size)
         first[:, :D], first[:, D:] = read[:E, :D, :-1], early.permute(2, 3, 1, 0)
-        gates = torch.stack([matrix @ step.flatten(1) for step in read])  # [m 4D K*B]
+        gates = read.new_empty(size, len(matrix), K * B)
+        for made, step in zip(gates, read, strict=True):
+            torch.mm(matrix, step.view(2 * D, -1), out=made)
         starts = [matrix @ step.flatten(1) for step in first]
         gone = ~valid.view(B, K, size).permute(2, 1, 0).reshape(size, 1, 1, -1)
         for step, padded in ((gates, gone), *((one, gone[t, ..., :N]) for t, one in enumerate(starts))):
@@ -76,9 +78,9 @@ class _OverlappedScan(torch.autograd.Function):
 
         weight = torch.cat([mixing.reshape(H, 4 * d, d), bias.reshape(H, 4 * d, 1)], dim=-1)
         acts = gates.new_empty(T, 4, H, d, N)  # tanh z, i', f', sigmoid o
-        memory, norms, kept = gates.new_zeros(T + 1, H, d, N), gates.new_zeros(T + 1, H, d, N), list[Tensor]()
-        hidden = gates.new_ones(T + 1, H, d + 1, N)
-        hidden[0, :, :d] = 0
+        memory, norms, kept = gates.new_empty(T + 1, H, d, N), gates.new_empty(T + 1, H, d, N), list[Tensor]()
+        hidden = gates.new_empty(T + 1, H, d + 1, N)
+        memory[0], norms[0], hidden[0], hidden[:, :, d] = 0, 0, 0, 1
         peak = torch.full_like(norms[0], UNSEEN)
         told = gates.new_empty(H, 4 * d, N)
         for t in range(T):
@@ -107,7 +109,7 @@ class _OverlappedScan(torch.autograd.Function):
         D = H * d
         slopes = grad.reshape(B, K - 1, size, H, d).permute(2, 3, 4, 1, 0).reshape(size, H, d, N)
         back, across = weight[..., :d].mT.contiguous(), matrix.T.contiguous()
-        grad_gates, grad_read, grad_early = acts.new_zeros(size, 4 * D, K * B), torch.empty_like(read), []
+        grad_gates, grad_read, grad_early = acts.new_empty(size, 4 * D, K * B), torch.empty_like(read), []
         grad_matrix, grad_weight = torch.zeros_like(matrix), torch.zeros_like(weight)
         slope = acts.new_empty(H, 4, d, N)
         dz, di, df, do = slope.unbind(1)
@@ -131,11 +133,16 @@ class _OverlappedScan(torch.autograd.Function):
             torch.mul((dc * memory[t]).addcmul_(dn, norms[t]), torch.expm1(kept[t]).neg_(), out=df)
             grad_weight.baddbmm_(by_head, hidden[t].mT)
             dh = torch.bmm(back, by_head)
-            if t >= E:
-                grad_gates[place, :, past * B : past * B + N] += rows
+            shared = grad_gates[place]
+            if past:
+                shared[:, :B], shared[:, B:] = 0, rows
+            elif place == size - 1:
+                shared[:, :N], shared[:, N:] = rows if t >= E else 0, 0
+            elif t >= E:
+                shared[:, :N] += rows
             if t < size:
-                torch.mm(across, grad_gates[place], out=grad_read[place].view(2 * D, K * B))
-                grad_matrix.addmm_(grad_gates[place], read[place].view(2 * D, K * B).T)
+                torch.mm(across, shared, out=grad_read[place].view(2 * D, K * B))
+                grad_matrix.addmm_(shared, read[place].view(2 * D, K * B).T)
             if t < E:
                 at_edge = (across @ rows).view(2 * D, K - 1, B)
                 grad_matrix.addmm_(rows, first[t].view(2 * D, N).T)
