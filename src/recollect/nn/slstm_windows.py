@@ -88,7 +88,8 @@ class _OverlappedScan(torch.autograd.Function):
             own = starts[t] if t < E else gates[place, :, past * B : past * B + N]
             torch.baddbmm(own.view(H, 4 * d, N), weight, hidden[t], out=told)
             z, log_i, f, o = told.view(H, 4, d, N).unbind(1)
-            z, take, keep, o = torch.tanh(z, out=acts[t, 0]), acts[t, 1], acts[t, 2], torch.sigmoid(o, out=acts[t, 3])
+            own_z, take, keep, own_o = acts[t].unbind()
+            z, o = torch.tanh(z, out=own_z), torch.sigmoid(o, out=own_o)
             kept.append(logsigmoid(f))
             held = kept[t] + peak
             peak = torch.maximum(held, log_i)
@@ -117,7 +118,7 @@ class _OverlappedScan(torch.autograd.Function):
         dh, dc, dn = (acts.new_zeros(H, d, N) for _ in range(3))
         for t in range(T - 1, -1, -1):
             past, place = divmod(t, size)
-            z, take, keep, o = acts[t]
+            z, take, keep, o = acts[t].unbind()
             if t + 1 >= size:
                 dh += slopes[t + 1 - size]
             drawn = dh * hidden[t + 1, :, :d]
