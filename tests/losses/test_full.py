@@ -35,10 +35,11 @@ def torchs(hidden: Tensor, table: Tensor, targets: Tensor, bias: Tensor | None) 
     D=st.integers(1, 6),
     cells=st.integers(1, 200),
     biased=st.booleans(),
+    calm=st.sampled_from([0.0, full.CALM]),
     seed=st.integers(0, 1000),
 )
-def test_value_and_gradients_are_torchs_whatever_the_chunk(
-    N: int, V: int, D: int, cells: int, biased: bool, seed: int
+def test_value_and_gradients_are_torchs_whatever_the_chunk_and_with_a_stabiliser_or_without(
+    N: int, V: int, D: int, cells: int, biased: bool, calm: float, seed: int
 ) -> None:
     hidden, table, targets, bias = draw(N, V, D, seed)
     inputs = [hidden, table, bias] if biased else [hidden, table]
@@ -46,11 +47,27 @@ def test_value_and_gradients_are_torchs_whatever_the_chunk(
         tensor.requires_grad_()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(full, "CHUNK_CELLS", cells)
+        patch.setattr(full, "CALM", calm)
         ours = full_cross_entropy(hidden, table, targets, bias if biased else None)
     theirs = torchs(hidden, table, targets, bias if biased else None)
     torch.testing.assert_close(ours, theirs)
     for one, two in zip(torch.autograd.grad(3 * ours, inputs), torch.autograd.grad(3 * theirs, inputs), strict=True):
         torch.testing.assert_close(one, two)
+
+
+@pytest.mark.parametrize("size", [1.0, 7.0, 8.0, 30.0])
+def test_logits_up_to_where_a_stabiliser_is_wanted_and_beyond_are_exact_in_fp32(size: float) -> None:
+    """D = 1, so that the bound is reached: logits from -size^2 to size^2, which is 49 and 64 around `CALM`."""
+    made = torch.Generator().manual_seed(7)
+    hidden = size * torch.where(torch.rand(50, 1, generator=made) < 0.5, -1.0, 1.0)
+    table = torch.linspace(-size, size, 300)[:, None].clone()
+    targets = torch.randint(1, 300, (50,), generator=made)
+    inputs = [hidden.requires_grad_(), table.requires_grad_()]
+    exact = [x.detach().double().requires_grad_() for x in inputs]
+    ours, theirs = full_cross_entropy(*inputs, targets), torchs(*exact, targets, None)
+    torch.testing.assert_close(ours.double(), theirs, rtol=1e-6, atol=1e-6)
+    for one, two in zip(torch.autograd.grad(ours, inputs), torch.autograd.grad(theirs, exact), strict=True):
+        torch.testing.assert_close(one.double(), two, rtol=1e-4, atol=1e-6 * size)
 
 
 def test_gradcheck() -> None:

@@ -43,12 +43,21 @@ def apart_from_targets(out: Tensor, targets: Tensor) -> Tensor:
     return out.scatter(1, targets[:, None], False)
 
 
-@given(N=st.integers(1, 30), V=st.integers(2, 20), cells=st.integers(1, 100), seed=st.integers(0, 500))
-def test_the_full_softmax_is_the_dense_one_over_what_is_left(N: int, V: int, cells: int, seed: int) -> None:
+@given(
+    N=st.integers(1, 30),
+    V=st.integers(2, 20),
+    cells=st.integers(1, 100),
+    calm=st.sampled_from([0.0, full.CALM]),
+    seed=st.integers(0, 500),
+)
+def test_the_full_softmax_is_the_dense_one_over_what_is_left(
+    N: int, V: int, cells: int, calm: float, seed: int
+) -> None:
     hidden, table, bias, targets, out = draw(N, V, seed)
     weights = torch.rand(N, dtype=torch.float64)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(full, "CHUNK_CELLS", cells)
+        patch.setattr(full, "CALM", calm)
         ours = full_cross_entropy(hidden, table, targets, bias, weights, as_lists(out))
     logits = (hidden @ table.T + bias).masked_fill(apart_from_targets(out, targets), -torch.inf)
     dense = F.cross_entropy(logits[:, 1:], targets - 1, reduction="none")
@@ -116,10 +125,11 @@ def as_added(dense: Tensor) -> Added:
     V=st.integers(2, 20),
     cells=st.integers(1, 100),
     also=st.booleans(),
+    calm=st.sampled_from([0.0, full.CALM]),
     seed=st.integers(0, 500),
 )
 def test_what_is_added_is_part_of_the_logits_and_gets_its_gradient(
-    N: int, V: int, cells: int, also: bool, seed: int
+    N: int, V: int, cells: int, also: bool, calm: float, seed: int
 ) -> None:
     hidden, table, bias, targets, out = draw(N, V, seed)
     dense, weights = values_in(out).requires_grad_(), torch.rand(N, dtype=torch.float64)
@@ -127,6 +137,7 @@ def test_what_is_added_is_part_of_the_logits_and_gets_its_gradient(
     gone[:, 0] = False
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(full, "CHUNK_CELLS", cells)
+        patch.setattr(full, "CALM", calm)
         excluded = as_lists(gone) if also else None
         ours = full_cross_entropy(hidden, table, targets, bias, weights, excluded, as_added(dense))
     logits = (hidden @ table.T + bias + dense).masked_fill(apart_from_targets(gone, targets), -torch.inf)

@@ -46,3 +46,25 @@ def test_a_row_of_no_events_keeps_its_tail_bit_for_bit() -> None:
     tail = torch.randn(2, 3, 3).double()
     _, after = conv(torch.full((2, 5, 3), torch.nan).double(), torch.tensor([0, 0]), tail)
     assert torch.equal(after, tail)
+
+
+@given(
+    B=st.integers(1, 3), T=st.integers(0, 7), C=st.integers(1, 4), width=st.integers(1, 5), seed=st.integers(0, 1000)
+)
+def test_its_written_out_gradient_is_that_of_the_readable_form(B: int, T: int, C: int, width: int, seed: int) -> None:
+    conv = made(C, width, seed)
+    inputs = [torch.randn(B, cells, C, dtype=torch.float64, requires_grad=True) for cells in (T, width - 1)]
+    wanted = [*inputs, conv.weight, conv.bias]
+    worth = torch.randn(B, T, C, dtype=torch.float64)
+    y, plain = conv(inputs[0], torch.full((B,), T), inputs[1])[0], conv.mix(torch.cat(inputs[::-1], dim=1))
+    torch.testing.assert_close(y, plain)
+    for one, two in zip(*(torch.autograd.grad((out * worth).sum(), wanted) for out in (y, plain)), strict=True):
+        torch.testing.assert_close(one, two)
+
+
+def test_the_gradient_reaches_what_is_carried_on() -> None:
+    """Each row stops at its own length; what its tail holds is what it read, or what was there before."""
+    conv = made(2, 4, 3)
+    x, tail = (torch.randn(3, cells, 2, dtype=torch.float64, requires_grad=True) for cells in (5, 3))
+    lengths = torch.tensor([0, 2, 5])
+    assert torch.autograd.gradcheck(lambda *a: conv(a[0], lengths, a[1]), (x, tail))

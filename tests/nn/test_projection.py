@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from recollect.nn.projection import BlockLinear
+from recollect.nn.projection import BlockLinear, halves
 
 
 @pytest.mark.parametrize("channels, block", [(12, 4), (12, 12), (6, 1)])
@@ -31,3 +31,12 @@ def test_a_bias_starts_at_nothing_and_is_added(block: int) -> None:
 def test_block_must_divide() -> None:
     with pytest.raises(ValueError, match="do not divide"):
         BlockLinear(10, 4)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_halves_are_the_halves_of_one_product(bias: bool) -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(3, 8, bias=bias).double()
+    x = torch.randn(2, 5, 3, dtype=torch.float64)
+    for one, two in zip(halves(layer, x), layer(x).chunk(2, dim=-1), strict=True):
+        torch.testing.assert_close(one, two)

@@ -16,14 +16,24 @@ from torch.nn import functional as F
 from recollect.losses.sparse import Added, Excluded, Lists
 
 CHUNK_CELLS = 2_000_000
-"""Logits alive at once on a CPU (8 MB in fp32): small enough for its cache, large enough to keep its cores busy."""
+"""Logits alive at once on a CPU, at most (8 MB in fp32)."""
+CHUNK_ROWS = 128
+"""Targets a chunk on a CPU, for each of its cores: with some thousand items their logits stay in a core's cache."""
+CALM = 60.0
+"""Logits within plus or minus it need no stabiliser in fp32, not even summed over all items."""
 GRAIN = 64
 """Chunks are rounded up to a multiple: the CPU's bf16 products prepare, and keep, code for every new shape."""
 
 
 def chunk_cells(device_type: str) -> int:
-    """Logits alive at once; an accelerator wants more work a call than a CPU."""
+    """Logits alive at once, at most; an accelerator wants more work a call than a CPU."""
     return CHUNK_CELLS if device_type == "cpu" else 32 * CHUNK_CELLS
+
+
+def chunk_rows(device_type: str, items: int) -> int:
+    """Targets a chunk."""
+    most = max(1, chunk_cells(device_type) // items)
+    return min(most, CHUNK_ROWS * torch.get_num_threads()) if device_type == "cpu" else most
 
 
 def full_cross_entropy(
@@ -48,6 +58,23 @@ def full_cross_entropy(
     return loss
 
 
+def _calm(hidden: Tensor, candidates: Tensor, bias: Tensor | None, values: Tensor | None) -> bool:
+    """Whether all logits are surely within `CALM`, by their factors' norms. Only a CPU is asked: it need not wait."""
+    if hidden.device.type != "cpu":
+        return False
+    largest = [0.0 if x is None or x.numel() == 0 else float(x.abs().max()) for x in (bias, values)]
+    longest = [float(x.float().norm(dim=1).max()) if len(x) else 0.0 for x in (hidden, candidates)]
+    return longest[0] * longest[1] + sum(largest) < CALM
+
+
+def _log_probability(at_target: Tensor, hit: Tensor, logits: Tensor) -> Tensor:
+    """log p = logit - logsumexp; from p itself where p is not lost to rounding, which is nearly always."""
+    # An accelerator is not asked which it is: it would have to catch up first, and the sum costs it little.
+    if logits.device.type != "cpu" or not bool((at_target > 1e-30).all()):
+        return hit - logits.logsumexp(dim=-1, keepdim=True)
+    return at_target.log()
+
+
 class _ChunkedCrossEntropy(torch.autograd.Function):
     """The mean's gradient is known up to one factor, so it is made on the way forward."""
 
@@ -66,62 +93,80 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         tokens, items = len(hidden), len(table)
         dtype, wide = hidden.dtype, torch.promote_types(table.dtype, torch.float32)
         candidates = table[1:].to(dtype)
-        chunk = max(1, chunk_cells(hidden.device.type) // items)
+        across = candidates.T.contiguous()
+        chunk = chunk_rows(hidden.device.type, items)
         grain = min(GRAIN, chunk)
         chunk -= chunk % grain
         short = -tokens % grain
         hidden = F.pad(hidden, (0, 0, 0, short))
         wanted = F.pad(targets - 1, (0, short)).unsqueeze(1)
-        worth = None if weights is None else F.pad(weights.to(wide), (0, short)).unsqueeze(1)
+        worth = F.pad(hidden.new_ones(tokens, dtype=wide) if weights is None else weights.to(wide), (0, short))[:, None]
+        calm = _calm(hidden, candidates, bias, values)
         grad_hidden = torch.empty_like(hidden)
-        grad_table = torch.zeros_like(table, dtype=wide)
+        grad_across = torch.zeros_like(across, dtype=wide)
         grad_bias = None if bias is None else torch.zeros_like(bias, dtype=wide)
         grad_values = None if values is None else torch.zeros_like(values)
+        room = hidden.new_empty(min(chunk, len(hidden)), items - 1, dtype=wide)
 
-        def cells(lists: Lists, codes: Tensor, start: int) -> tuple[slice, Tensor]:
-            """The entries of the targets from `start` on, and where they stand in the logits of their chunk."""
+        def cells(lists: Lists, codes: Tensor, start: int) -> tuple[slice, Tensor, Tensor]:
+            """The entries of the targets from `start` on, their rows, and their places in the logits of the chunk."""
             some = lists.part(start, start + chunk)
-            return some, (lists.targets[some] - start) * (items - 1) + (codes[some] - 1)
+            rows = lists.targets[some] - start
+            return some, rows, torch.add(codes[some] - 1, rows, alpha=items - 1)
 
         total = hidden.new_zeros((), dtype=wide)
         for start in range(0, tokens, chunk):
-            part, real = slice(start, start + chunk), min(chunk, tokens - start)
-            logits = (hidden[part] @ candidates.T).to(wide)
+            part = slice(start, start + chunk)
+            read = hidden[part]
+            logits = room[: len(read)]
+            if dtype == wide:
+                torch.mm(read, across, out=logits)
+            else:
+                logits.copy_(read @ across)
             if bias is not None:
                 logits += bias[1:].to(wide)
             if added is not None:
-                some, met = cells(added.lists, added.items, start)
+                some, rows, met = cells(added.lists, added.items, start)
                 logits.view(-1).index_add_(0, met, added.values[some].to(wide))
             hit = logits.gather(1, wanted[part])
-            if excluded is not None:
-                logits.view(-1).index_fill_(0, cells(excluded.lists, excluded.items, start)[1], -torch.inf)
-                logits.scatter_(1, wanted[part], hit)
-            probabilities = torch.softmax(logits, dim=-1)
-            at_target = probabilities.gather(1, wanted[part])
-            # log p = logit - logsumexp; from p itself where p is not lost to rounding, which is nearly always
-            exact = at_target > 1e-30
-            # An accelerator is not asked which it is: it would have to catch up first, and the sum costs it little.
-            if hidden.device.type != "cpu" or not bool(exact.all()):
-                likely = hit - logits.logsumexp(dim=-1, keepdim=True)
+            # Either way `mass` is the softmax, but for a factor `share` of each row.
+            if calm:
+                mass = logits.exp_()
             else:
-                likely = at_target.log()
-            probabilities.scatter_(1, wanted[part], at_target - 1)
-            if worth is not None:
-                likely = likely * worth[part]
-                probabilities *= worth[part]
-            total -= likely[:real].sum()
-            probabilities[real:] = 0
+                if excluded is not None:
+                    _, _, past = cells(excluded.lists, excluded.items, start)
+                    logits.view(-1).index_fill_(0, past, -torch.inf)
+                    logits.scatter_(1, wanted[part], hit)
+                mass = torch.softmax(logits, dim=-1)
+            at_target = mass.gather(1, wanted[part])
+            if calm:
+                if excluded is not None:  # after the exponential, which takes long over infinities
+                    _, _, past = cells(excluded.lists, excluded.items, start)
+                    mass.view(-1).index_fill_(0, past, 0)
+                    mass.scatter_(1, wanted[part], at_target)
+                whole = mass.sum(dim=-1, keepdim=True)
+                likely, share = at_target.log() - whole.log(), worth[part] / whole
+            else:
+                whole = mass.new_ones(())
+                likely, share = _log_probability(at_target, hit, logits), worth[part]
+            total -= (likely * worth[part]).sum()
+            mass.scatter_(1, wanted[part], at_target - whole)
             if grad_bias is not None:
-                grad_bias[1:] += probabilities.sum(0)
+                grad_bias[1:].addmv_(mass.T, share.squeeze(1))
             if grad_values is not None:
-                grad_values[some] = probabilities.view(-1)[met].to(grad_values.dtype)
-            slope = probabilities.to(dtype)
-            grad_hidden[part] = slope @ candidates
-            grad_table[1:] += slope.T @ hidden[part]
+                grad_values[some] = (mass.view(-1)[met] * share[rows, 0]).to(grad_values.dtype)
+            slope = mass.to(dtype)
+            grad_hidden[part] = (slope @ candidates) * share
+            # The share goes to the narrower factor.
+            if dtype == wide:
+                grad_across.addmm_((read * share).T, slope)
+            else:
+                grad_across += (read * share).to(dtype).T @ slope
+        grad_table = F.pad(grad_across.T, (0, 0, 1, 0))
         ctx.save_for_backward(grad_hidden[:tokens], grad_table, grad_bias, grad_values)
         ctx.table_dtype, ctx.bias_dtype = table.dtype, None if bias is None else bias.dtype
-        mass = None if weights is None else weights.sum()
-        ctx.mass = max(tokens, 1) if mass is None else torch.where(mass > 0, mass, 1.0).to(wide)
+        count = None if weights is None else weights.sum()
+        ctx.mass = max(tokens, 1) if count is None else torch.where(count > 0, count, 1.0).to(wide)
         return total / ctx.mass
 
     @staticmethod

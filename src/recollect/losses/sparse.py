@@ -31,7 +31,8 @@ class Lists:
         offsets = torch.nn.functional.pad(ends, (1, 0)).cpu()
         total = int(offsets[-1])
         targets = torch.repeat_interleave(counts, output_size=total)
-        places = torch.arange(total, device=counts.device) + (starts - ends + counts)[targets]
+        # index_select, here and for what is found there: plain indexing takes thrice as long over long lists
+        places = (starts - ends + counts).index_select(0, targets).add_(torch.arange(total, device=counts.device))
         return cls(offsets, targets, places)
 
     def part(self, start: int, stop: int) -> slice:

@@ -164,6 +164,9 @@ class XLSTMLSR(Carried):
         size = self.config.recent
         if self.training and self.config.short_training == "overlapped":
             offset = int(torch.randint(size, ()))
+            if isinstance(self.short, SLSTMBlock):
+                shared: Tensor = self.norm_short(self.short.encode_overlapped(extended, valid, size, offset))
+                return shared
             return overlapped(extended, valid, size, self._encode_short, offset)
         return sliding(extended, valid, size, self._encode_short)
 

@@ -6,6 +6,7 @@ Source: the width-4 convolution before q, k and the gates in xLSTM blocks (Beck 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,8 @@ class CausalConv(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor, tail: Tensor) -> tuple[Tensor, Tensor]:
         """x [B T C] with `lengths` [B] real rows, tail [B width-1 C] -> y [B T C], the tail after `lengths` events."""
-        return self.mix(torch.cat([tail.to(x.dtype), x], dim=1)), self.next_tail(x, lengths, tail)
+        y: Tensor = _Convolution.apply(x, tail.to(x.dtype), self.weight.to(x.dtype), self.bias.to(x.dtype))  # type: ignore[no-untyped-call]
+        return y, self.next_tail(x, lengths, tail)
 
     def mix(self, extended: Tensor) -> Tensor:
         """extended [B width-1+T C] -> [B T C]."""
@@ -39,6 +41,39 @@ class CausalConv(nn.Module):
         return y
 
     def next_tail(self, x: Tensor, lengths: Tensor, tail: Tensor) -> Tensor:
-        extended = torch.cat([tail, x.to(tail.dtype)], dim=1)
-        place = lengths[:, None] + torch.arange(self.width - 1, device=x.device)
-        return extended.gather(1, place[:, :, None].expand(-1, -1, x.shape[2]))
+        before = self.width - 1
+        if before == 0 or x.shape[1] == 0:
+            return tail
+        place = (lengths[:, None] + torch.arange(before, device=x.device))[:, :, None].expand(-1, -1, x.shape[2])
+        # From both by themselves, for together they would be a copy of all that is read.
+        old, new = tail.gather(1, place.clamp(max=before - 1)), x.gather(1, (place - before).clamp(min=0))
+        return torch.where(place < before, old, new.to(tail.dtype))
+
+
+class _Convolution(torch.autograd.Function):
+    """`CausalConv.mix` of a tail [B width-1 C] and x [B T C], which are not copied together; a tap is one pass."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, tail: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, tail, weight)
+        taps, T = len(weight), x.shape[1]
+        y = torch.addcmul(bias, x, weight[-1])
+        for back in range(1, taps):
+            own = weight[taps - 1 - back]
+            y[:, back:].addcmul_(x[:, : max(0, T - back)], own)
+            y[:, :back].addcmul_(tail[:, taps - 1 - back :][:, :T], own)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, tail, weight = ctx.saved_tensors
+        taps, T = len(weight), x.shape[1]
+        grad_x, grad_tail, grad_weight = grad * weight[-1], torch.zeros_like(tail), torch.empty_like(weight)
+        grad_weight[-1] = (grad * x).sum((0, 1))
+        for back in range(1, taps):
+            own, shown = weight[taps - 1 - back], max(0, T - back)
+            late, edge, before = grad[:, back:], grad[:, :back], slice(taps - 1 - back, taps - 1 - back + T)
+            grad_x[:, :shown].addcmul_(late, own)
+            grad_tail[:, before].addcmul_(edge, own)
+            grad_weight[taps - 1 - back] = (late * x[:, :shown]).sum((0, 1)) + (edge * tail[:, before]).sum((0, 1))
+        return grad_x, grad_tail, grad_weight, grad.sum((0, 1))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recollect.nn.dropout import Dropout
+from recollect.nn.projection import halves
 
 
 class FeedForward(nn.Module):
@@ -55,5 +56,5 @@ class GatedFeedForward(nn.Module):
         self.dropout, self.activation = Dropout(dropout), activation
 
     def forward(self, x: Tensor) -> Tensor:
-        gate, value = self.up(self.norm(x)).chunk(2, dim=-1)
+        gate, value = halves(self.up, self.norm(x))
         return x + self.dropout(self.down(self.activation(gate) * value))

@@ -29,7 +29,7 @@ from recollect.nn.initialisation import (
     start_wang,
 )
 from recollect.nn.matrix_memory import MatrixMemory
-from recollect.nn.projection import BlockLinear
+from recollect.nn.projection import BlockLinear, halves
 
 GATE_CAP = 15.0
 """Soft cap of the gates in the 7B style."""
@@ -125,7 +125,7 @@ class MLSTMBlock(nn.Module):
     def forward(self, x: Tensor, events: Events, state: State) -> tuple[Tensor, State]:
         if x.shape[1] == 0:
             return x, state
-        inner, branch = self.up(self.norm(x)).chunk(2, dim=-1)
+        inner, branch = halves(self.up, self.norm(x))
         mixed, tail = self.conv(inner, events.lengths, state["tail"])
         mixed = F.silu(mixed)
         qkv = self.q(mixed), self.k(mixed), self.v(inner)

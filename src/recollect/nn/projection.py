@@ -35,3 +35,11 @@ class BlockLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.matrix(), self.bias)
+
+
+def halves(layer: nn.Linear, x: Tensor) -> tuple[Tensor, Tensor]:
+    """`layer(x).chunk(2, dim=-1)` by two products: what comes after reads, and gives gradients for, whole tensors."""
+    first, second = layer.weight.chunk(2)
+    bias: Tensor | None = layer.bias
+    biases = (None, None) if bias is None else bias.chunk(2)
+    return F.linear(x, first, biases[0]), F.linear(x, second, biases[1])

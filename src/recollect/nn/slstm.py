@@ -183,19 +183,20 @@ class _FusedScan(torch.autograd.Function):
             if valid is not None:
                 passed = torch.where(valid[t], 0.0, dh)
                 dh = torch.where(valid[t], dh, 0.0)
-            over = dh / norms[t + 1].clamp(min=TINY)
-            ratio = over * cells[t + 1]
-            scaled = over * o
-            dc = dc + scaled
-            dn = dn - ratio * o / norms[t + 1].clamp(min=TINY)
             dz, di, df, do = grad_gates[t].unbind(1)
-            torch.mul(ratio, o * (1 - o), out=do)
-            torch.mul(dc * take, 1 - z * z, out=dz)
-            torch.mul(torch.addcmul(dn, dc, z), take, out=di)
+            below = norms[t + 1].clamp(min=TINY)
+            drawn = dh * hiddens[t + 1]
+            torch.addcmul(drawn, drawn, o, value=-1, out=do)
+            dn.addcdiv_(drawn, below, value=-1)
+            dc.addcdiv_(dh * o, below)
+            into = dc * take
+            half = into * z
+            torch.addcmul(into, half, z, value=-1, out=dz)
+            torch.addcmul(half, dn, take, out=di)
             if room is not None:
                 di.mul_(room[t])
-            torch.mul((dc * cells[t]).addcmul_(dn, norms[t]), keep * slack[t], out=df)
-            dc, dn = dc * keep, dn * keep
+            dc, dn = dc.mul_(keep), dn.mul_(keep)
+            torch.mul((dc * cells[t]).addcmul_(dn, norms[t]), slack[t], out=df)
             slope = grad_gates[t].view(H, 4 * d, B)
             grad_mixing.baddbmm_(slope, hiddens[t].transpose(1, 2))
             dh = torch.bmm(back, slope)

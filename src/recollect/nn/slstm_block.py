@@ -29,6 +29,8 @@ from recollect.nn.initialisation import (
 from recollect.nn.matrix_memory import Gate
 from recollect.nn.norm import HeadNorm
 from recollect.nn.projection import BlockLinear
+from recollect.nn.slstm_windows import overlapped_scan
+from recollect.nn.windows import grid, overlapped
 
 
 class SLSTMSettings(Settings):
@@ -117,8 +119,32 @@ class SLSTMBlock(nn.Module):
         """
         inner = torch.where(valid[:, :, None], self.norm(x), 0.0)
         mixed = F.silu(self.conv.mix(F.pad(inner, (0, 0, self.conv.width - 1, 0))))
-        memory = slstm.Memory.zeros(self.settings.heads, self.size, x.shape[0], device=x.device)
+        kind = {"device": x.device, "dtype": self.bias.dtype}
+        memory = slstm.Memory.zeros(self.settings.heads, self.size, x.shape[0], **kind)
         return self._remember(x, inner, mixed, valid, memory, last)[0]
+
+    def encode_overlapped(self, x: Tensor, valid: Tensor, size: int, offset: int) -> Tensor:
+        """`overlapped(x, valid, size, self.encode, offset)`, where nothing that both windows of an event share is made
+        twice; x [B size-1+T D] -> [B T D]."""
+        if not self._shares_windows(size) or x.shape[1] < size:
+            return overlapped(x, valid, size, self.encode, offset)
+        (B, cells, _), T = x.shape, x.shape[1] - size + 1
+        left, blocks = grid(T, size, offset)
+        right = (blocks + 1) * size - cells - left
+        x, valid = F.pad(x, (0, 0, left, right)), F.pad(valid, (left, right))
+        inner = torch.where(valid[:, :, None], self.norm(x), 0.0)
+        before = self.conv.width - 1
+        mixed = F.silu(self.conv.mix(F.pad(inner, (0, 0, before, 0))))
+        edges = inner.view(B, blocks + 1, size, -1)[:, :-1, :before].flatten(0, 1)
+        early = F.silu(self.conv.mix(F.pad(edges, (0, 0, before, 0)))).view(B, blocks, before, x.shape[2])
+        h = overlapped_scan(inner, mixed, early, valid, self._gate_matrix(), self.mixing, self.bias, size)
+        read = x[:, size - 1 : size - 1 + blocks * size]
+        return self._add(read, h.to(inner.dtype))[:, left : left + T]
+
+    def _shares_windows(self, size: int) -> bool:
+        """Whether the gates are those of `overlapped_scan`, and windows are long enough for the convolution."""
+        settings = self.settings
+        return (settings.input_gate, settings.forget_gate) == ("exp", "sigmoid") and self.conv.width - 1 <= size
 
     def _remember(
         self, x: Tensor, inner: Tensor, mixed: Tensor, valid: Tensor, memory: slstm.Memory, last: int | None = None
@@ -126,13 +152,17 @@ class SLSTMBlock(nn.Module):
         """inner, mixed [B T D]: what the cell reads, and what its input and forget gates read."""
         # [B T D] each -> [T 2D B], users last: one product then gives gates of which a step of the scan is contiguous
         read = torch.cat([inner, mixed], dim=-1).permute(1, 2, 0).contiguous()
-        gates = (self._gate_matrix() @ read).float().view(len(read), self.settings.heads, 4, self.size, -1)
+        gates = (self._gate_matrix() @ read).to(self.bias.dtype).view(len(read), self.settings.heads, 4, self.size, -1)
         kind = {"bounded": self.settings.input_gate == "sigmoid", "growing": self.settings.forget_gate == "exp"}
         h, memory = slstm.fused_scan(gates, self.mixing, memory, valid.T.contiguous(), self.bias, **kind)
         if last is not None:
             x, h = x[:, x.shape[1] - last :], h[h.shape[0] - last :]
-        x = x + self.dropout(self.head_norm(h.permute(3, 0, 1, 2).to(inner.dtype)))
-        return (x if self.feedforward is None else self.feedforward(x)), memory
+        return self._add(x, h.permute(3, 0, 1, 2).to(inner.dtype)), memory
+
+    def _add(self, x: Tensor, h: Tensor) -> Tensor:
+        """x [B T D] and what the cell says of it, [B T H d] -> what the block says."""
+        x = x + self.dropout(self.head_norm(h))
+        return x if self.feedforward is None else self.feedforward(x)
 
     def _gate_matrix(self) -> Tensor:
         """[4D 2D], rows by head, gate and channel: z and o read the first half of the columns, i and f the second."""

@@ -36,10 +36,15 @@ def overlapped(x: Tensor, valid: Tensor, size: int, encode: Encoder, offset: int
     B, T = x.shape[0], x.shape[1] - size + 1
     if T == 0:
         return x[:, :0]
-    left = size - offset
-    blocks = -(-(T + left) // size)
+    left, blocks = grid(T, size, offset)
     right = (blocks + 1) * size - 1 - x.shape[1] - left
     x, valid = F.pad(x, (0, 0, left, right)), F.pad(valid, (left, right))
     windows = x.unfold(1, 2 * size - 1, size).transpose(2, 3).reshape(B * blocks, 2 * size - 1, -1)
     hidden = encode(windows, valid.unfold(1, 2 * size - 1, size).reshape(B * blocks, -1), size)
     return hidden.reshape(B, blocks * size, -1)[:, left : left + T]
+
+
+def grid(T: int, size: int, offset: int) -> tuple[int, int]:
+    """For `overlapped`: the cells to add on the left, and the blocks that T positions fill then."""
+    left = size - offset
+    return left, -(-(T + left) // size)

@@ -121,7 +121,7 @@ def _excluded(batch: Mapping[str, Any], places: tuple[Tensor, ...], *, both_ways
     row, begins = places[0], batch["seen_begins"]
     counts = (begins[1:] - begins[:-1])[row] if both_ways else batch["seen_counts"][places]
     lists = Lists.of(begins[row], counts)
-    return Excluded(lists, batch["seen_items"][lists.places])
+    return Excluded(lists, batch["seen_items"].index_select(0, lists.places))
 
 
 def _met(batch: Mapping[str, Any], places: tuple[Tensor, ...]) -> Lists | None:
