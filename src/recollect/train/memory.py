@@ -19,7 +19,7 @@ ACTIVATIONS_PER_PARAMETER_CELL = 0.2
 
 PREPARED_PRODUCTS = 128
 """Prepared products kept: about those of one training step. Fewer were slow, see docs/log.md."""
-PREPARED_BYTES = 1_000_000
+PREPARED_BYTES = 700_000
 """What each takes, roughly, with the holes it leaves."""
 
 
@@ -31,7 +31,7 @@ def estimate_bytes(model: Network, tokens: int, *, prepared: bool = False, devic
     parameters = sum(p.numel() for p in model.parameters())
     beyond_table = parameters - model.item_vectors().numel()
     activations = int(tokens * beyond_table * ACTIVATIONS_PER_PARAMETER_CELL)
-    logits = 3 * 4 * chunk_cells(device_type)
+    logits = (1 if device_type == "cpu" else 3) * 4 * chunk_cells(device_type)
     return parameters * 4 * 5 + activations + logits + prepared * PREPARED_PRODUCTS * PREPARED_BYTES
 
 
