@@ -58,7 +58,7 @@ class LastMeetings:
             return torch.from_numpy(table)
 
         times = None if self.times is None else packed(self.times[events], 0)
-        counts = self._counts(events, starts[row])
+        counts = self._counts(events, row, starts)
         return Met(packed(self.items[events], PAD), packed(counts, 0), packed(ends[row] - 1 - events, 0), times)
 
     def of_step(
@@ -81,7 +81,7 @@ class LastMeetings:
         found = {
             "met_lengths": lengths,
             "met_items": self.items[events].astype(np.int64),
-            "met_counts": self._counts(events, starts[which]),
+            "met_counts": self._counts(events, which, starts),
             "met_since": ends[which] - 1 - events,
         }
         if self.times is not None:
@@ -94,14 +94,14 @@ class LastMeetings:
         kept = self.until[events] >= ends[row]
         return events[kept], row[kept]
 
-    def _counts(self, events: np.ndarray, starts: np.ndarray) -> np.ndarray:
-        """How often the user of each of these events has met its item, from `starts` [N] up to the event."""
-        begins = self.offsets[np.searchsorted(self.offsets, events, side="right") - 1]
-        if np.array_equal(begins, starts):
+    def _counts(self, events: np.ndarray, row: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """How often the user of each of these events has met its item, from `starts[row]` up to the event."""
+        # Asked of the rows and not of their many events: this is part of every training step.
+        if np.array_equal(self.offsets[np.searchsorted(self.offsets, starts, side="right") - 1], starts):
             return self.nth[events]
         rank, keys = self._by_meeting
         group = keys[rank[events]] - events
-        return rank[events] - np.searchsorted(keys, group + starts) + 1
+        return rank[events] - np.searchsorted(keys, group + starts[row]) + 1
 
     @functools.cached_property
     def _by_meeting(self) -> tuple[np.ndarray, np.ndarray]:
