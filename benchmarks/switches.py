@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from training_speed import answer, hardware
+from training_speed import epochs, hardware, turns
 
 HERE = Path(__file__).resolve().parents[1] / "src"
 EVERYTHING: dict[str, Any] = {"repeat": 200, "time": {"gaps": True, "stream": True, "request": True}}
@@ -65,14 +65,12 @@ def contestant(args: argparse.Namespace, wanted: dict[str, Any]) -> None:
     from recollect.data.sources import read
     from recollect.data.splits import loo
     from recollect.registry import model_class
-    from recollect.train.loop import train
-    from recollect.train.progress import Silent
-    from recollect.train.settings import TrainSettings
 
     torch.set_num_threads(args.threads)
     split = loo(read(args.data))
     whole = split.train
     rows = np.unique(np.linspace(0, len(whole) - 1, min(args.users or len(whole), len(whole))).astype(np.int64))
+    # By hand and not by Ragged.rows, which an older checkout need not have.
     pieces = [slice(whole.offsets[row], whole.offsets[row + 1]) for row in rows]
     offsets = np.cumsum([0, *(piece.stop - piece.start for piece in pieces)])
     histories = Ragged(
@@ -86,19 +84,11 @@ def contestant(args: argparse.Namespace, wanted: dict[str, Any]) -> None:
         "parameters": sum(one.numel() for one in model.parameters()),  # type: ignore[attr-defined]
         "bytes": sum(part.numel() * part.element_size() for part in model.fresh(1).values()),
     }
-    settings = {"epochs": 1, "precision": "32", "accelerator": "cpu"}
+    settings: dict[str, Any] = {"precision": "32"}
     if "seen" in wanted:
         settings["loss"] = {"seen": wanted["seen"]}
-
-    def judge(model: object) -> dict[str, float]:
-        return {"hr@10": 0.0, "ndcg@10": 0.0}
-
-    for seed, line in enumerate(sys.stdin):
-        if line.strip() != "epoch":
-            break
-        chosen = decode(TrainSettings, {**settings, "seed": seed}, where="train")
-        row = train(model, histories, chosen, judge, Silent(), clock=split.log.clock).history[0]  # type: ignore[arg-type]
-        print(json.dumps({"seconds": row["train_seconds"], "targets": row["targets"], **facts}), flush=True)
+    for row in epochs(model, histories, settings, clock=split.log.clock):
+        print(json.dumps(row | facts), flush=True)
 
 
 def race(args: argparse.Namespace, entries: dict[str, tuple[Path, dict[str, Any]]]) -> None:
@@ -116,15 +106,9 @@ def race(args: argparse.Namespace, entries: dict[str, tuple[Path, dict[str, Any]
         for name, (source, wanted) in entries.items()
     }
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in running}
-    for round_ in range(args.rounds + 1):
-        for name, process in running.items():
-            assert process.stdin
-            print("epoch", file=process.stdin, flush=True)
-            row = answer(process, name)
-            if round_:
-                rows[name].append(row)
-    for process in running.values():
-        process.communicate("end\n")
+    for round_, name, row in turns(running, args.rounds):
+        if round_:
+            rows[name].append(row)
     print(f"{date.today()}  {hardware()}  {args.threads} thread(s), fp32\n{args.model} on {args.data}", end="")
     print(f", {args.users} users\n" if args.users else "\n")
     print("| | events/s | s an epoch | x defaults | parameters | bytes a user |\n|---|---:|---:|---:|---:|---:|")

@@ -14,6 +14,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from statistics import median
@@ -83,10 +84,7 @@ def contestant(path: Path, name: str, length: int, threads: int) -> None:
     from recollect.contracts import Catalog
     from recollect.data.histories import Ragged
     from recollect.registry import model_class
-    from recollect.train.loop import train
     from recollect.train.memory import peak_bytes
-    from recollect.train.progress import Silent
-    from recollect.train.settings import TrainSettings
 
     torch.set_num_threads(threads)
     with np.load(path) as columns:
@@ -100,26 +98,26 @@ def contestant(path: Path, name: str, length: int, threads: int) -> None:
     model = built(decode(built.Config, values, where="model"), Catalog(size))  # type: ignore[call-arg]
     print(json.dumps({"torch": torch.__version__}), flush=True)
 
+    for row in epochs(model, histories, {"precision": precision, "batches": {"history": length + 1}}):
+        print(json.dumps(row | {"peak_bytes": peak_bytes()}), flush=True)
+
+
+def epochs(model: Any, histories: Any, settings: dict[str, Any], *, clock: bool = True) -> Iterator[dict[str, Any]]:
+    """One epoch on a CPU, without validation, for every line that comes in: its seconds, targets and loss."""
+    from recollect.config import decode
+    from recollect.train.loop import train
+    from recollect.train.progress import Silent
+    from recollect.train.settings import TrainSettings
+
     def judge(model: object) -> dict[str, float]:
         return {"hr@10": 0.0, "ndcg@10": 0.0}
 
     for seed, line in enumerate(sys.stdin):
         if line.strip() != "epoch":
             break
-        settings = decode(
-            TrainSettings,
-            {
-                "epochs": 1,
-                "precision": precision,
-                "accelerator": "cpu",
-                "seed": seed,
-                "batches": {"history": length + 1},
-            },
-            where="train",
-        )
-        row = train(model, histories, settings, judge, Silent()).history[0]  # type: ignore[arg-type]
-        answer = {"seconds": row["train_seconds"], "targets": row["targets"], "loss": row["loss"]}
-        print(json.dumps(answer | {"peak_bytes": peak_bytes()}), flush=True)
+        chosen = decode(TrainSettings, {"epochs": 1, "accelerator": "cpu", "seed": seed, **settings}, where="train")
+        row = train(model, histories, chosen, judge, Silent(), clock=clock).history[0]
+        yield {"seconds": row["train_seconds"], "targets": row["targets"], "loss": row["loss"]}
 
 
 def race(events: Path, args: argparse.Namespace, facts: str) -> None:
@@ -149,19 +147,25 @@ def race(events: Path, args: argparse.Namespace, facts: str) -> None:
     for name, process in running.items():
         print(f"{name}: {answer(process, name)}")
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in running}
-    for round_ in range(args.rounds + 1):
+    for round_, name, row in turns(running, args.rounds):
+        note = " (warm-up)" if round_ == 0 else ""
+        shown = f"{row['seconds']:.1f} s, {row['targets']:,} targets, loss {row['loss']:.3f}"
+        print(f"  round {round_}{note}  {name}: {shown}")
+        if round_:
+            rows[name].append(row)
+    table(rows)
+
+
+def turns(running: dict[str, subprocess.Popen[str]], rounds: int) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Ask one after the other for an epoch, round after round, and end them: the round (0 warms up), who, and what it
+    took."""
+    for round_ in range(rounds + 1):
         for name, process in running.items():
             assert process.stdin
             print("epoch", file=process.stdin, flush=True)
-            row = answer(process, name)
-            note = " (warm-up)" if round_ == 0 else ""
-            shown = f"{row['seconds']:.1f} s, {row['targets']:,} targets, loss {row['loss']:.3f}"
-            print(f"  round {round_}{note}  {name}: {shown}")
-            if round_:
-                rows[name].append(row)
+            yield round_, name, answer(process, name)
     for process in running.values():
         process.communicate("end\n")
-    table(rows)
 
 
 def answer(process: subprocess.Popen[str], name: str) -> dict[str, Any]:

@@ -50,8 +50,10 @@ class Target(StrEnum):
 
 def history(text: str | None) -> int | Literal["whole"] | None:
     """How much a model may know, as typed: `whole` or `last-500`; None where nothing was said. Raises ConfigError."""
-    if text is None or text == "whole":
-        return None if text is None else "whole"
+    if text is None:
+        return None
+    if text == "whole":
+        return "whole"
     found = re.fullmatch(r"last-([1-9][0-9]*)", text)
     if found is None:
         from recollect.config import ConfigError

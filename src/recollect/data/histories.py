@@ -45,13 +45,14 @@ class Ragged:
 
     def rows(self, some: np.ndarray) -> Ragged:
         """The rows of these numbers, in this order; a row may come again."""
-        starts, ends = self.offsets[:-1][some], self.offsets[1:][some]
-        index, _ = ranges(starts, ends)
-        return Ragged(self.items[index], self.times[index], np.concatenate([[0], np.cumsum(ends - starts)]))
+        return self._spans(self.offsets[:-1][some], self.offsets[1:][some])
 
     def last(self, events: int) -> Ragged:
         """The last so many events of every row."""
-        starts, ends = np.maximum(self.offsets[:-1], self.offsets[1:] - events), self.offsets[1:]
+        return self._spans(np.maximum(self.offsets[:-1], self.offsets[1:] - events), self.offsets[1:])
+
+    def _spans(self, starts: np.ndarray, ends: np.ndarray) -> Ragged:
+        """Rows of the events `starts[r]:ends[r]`."""
         index, _ = ranges(starts, ends)
         return Ragged(self.items[index], self.times[index], np.concatenate([[0], np.cumsum(ends - starts)]))
 

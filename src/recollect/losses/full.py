@@ -129,19 +129,18 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                 some, rows, met = cells(added.lists, added.items, start)
                 logits.view(-1).index_add_(0, met, added.values[some].to(wide))
             hit = logits.gather(1, wanted[part])
+            past = None if excluded is None else cells(excluded.lists, excluded.items, start)[2]
             # Either way `mass` is the softmax, but for a factor `share` of each row.
             if calm:
                 mass = logits.exp_()
             else:
-                if excluded is not None:
-                    _, _, past = cells(excluded.lists, excluded.items, start)
+                if past is not None:
                     logits.view(-1).index_fill_(0, past, -torch.inf)
                     logits.scatter_(1, wanted[part], hit)
                 mass = torch.softmax(logits, dim=-1)
             at_target = mass.gather(1, wanted[part])
             if calm:
-                if excluded is not None:  # after the exponential, which takes long over infinities
-                    _, _, past = cells(excluded.lists, excluded.items, start)
+                if past is not None:  # after the exponential, which takes long over infinities
                     mass.view(-1).index_fill_(0, past, 0)
                     mass.scatter_(1, wanted[part], at_target)
                 whole = mass.sum(dim=-1, keepdim=True)

@@ -14,6 +14,7 @@ readable reference; `fused_scan` is the same function with its gradient written 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -177,26 +178,15 @@ class _FusedScan(torch.autograd.Function):
         grad_mixing = acts.new_zeros(H, 4 * d, d)
         dh, dc, dn = (acts.new_zeros(H, d, B) for _ in range(3))
         for t in range(T - 1, -1, -1):
-            z, take, keep, o = acts[t].unbind(1)
             dh = dh + grad[t]
             passed = None
             if valid is not None:
                 passed = torch.where(valid[t], 0.0, dh)
                 dh = torch.where(valid[t], dh, 0.0)
-            dz, di, df, do = grad_gates[t].unbind(1)
-            below = norms[t + 1].clamp(min=TINY)
-            drawn = dh * hiddens[t + 1]
-            torch.addcmul(drawn, drawn, o, value=-1, out=do)
-            dn.addcdiv_(drawn, below, value=-1)
-            dc.addcdiv_(dh * o, below)
-            into = dc * take
-            half = into * z
-            torch.addcmul(into, half, z, value=-1, out=dz)
-            torch.addcmul(half, dn, take, out=di)
+            before, after = (cells[t], norms[t]), (hiddens[t + 1], norms[t + 1].clamp(min=TINY))
+            step_back((dh, dc, dn), acts[t].unbind(1), before, after, slack[t], grad_gates[t].unbind(1))
             if room is not None:
-                di.mul_(room[t])
-            dc, dn = dc.mul_(keep), dn.mul_(keep)
-            torch.mul((dc * cells[t]).addcmul_(dn, norms[t]), slack[t], out=df)
+                grad_gates[t, :, 1].mul_(room[t])
             slope = grad_gates[t].view(H, 4 * d, B)
             grad_mixing.baddbmm_(slope, hiddens[t].transpose(1, 2))
             dh = torch.bmm(back, slope)
@@ -204,3 +194,32 @@ class _FusedScan(torch.autograd.Function):
                 dh = dh + passed
         grad_bias = grad_gates.sum((0, 4)) if ctx.biased else None
         return grad_gates, grad_mixing.view_as(mixing), grad_bias, None, None, None, None, None, None, None
+
+
+def step_back(
+    grads: tuple[Tensor, Tensor, Tensor],
+    acts: Sequence[Tensor],
+    before: tuple[Tensor, Tensor],
+    after: tuple[Tensor, Tensor],
+    slack: Tensor,
+    out: Sequence[Tensor],
+) -> None:
+    """The gradient of one step of the cell, all tensors of one shape: that of its gates' inputs is written to `out`.
+
+    grads: of h, c and n after the step; those of c and n become those before it, in place. acts: tanh z, i', f',
+    sigmoid o. before: c and n; after: h, and n as it was divided by. slack: d log f / d f.
+    """
+    dh, dc, dn = grads
+    z, take, keep, o = acts
+    dz, di, df, do = out
+    drawn = dh * after[0]
+    torch.addcmul(drawn, drawn, o, value=-1, out=do)
+    dn.addcdiv_(drawn, after[1], value=-1)
+    dc.addcdiv_(dh * o, after[1])
+    into = dc * take
+    half = into * z
+    torch.addcmul(into, half, z, value=-1, out=dz)
+    torch.addcmul(half, dn, take, out=di)
+    dc.mul_(keep)
+    dn.mul_(keep)
+    torch.mul((dc * before[0]).addcmul_(dn, before[1]), slack, out=df)

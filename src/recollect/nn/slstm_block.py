@@ -118,7 +118,7 @@ class SLSTMBlock(nn.Module):
         [N last D]; unset, all cells: [N W D].
         """
         inner = torch.where(valid[:, :, None], self.norm(x), 0.0)
-        mixed = F.silu(self.conv.mix(F.pad(inner, (0, 0, self.conv.width - 1, 0))))
+        mixed = self._mixed(inner)
         kind = {"device": x.device, "dtype": self.bias.dtype}
         memory = slstm.Memory.zeros(self.settings.heads, self.size, x.shape[0], **kind)
         return self._remember(x, inner, mixed, valid, memory, last)[0]
@@ -134,12 +134,16 @@ class SLSTMBlock(nn.Module):
         x, valid = F.pad(x, (0, 0, left, right)), F.pad(valid, (left, right))
         inner = torch.where(valid[:, :, None], self.norm(x), 0.0)
         before = self.conv.width - 1
-        mixed = F.silu(self.conv.mix(F.pad(inner, (0, 0, before, 0))))
+        mixed = self._mixed(inner)
         edges = inner.view(B, blocks + 1, size, -1)[:, :-1, :before].flatten(0, 1)
-        early = F.silu(self.conv.mix(F.pad(edges, (0, 0, before, 0)))).view(B, blocks, before, x.shape[2])
+        early = self._mixed(edges).view(B, blocks, before, x.shape[2])
         h = overlapped_scan(inner, mixed, early, valid, self._gate_matrix(), self.mixing, self.bias, size)
         read = x[:, size - 1 : size - 1 + blocks * size]
         return self._add(read, h.to(inner.dtype))[:, left : left + T]
+
+    def _mixed(self, inner: Tensor) -> Tensor:
+        """What input and forget gates read of windows [N W D] that begin from nothing."""
+        return F.silu(self.conv.mix(F.pad(inner, (0, 0, self.conv.width - 1, 0))))
 
     def _shares_windows(self, size: int) -> bool:
         """Whether the gates are those of `overlapped_scan`, and windows are long enough for the convolution."""

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from recollect.nn.slstm import ALWAYS, NEVER, TINY, UNSEEN
+from recollect.nn.slstm import ALWAYS, NEVER, TINY, UNSEEN, step_back
 
 
 def overlapped_scan(
@@ -113,25 +113,15 @@ class _OverlappedScan(torch.autograd.Function):
         grad_gates, grad_read, grad_early = acts.new_empty(size, 4 * D, K * B), torch.empty_like(read), []
         grad_matrix, grad_weight = torch.zeros_like(matrix), torch.zeros_like(weight)
         slope = acts.new_empty(H, 4, d, N)
-        dz, di, df, do = slope.unbind(1)
         rows, by_head = slope.view(4 * D, N), slope.view(H, 4 * d, N)
         dh, dc, dn = (acts.new_zeros(H, d, N) for _ in range(3))
         for t in range(T - 1, -1, -1):
             past, place = divmod(t, size)
-            z, take, keep, o = acts[t].unbind()
             if t + 1 >= size:
                 dh += slopes[t + 1 - size]
-            drawn = dh * hidden[t + 1, :, :d]
-            torch.addcmul(drawn, drawn, o, value=-1, out=do)
-            dn.addcdiv_(drawn, norms[t + 1], value=-1)
-            dc.addcdiv_(dh.mul_(o), norms[t + 1])
-            into = dc * take
-            half = into * z
-            torch.addcmul(into, half, z, value=-1, out=dz)
-            torch.addcmul(half, dn, take, out=di)
-            dc, dn = dc.mul_(keep), dn.mul_(keep)
-            # the slope of logsigmoid(f) is sigmoid(-f) = 1 - e^(log f)
-            torch.mul((dc * memory[t]).addcmul_(dn, norms[t]), torch.expm1(kept[t]).neg_(), out=df)
+            before, after = (memory[t], norms[t]), (hidden[t + 1, :, :d], norms[t + 1])
+            slack = torch.expm1(kept[t]).neg_()  # of logsigmoid(f) it is sigmoid(-f) = 1 - e^(log f)
+            step_back((dh, dc, dn), acts[t].unbind(), before, after, slack, slope.unbind(1))
             grad_weight.baddbmm_(by_head, hidden[t].mT)
             dh = torch.bmm(back, by_head)
             shared = grad_gates[place]

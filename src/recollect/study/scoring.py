@@ -111,7 +111,9 @@ def shown(
 
 def told_of(settings: RunSettings, history: History | None) -> int | None:
     """Of how many of the last events the model may know (None: all): as is said now, else as in the run."""
-    return settings.evaluate.history if history is None else None if history == "whole" else history
+    if history is None:
+        return settings.evaluate.history
+    return None if history == "whole" else history
 
 
 def settings_of(trained: Artifact) -> RunSettings:

@@ -69,8 +69,8 @@ def simulate(config: SimulateConfig | None = None) -> Simulation:
         np.repeat(np.arange(config.users), lengths).astype(np.int32),
         codes[filled].astype(np.int32),
         times[filled],
-        Vocabulary(_numbered("u", np.arange(1, config.users + 1))),
-        Vocabulary(_numbered("i", np.arange(1, config.items + 1)), first=1),
+        Vocabulary(numbered("u", config.users)),
+        Vocabulary(numbered("i", config.items), first=1),
         item_table=_item_table(world, np.random.default_rng(title_seed)),
         name=f"simulated(seed {config.seed})",
     )
@@ -138,9 +138,10 @@ def _choose(weights: np.ndarray, luck: np.ndarray) -> np.ndarray:
     return index
 
 
-def _numbered(prefix: str, numbers: np.ndarray) -> np.ndarray:
-    width = max(4, len(str(numbers.max())))
-    return np.array([f"{prefix}{number:0{width}d}" for number in numbers.tolist()], dtype=object)
+def numbered(prefix: str, count: int) -> np.ndarray:
+    """Ids from 1 to `count`, all of one width."""
+    width = max(4, len(str(count)))
+    return np.array([f"{prefix}{number:0{width}d}" for number in range(1, count + 1)], dtype=object)
 
 
 def _item_table(world: World, rng: np.random.Generator) -> Table:

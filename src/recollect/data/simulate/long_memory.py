@@ -15,6 +15,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from recollect.config import Settings
 from recollect.data.blocks import ranges
 from recollect.data.log import EventLog, Table, Vocabulary
+from recollect.data.simulate.generator import numbered
 from recollect.data.simulate.world import FIRST_DAY
 
 
@@ -133,8 +134,8 @@ def simulate_long_memory(config: LongMemoryConfig | None = None) -> LongMemory:
         np.repeat(np.arange(users), lengths).astype(np.int32),
         items.astype(np.int32),
         times,
-        Vocabulary(_numbered("u", users)),
-        Vocabulary(_numbered("i", config.items), first=1),
+        Vocabulary(numbered("u", users)),
+        Vocabulary(numbered("i", config.items), first=1),
         item_table=_item_table(group[1:], chosen[1:]),
         targets=targets,
         name=f"simulated-long-memory(seed {config.seed})",
@@ -157,11 +158,6 @@ def _pairs(
     faithful = rng.random(order.shape) < config.faithful
     choice = np.where(faithful, np.take_along_axis(favourite, order, axis=1), any_other)
     return np.stack([reminders[order], options[order, choice]], axis=2).reshape(users, -1)
-
-
-def _numbered(prefix: str, count: int) -> np.ndarray:
-    width = max(4, len(str(count)))
-    return np.array([f"{prefix}{number:0{width}d}" for number in range(1, count + 1)], dtype=object)
 
 
 def _item_table(group: np.ndarray, chosen: np.ndarray) -> Table:
