@@ -19,8 +19,8 @@ ACTIVATIONS_PER_PARAMETER_CELL = 0.2
 
 PREPARED_PRODUCTS = 128
 """Prepared products kept: about those of one training step. Fewer were slow, see docs/log.md."""
-PREPARED_BYTES = 700_000
-"""What each takes, roughly, with the holes it leaves."""
+PREPARED_BYTES = 500_000
+"""What each takes, roughly, with the holes it leaves: next to 0 (gru4rec) to 1.1 MB (xlstm-lsr) were measured."""
 
 
 def estimate_bytes(model: Network, tokens: int, *, prepared: bool = False, device_type: str = "cpu") -> int:
