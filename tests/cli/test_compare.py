@@ -65,6 +65,29 @@ def test_from_a_log_to_a_table_and_on(recollect: Command, log_file: Path, tmp_pa
     assert said.code == 2 and "train.warmup is 100 there, 7 now" in said.err
 
 
+def test_variants_of_one_model_stand_beside_it(recollect: Command, log_file: Path, tmp_path: Path) -> None:
+    """Named by the file alone; then the same runs from their folders, which give the same figures."""
+    file = tmp_path / "variants.toml"
+    file.write_text(
+        f"[data]\nsource = '{log_file}'\n[train]\nepochs = 1\nbatches.tokens = 512\n"
+        "[models.gru4rec.model]\nwidth = 8\nhidden = 8\n"
+        "[models.narrow.model]\nname = 'gru4rec'\nwidth = 4\nhidden = 8\n"
+    )
+    call = ["compare", "--config", file, "--against", "gru4rec", "--on", "validation", "--seeds", 2]
+    said = recollect(*call, "--out", tmp_path / "out", "--json")
+    assert said.code == 0 and {row["model"] for row in said.json["rows"]} == {"gru4rec", "narrow"}
+    assert said.json["compared with"] == "gru4rec"
+    folders = [tmp_path / "out" / name / f"seed-{seed}" for name in ("gru4rec", "narrow") for seed in (0, 1)]
+    again = recollect("evaluate", *folders, "--on", "validation", "--against", folders[1], "--json")
+    for one, other in zip(said.json["rows"], again.json["rows"], strict=True):
+        assert (one["model"], one["values"], one["difference"]) == (
+            other["model"],
+            other["values"],
+            other["difference"],
+        )
+    assert recollect("evaluate", folders[0], "--against", folders[0]).code == 2
+
+
 def shortened(files: dict[str, bytes]) -> dict[str, bytes]:
     """What the runs have kept, without the table over them."""
     return {name: data for name, data in files.items() if "/" in name and not name.endswith(".log")}

@@ -89,6 +89,15 @@ def test_filter_by_run_and_seed():
         both.of("a", 9)
 
 
+def test_named_otherwise_it_holds_the_same():
+    counted = dataclasses.replace(ledger([1, 2], run="counted"), unseeded={"counted"})
+    other = counted.named("fading")
+    assert other.runs == ["fading"] and other.unseeded == {"fading"} and other.protocols["fading"].users == 2
+    assert_same(other.named("counted"), counted)
+    with pytest.raises(ValueError, match="one run"):
+        concat([counted, ledger([3, 4])]).named("both")
+
+
 def test_ranks_only_keeps_what_figures_are_made_of_and_nothing_of_the_log(tmp_path):
     names = ["ann", "bob", "cy"]
     whole = concat([ledger([1, 12, MISS], ids=names), ledger([2, 3, 4], run="b", ids=names)])

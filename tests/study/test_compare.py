@@ -180,9 +180,36 @@ def test_two_comparisons_do_not_work_in_one_folder(source: Path, tmp_path: Path)
 def test_a_model_that_cannot_be_loaded_is_skipped(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(study, "loadable", lambda names: (["popularity"], {"foreign": "No module named 'elsewhere'"}))
+    monkeypatch.setattr(
+        study, "loadable", lambda settings, names: (["popularity"], {"foreign": "No module named 'elsewhere'"})
+    )
     result = compare(settings(source), ["popularity", "foreign"], tmp_path / "out", seeds=1)
     assert result.failed == 0 and result.table.failed == {"foreign": ("skipped: No module named 'elsewhere'",)}
+
+
+def test_a_model_is_compared_with_itself_under_other_settings(source: Path, tmp_path: Path) -> None:
+    variants = {"wide": {"model": {"name": "gru4rec", "width": 16, "hidden": 8}}, **TINY}
+    chosen = settings(source, models=variants)
+    made = compare(chosen, ["gru4rec", "wide", "popularity"], tmp_path, seeds=1, against="gru4rec", command="typed")
+    assert {row.model for row in made.table.rows} == {"gru4rec", "wide", "popularity"}
+    assert {row.comparison.baseline for row in made.table.rows if row.comparison is not None} == {"gru4rec"}
+    assert [row.model for row in made.table.rows if row.comparison is None] == ["gru4rec"]
+    for name, width in (("gru4rec", 8), ("wide", 16)):
+        kept = load(tmp_path / name / "seed-0")
+        assert (kept.name, kept.settings["model"]["width"]) == ("gru4rec", width)
+    whole = Ledger.load(tmp_path / LEDGER)
+    assert set(whole.runs) == {"gru4rec", "wide", "popularity"} and whole.unseeded == {"popularity"}
+    report = (tmp_path / REPORT).read_text()
+    assert "minus that of gru4rec" in report and "which favours it" not in report
+
+
+def test_who_is_compared_with_has_to_be_there(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'gru5rec' is none of the models to compare; did you mean 'gru4rec'"):
+        compare(settings(source), ["gru4rec"], tmp_path / "out", against="gru5rec")
+    assert not (tmp_path / "out").exists()
+    made = compare(settings(source, models=BROKEN), MODELS, tmp_path / "out", seeds=1, against="sasrec")
+    assert made.table.reference is None and all(row.comparison is None for row in made.table.rows)
+    assert "No differences: sasrec has no figures." in (tmp_path / "out" / REPORT).read_text()
 
 
 def test_ctrl_c_leaves_no_copy_of_the_log(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +226,7 @@ def test_ctrl_c_leaves_no_copy_of_the_log(source: Path, tmp_path: Path, monkeypa
 def test_reasons_name_their_seeds_where_they_are_not_all() -> None:
     class Run:
         def __init__(self, seed: int) -> None:
-            self.model, self.seed = "m", seed
+            self.name, self.seed = "m", seed
 
     runs: list[Any] = [Run(seed) for seed in range(3)]
     all_alike = dict.fromkeys(runs, Failure("a"))

@@ -33,6 +33,24 @@ def test_a_run_has_what_all_share_and_what_is_its_own() -> None:
         assert one.split.protocol == "temporal" and one.evaluate.seen == "allowed" and one.data.source == "a.csv"
 
 
+def test_a_variant_is_a_model_under_another_name() -> None:
+    made = comparison_from({**DATA, "models": {"short": {"model": {"name": "sasrec", "window": 9}}, "sasrec": {}}})
+    assert [made.model_of(name) for name in ("short", "sasrec", "gru4rec")] == ["sasrec", "sasrec", "gru4rec"]
+    short, sasrec = made.run_of("short", 0), made.run_of("sasrec", 0)
+    assert short.model_name == "sasrec" and short.model["window"] == 9
+    assert short == settings_from({**DATA, "model": {"name": "sasrec", "window": 9}}) != sasrec
+
+
+def test_a_variant_has_what_its_model_has_and_its_own_over_it() -> None:
+    gate = {"model": {"name": "xlstm-lsr", "mlstm": {"input_gate": "sigmoid"}}, "train": {"epochs": 3}}
+    model = {"model": {"width": 16, "mlstm": {"heads": 2}}, "train": {"batches": {"tokens": 64}, "epochs": 5}}
+    made = comparison_from({**DATA, "models": {"gate": gate, "xlstm-lsr": model}})
+    one, other = made.run_of("gate", 1), made.run_of("xlstm-lsr", 1)
+    assert one.model["width"] == 16 and one.model["mlstm"] == {**other.model["mlstm"], "input_gate": "sigmoid"}
+    assert (one.train.epochs, one.train.batches.tokens, one.train.seed) == (3, 64, 1)
+    assert other.train.epochs == 5 and other.model["mlstm"]["input_gate"] == "exp"
+
+
 def test_with_nothing_of_its_own_a_run_is_that_of_train() -> None:
     wanted = settings_from({**DATA, "model": {"name": "sasrec"}, "train": {"seed": 3}})
     assert comparison_from(DATA).run_of("sasrec", 3) == wanted
@@ -52,6 +70,14 @@ def test_with_nothing_of_its_own_a_run_is_that_of_train() -> None:
         ({"models": {"sasrec": {"train": {"epochs": 0}}}}, "models.sasrec.train.epochs: .*greater than or equal to 1"),
         ({"models": {"sasrec": {"train": {"seed": 1}}}}, "models.sasrec.train.seed: all models"),
         ({"models": {"sasrec": 3}}, "models.sasrec: a section"),
+        ({"models": {"short": {}}}, "models.short: no model is called.*of which model.*: models.short.model.name"),
+        ({"models": {"short": {"model": {"name": "sasrek"}}}}, r"models.short.model.name: .*did you mean 'sasrec'\?"),
+        ({"models": {"short": {"model": {"name": "sasrec", "widht": 8}}}}, "models.short.model.widht: .*'width'"),
+        (
+            {"models": {"gru4rec": {"model": {"name": "sasrec"}}}},
+            "models.gru4rec.model.name: gru4rec is a model itself",
+        ),
+        ({"models": {"../short": {"model": {"name": "sasrec"}}}}, "models.../short: a variant is named in letters"),
         ({"models": 3}, "models: a section"),
     ],
     ids=str,

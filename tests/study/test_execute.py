@@ -81,7 +81,7 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def jobs(folder: Path, *acts: int, model: str = "popularity") -> list[Job]:
     """What each job's stub does stands in its number of epochs."""
     return [
-        Job(small_settings(model, seed=seed, epochs=act), folder / model / f"seed-{seed}", True)
+        Job(model, small_settings(model, seed=seed, epochs=act), folder / model / f"seed-{seed}", True)
         for seed, act in enumerate(acts)
     ]
 
@@ -115,7 +115,7 @@ def test_a_run_that_names_its_gpu_keeps_it_and_one_at_a_time_needs_no_choice(
 ) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(module, "visible_gpus", lambda: ["0", "1"])
-    named = Job(small_settings("popularity", epochs=DONE, accelerator="cuda:1"), tmp_path / "named", True)
+    named = Job("popularity", small_settings("popularity", epochs=DONE, accelerator="cuda:1"), tmp_path / "named", True)
     do([named, *jobs(tmp_path, DONE)], at_once=2)
     assert (named.folder / "gpu").read_text() == "unset"
     (alone,) = jobs(tmp_path, DONE, model="markov")
@@ -218,7 +218,8 @@ from recollect.study.settings import RunSettings
 from recollect.train.progress import Silent
 module.CHILD = "stub_of_a_run"
 folder, settings = json.loads({words!r})
-job = Job(RunSettings.model_validate_json(settings), Path(folder), True)
+settings = RunSettings.model_validate_json(settings)
+job = Job(settings.model_name, settings, Path(folder), True)
 module.execute([job], total=1, log=Path("log"), on="test", at_once=1, said=(), report=Silent(), ended=print)
 """
     source = Path(module.__file__).parents[2]

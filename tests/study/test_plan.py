@@ -45,14 +45,29 @@ def test_one_seed_after_the_other_and_what_draws_nothing_once(tmp_path: Path) ->
 
 def test_an_unknown_model_is_named_and_one_that_cannot_be_loaded_is_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="did you mean 'gru4rec'"):
-        loadable(["popularity", "gru5rec"])
+        loadable(settings(), ["popularity", "gru5rec"])
 
     def model_class(name: str) -> None:
         if name == "foreign":
             raise ModuleNotFoundError("No module named 'elsewhere'")
 
     monkeypatch.setattr("recollect.study.plan.model_class", model_class)
-    assert loadable(["foreign", "popularity"]) == (["popularity"], {"foreign": "No module named 'elsewhere'"})
+    assert loadable(settings(), ["foreign", "popularity"]) == (
+        ["popularity"],
+        {"foreign": "No module named 'elsewhere'"},
+    )
+
+
+def test_a_variant_has_a_place_of_its_own_and_is_run_as_often_as_its_model(tmp_path: Path) -> None:
+    variants = {"short": {"model": {"name": "sasrec", "window": 4}}, "counts": {"model": {"name": "markov"}}}
+    made = settings(models=variants)
+    assert loadable(made, ["short", "counts"]) == (["short", "counts"], {})
+    jobs = plan(made, ["sasrec", "short", "counts"], 2, tmp_path)
+    labels = [job.label for job in jobs]
+    assert labels == ["sasrec, seed 0", "short, seed 0", "counts, seed 0", "sasrec, seed 1", "short, seed 1"]
+    assert [job.folder.parent.name for job in jobs[:3]] == ["sasrec", "short", "counts"]
+    assert [job.settings.model_name for job in jobs[:3]] == ["sasrec", "sasrec", "markov"]
+    assert jobs[1].settings.model["window"] == 4 != jobs[0].settings.model["window"]
 
 
 class Interrupts(Silent):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from recollect.artifact import load
+from recollect.config import ConfigError
 from recollect.data.log import DataError
 from recollect.evaluate.metrics import measure
 from recollect.study.report import sheets
@@ -47,6 +48,15 @@ def test_seeds_are_one_row_and_models_are_called_by_their_name(runs: Path) -> No
     table = side_by_side(folders, on="validation")
     assert {row.model: row.metrics.seeds for row in table.rows} == {"xlstm-lsr": (0, 1), "markov": (0,)}
     assert table.seeds is None and [row.seeded for row in table.rows if row.model == "markov"] == [False]
+
+
+def test_any_of_them_can_be_what_the_others_are_compared_with(runs: Path) -> None:
+    folders = [runs / "plain/seed-0", runs / "markov", runs / "plain/seed-1"]
+    for against, name in ((runs / "markov", "markov"), (runs / "plain/seed-1", "xlstm-lsr")):
+        table = side_by_side(folders, on="validation", against=against)
+        assert [row.comparison.baseline for row in table.rows if row.comparison is not None] == [name]
+    with pytest.raises(ConfigError, match="fast: none of the runs that are compared"):
+        side_by_side(folders, on="validation", against=runs / "fast")
 
 
 def test_trainings_that_begin_with_the_same_weights_are_no_seeds_of_one_row(runs: Path) -> None:

@@ -93,10 +93,20 @@ def test_no_figures_are_a_table_too() -> None:
     )
 
 
+def test_others_can_be_compared_with_one_that_is_not_the_best() -> None:
+    chosen = tabulate([*map(made, GOOD), made(POOR[0])], "test", 2, {}, "poor")
+    assert chosen.reference == "poor" and [row.model for row in chosen.rows] == ["good", "poor"]
+    good, poor = plain(chosen)["rows"]
+    assert good["difference"]["baseline"] == "poor" and good["difference"]["difference"] > 0
+    assert poor["difference"] is None and good["minus the best"] is None
+    assert plain(chosen)["compared with"] == "poor"
+
+
 def test_plain_values_have_the_same_figures(table: Table) -> None:
     good, poor = plain(table)["rows"]
     assert good["values"]["ndcg@10"] == table.rows[0].metrics["ndcg@10"] and good["seeds"] == [0, 1]
     assert good["minus the best"] is None and poor["minus the best"]["difference"] < 0
+    assert poor["difference"] == poor["minus the best"] and plain(table)["compared with"] == "good"
     assert poor["minus the best"]["p"] is None and list(poor["minus the best"]["leaves_out"]) == ["good"]
     assert good["standard deviations over seeds"] and poor["misses"] == 1
     alone = ledger("alone", 0, [1])

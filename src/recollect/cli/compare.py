@@ -18,16 +18,25 @@ ALL = "all"
 @with_reading
 def compare(
     ctx: typer.Context,
-    models: Annotated[
-        str, typer.Option(help="Names with commas between them, or `all`; `recollect models` lists them.")
-    ],
     out: Annotated[Path, typer.Option(help="Where the runs and the table are kept; there it also goes on.")],
+    models: Annotated[
+        str | None,
+        typer.Option(
+            help="Names with commas between them, or `all`; `recollect models` lists them. By default those that "
+            "--config has a section for.",
+            show_default=False,
+        ),
+    ] = None,
     data: RunData = None,
     seen: RunSeen = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many times each model is trained.")] = 3,
     on: Annotated[Part, typer.Option(help="Which targets decide; test is scored once for each run.")] = Part.test,
     config: Annotated[
         Path | None, typer.Option(help="Settings of all models, and of one under [models.NAME]; the guide shows one.")
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Which of them the others are compared with; by default the best.", show_default=False),
     ] = None,
     sets: Sets = None,
     jobs: Annotated[int, typer.Option(min=1, help="How many runs are made at the same time.")] = 1,
@@ -47,7 +56,9 @@ def compare(
     - `recollect compare --models all --data ratings.csv --seeds 1 --on validation --out runs/first-look`
     - `recollect compare --models sasrec,gru4rec --data ml-1m --set train.epochs=30 --set models.sasrec.model.window=100
       --out runs/two`
+    - `recollect compare --config variants.toml --against xlstm-lsr --data ml-1m --on validation --out runs/variants`
     """
+    from recollect.config import ConfigError
     from recollect.registry import names
     from recollect.study import compare as study
     from recollect.study.compare_settings import compose_comparison
@@ -56,12 +67,25 @@ def compare(
     from recollect.study.tables import plain
     from recollect.train.progress import Console
 
-    asked = names() if models.strip() == ALL else [name.strip() for name in models.split(",") if name.strip()]
     settings = compose_comparison(config, {"data": {**reading, "source": data}, "evaluate": {"seen": seen}}, sets or [])
+    if models is None:
+        asked = list(settings.models)
+        if not asked:
+            raise ConfigError("which models? name them, as in --models popularity,sasrec,xlstm-lsr")
+    else:
+        asked = names() if models.strip() == ALL else [name.strip() for name in models.split(",") if name.strip()]
     command = _typed(ctx)
     try:
         result = study.compare(
-            settings, asked, out, seeds=seeds, on=on.value, at_once=jobs, report=Console(), command=command
+            settings,
+            asked,
+            out,
+            seeds=seeds,
+            on=on.value,
+            against=against,
+            at_once=jobs,
+            report=Console(),
+            command=command,
         )
     except Halted as halted:
         raise Halted(f"{halted}. To go on: {command}") from None

@@ -61,6 +61,12 @@ def evaluate(
     ledger: Annotated[
         Path | None, typer.Option(help="Keep the rank of every target here, as Parquet.", show_default=False)
     ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="Which of several runs the others are compared with; by default the best.", show_default=False
+        ),
+    ] = None,
     lists: Annotated[bool, typer.Option("--lists", help="Also say what the top 10 lists show (of one run).")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
     *,
@@ -111,7 +117,8 @@ def evaluate(
 
     known = history_in(history)
     if since is not None:
-        others = {"--protocol": protocol, "--on": on, "--lists": lists, "several runs": len(runs) > 1}
+        others = {"--protocol": protocol, "--on": on, "--lists": lists, "--against": against}
+        others["several runs"] = len(runs) > 1
         if said := [name for name, value in others.items() if value]:
             raise ConfigError(f"--since asks one run for what came later; leave out {', '.join(said)}")
         _since(runs[0], data, reading, since, target, seen, known, ledger, json, note)
@@ -125,12 +132,14 @@ def evaluate(
         if lists:
             raise ConfigError("--lists describes the lists of one run; name one")
         asked: dict[str, Any] = {"protocol": split, "seen": candidates, "history": known, "on": on.value}
-        made = side_by_side(runs, source=data, reading=reading, note=note, **asked)
+        made = side_by_side(runs, source=data, reading=reading, against=against, note=note, **asked)
         assert made.ledger is not None
         if ledger is not None:
             made.ledger.save(ledger)
         print_json(plain(made)) if json else print_sheets(made)
         return
+    if against is not None:
+        raise ConfigError("--against compares several runs; name the others too")
     (run,) = runs
     trained = load(run)
     settings_of(trained)  # a model kept without a log is refused before one is read

@@ -107,6 +107,15 @@ class Ledger(Displayed):
         columns = {name: column[keep] for name, column in self.columns().items()}
         return Ledger(**columns, protocols={run: self.protocols[run]}, unseeded=frozenset({run}) & self.unseeded)
 
+    def named(self, run: str) -> Ledger:
+        """The same ranks under another name. Raises ValueError where the ledger does not hold one run only."""
+        if len(self.protocols) != 1:
+            raise ValueError(f"only one run can be named otherwise, and the ledger holds {self.runs}")
+        ((old, protocol),) = self.protocols.items()
+        unseeded = {run} if old in self.unseeded else set()
+        column = np.full(len(self), run, dtype=object)
+        return dataclasses.replace(self, run=column, protocols={run: protocol}, unseeded=unseeded)
+
     def ranks_only(self) -> Ledger:
         """The same ranks without what only the log may tell, to be published where the log must not be.
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from recollect.artifact import ArtifactError, read_card, reason
-from recollect.config import ConfigError
+from recollect.config import ConfigError, did_you_mean
 from recollect.data import prepared
 from recollect.evaluate.ledger import Ledger
 from recollect.study import report as reports
@@ -60,21 +60,26 @@ def compare(
     *,
     seeds: int = 3,
     on: Part = "test",
+    against: str | None = None,
     at_once: int = 1,
     report: Reporter | None = None,
     command: str = "",
 ) -> Compared:
     """Train and measure every model with every seed in `out/<model>/seed-<n>`, and write the table into `out`.
 
-    `at_once`: how many runs are made at the same time. `command`: what the report says it was made by. Raises
-    ConfigError, DataError or ArtifactError before anything is trained or overwritten; Halted after Ctrl-C.
+    `models`: names of models, or of variants in `settings.models`. `against`: which of them the others are compared
+    with, by default the best. `at_once`: how many runs are made at the same time. `command`: what the report says it
+    was made by. Raises ConfigError, DataError or ArtifactError before anything is trained or overwritten; Halted after
+    Ctrl-C.
     """
     refuse_several_processes()
     check_device(settings.train)
     report, out = report or Silent(), Path(os.path.abspath(out))
-    names, unloadable = loadable(dict.fromkeys(models))
+    names, unloadable = loadable(settings, dict.fromkeys(models))
     if not names and not unloadable:
         raise ConfigError("no model to compare; recollect models lists them")
+    if against is not None and against not in models:
+        raise ConfigError(f"{against!r} is none of the models to compare{did_you_mean(against, models)}")
     jobs = plan(settings, names, seeds, out)
     log = read_data(settings.data)
     said = tuple(remarks(split_data(log, settings.split)))
@@ -113,9 +118,11 @@ def compare(
             finally:
                 shutil.rmtree(out / LOG, ignore_errors=True)
         done = [
-            Measured(Ledger.load(job.ledger(on)), read_card(job.folder), job.seeded) for job in jobs if job.done(on)
+            Measured(Ledger.load(job.ledger(on)).named(job.name), read_card(job.folder), job.seeded)
+            for job in jobs
+            if job.done(on)
         ]
-        table = tabulate(done, on, seeds, _reasons(jobs, failures, unloadable))
+        table = tabulate(done, on, seeds, _reasons(jobs, failures, unloadable), against)
         reports.write(table, out, command)
     return Compared(out, table, len(jobs), {job.label: failure for job, failure in failures.items()})
 
@@ -149,7 +156,7 @@ def _keep(path: Path, job: Job, failure: Failure | None) -> None:
         known = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         known = {}
-    name = f"{job.model}/seed-{job.seed}"
+    name = f"{job.name}/seed-{job.seed}"
     known.pop(name, None)
     if failure is not None:
         date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -163,15 +170,15 @@ def _keep(path: Path, job: Job, failure: Failure | None) -> None:
 def _reasons(
     jobs: Sequence[Job], failures: Mapping[Job, Failure], unloadable: Mapping[str, str]
 ) -> dict[str, tuple[str, ...]]:
-    """Model -> a line for each reason, with the seeds it is given for where they are not all."""
+    """Name -> a line for each reason, with the seeds it is given for where they are not all."""
     found: dict[str, tuple[str, ...]] = {name: (f"skipped: {why}",) for name, why in unloadable.items()}
-    for model in dict.fromkeys(job.model for job in failures):
-        seeds = [job.seed for job in jobs if job.model == model]
+    for name in dict.fromkeys(job.name for job in failures):
+        seeds = [job.seed for job in jobs if job.name == name]
         lines: dict[str, list[int]] = {}
         for job, failure in failures.items():
-            if job.model == model:
+            if job.name == name:
                 lines.setdefault(failure.text, []).append(job.seed)
-        found[model] = tuple(
+        found[name] = tuple(
             text if theirs == seeds or text.startswith("skipped") else f"seed {', '.join(map(str, theirs))} {text}"
             for text, theirs in lines.items()
         )

@@ -115,7 +115,7 @@ def execute(
                 failure = child.failure()
                 ended(child.job, failure)
                 if failure is not None and failure.skipped:  # with another seed it would lack the same
-                    waiting = deque(job for job in waiting if job.model != child.job.model)
+                    waiting = deque(job for job in waiting if job.name != child.job.name)
     except KeyboardInterrupt:
         report.note("stopping after the steps under way; Ctrl-C again ends at once")
         raise Halted("stopped; nothing is lost") from None

@@ -1,6 +1,6 @@
 """Which runs a comparison is made of, what there is of them already, and whether that is what is asked for now.
 
-A run is its folder, `<out>/<model>/seed-<n>`; nothing else is kept of what has been done, so there is nothing that
+A run is its folder, `<out>/<name>/seed-<n>`; nothing else is kept of what has been done, so there is nothing that
 could disagree with it.
 """
 
@@ -29,16 +29,14 @@ SHOWN = 3
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Job:
-    """One run: a model and a seed, and the folder it has or will have."""
+    """One run: a model or a variant of one and a seed, and the folder it has or will have."""
 
+    name: str
+    """What it is called in the comparison: the model's name, or that of the variant."""
     settings: RunSettings
     folder: Path
     seeded: bool
     """False for a model that draws no random numbers, which is run once."""
-
-    @property
-    def model(self) -> str:
-        return self.settings.model_name
 
     @property
     def seed(self) -> int:
@@ -46,7 +44,7 @@ class Job:
 
     @property
     def label(self) -> str:
-        return f"{self.model}, seed {self.seed}"
+        return f"{self.name}, seed {self.seed}"
 
     @property
     def output(self) -> Path:
@@ -64,29 +62,30 @@ class Job:
         return is_artifact(self.folder) and self.ledger(on).is_file()
 
 
-def loadable(names: Iterable[str]) -> tuple[list[str], dict[str, str]]:
-    """The models whose code can be loaded here, and why the others cannot. Raises ConfigError for an unknown name."""
+def loadable(settings: CompareSettings, names: Iterable[str]) -> tuple[list[str], dict[str, str]]:
+    """Those whose model's code can be loaded here, and why the others cannot. Raises ConfigError for an unknown
+    name."""
     found, lost = list[str](), dict[str, str]()
     for name in names:
         try:
-            model_class(name)
+            model_class(settings.model_of(name))
             found.append(name)
         except ImportError as error:
             lost[name] = " ".join(str(error).split())
     return found, lost
 
 
-def plan(settings: CompareSettings, models: Sequence[str], seeds: int, out: Path) -> list[Job]:
-    """Every model with every seed, one seed after the other, so that all models have a figure early.
+def plan(settings: CompareSettings, names: Sequence[str], seeds: int, out: Path) -> list[Job]:
+    """Every model and variant with every seed, one seed after the other, so that all have a figure early.
 
     A model that draws no random numbers (`seeded` is False) comes once. Raises ConfigError for an unknown model.
     """
     first = settings.train.seed
-    seeded = {name: model_class(name).seeded for name in models}
+    seeded = {name: model_class(settings.model_of(name)).seeded for name in names}
     return [
-        Job(placed(settings.run_of(name, seed)), out / name / f"seed-{seed}", seeded[name])
+        Job(name, placed(settings.run_of(name, seed)), out / name / f"seed-{seed}", seeded[name])
         for seed in range(first, first + seeds)
-        for name in models
+        for name in names
         if seeded[name] or seed == first
     ]
 

@@ -35,7 +35,7 @@ class Sheet:
 
 
 def sheets(table: Table) -> list[Sheet]:
-    """Accuracy, differences to the best, cost; without figures there are none."""
+    """Accuracy, differences to the reference, cost; without figures there are none."""
     if not table.rows:
         return []
     found = [accuracy(table), differences(table), costs(table)]
@@ -67,6 +67,8 @@ def _remarks(table: Table) -> Iterator[str]:
     """What a reader could otherwise take wrongly."""
     best = table.rows[0].metrics
     yield from without_figures(table)
+    if table.reference is None:
+        yield f"No differences: {table.against} has no figures."
     yield (
         "± is the standard error over users, the seeds of a user taken together: how far another draw of users would "
         "move these models. seed sd is the standard deviation of NDCG@10 over seeds: how far another training would."
@@ -98,11 +100,13 @@ def differences(table: Table) -> Sheet:
         interval = f"[{figure(one.low, signed=True)}, {figure(one.high, signed=True)}]"
         tests = ["none" if p is None else figure(p) for p in (one.p, one.p_holm)]
         rows.append((one.run, figure(one.difference, signed=True), interval, *tests))
-    heads = _heads("minus the best", "95 % interval", "p", "p (Holm)")
-    return Sheet(f"NDCG@10, minus that of {table.rows[0].model}", heads, tuple(rows), tuple(_what_is_in(found)))
+    minus = "minus the best" if table.against is None else f"minus {table.against}"
+    heads = _heads(minus, "95 % interval", "p", "p (Holm)")
+    notes = tuple(_what_is_in(found, chosen=table.against is None))
+    return Sheet(f"NDCG@10, minus that of {table.reference}", heads, tuple(rows), notes)
 
 
-def _what_is_in(found: Sequence[Comparison]) -> Iterator[str]:
+def _what_is_in(found: Sequence[Comparison], *, chosen: bool) -> Iterator[str]:
     """What the intervals and tests of the differences hold, and what they leave out."""
     yield (
         "The interval holds what another draw of users would change (paired bootstrap) and, from three seeds on, what "
@@ -118,7 +122,7 @@ def _what_is_in(found: Sequence[Comparison]) -> Iterator[str]:
             "p: sign-flip test over users with the same variance between seeds, Holm's correction over "
             f"{tested} comparison{'s' * (tested != 1)}."
         )
-    if found:
+    if found and chosen:
         yield "The best was found by these same figures, which favours it."
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recollect.artifact import load
+from recollect.config import ConfigError
 from recollect.data.log import EventLog
 from recollect.data.seen import Seen
 from recollect.data.splits import SplitName
@@ -32,14 +33,18 @@ def side_by_side(
     seen: Seen | None = None,
     history: History | None = None,
     on: Part = "test",
+    against: Path | None = None,
     note: Callable[[str], None] = lambda text: None,
 ) -> Table:
     """Rank the targets with each run in turn -> their table; a scoring of test is noted in the run's folder.
 
     `source`, `reading`, `protocol`, `seen` and `history` as in `data_of` and `score`, which say what is refused. `note`
-    is told what a reader of the table should know.
+    is told what a reader of the table should know. `against`: one of the folders, whose row the others are compared
+    with; the best where None.
     """
     settings = {folder: settings_in(folder) for folder in dict.fromkeys(folders)}
+    if against is not None and against not in settings:
+        raise ConfigError(f"{against}: none of the runs that are compared; they are {', '.join(map(str, settings))}")
     names = _names(settings)
     logs: dict[str, EventLog] = {}
     done = []
@@ -61,7 +66,7 @@ def side_by_side(
     for remark in said:
         note(remark)
     # Runs that cannot be compared are refused here: nobody has seen a figure of test then, so none is noted.
-    table = tabulate(done, on, None, {})
+    table = tabulate(done, on, None, {}, None if against is None else names[against])
     if on == "test":
         for folder, one in zip(settings, done, strict=True):
             note_scoring(folder, one.ledger, measure(one.ledger))

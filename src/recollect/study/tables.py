@@ -47,7 +47,7 @@ class Cost:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A model that has figures. `comparison`: it minus the best; None for the best itself."""
+    """A model that has figures. `comparison`: it minus the reference; None for the reference itself."""
 
     model: str
     metrics: Metrics
@@ -67,6 +67,15 @@ class Table:
     """How many seeds of each model were asked for; None where the runs were named one by one."""
     failed: Mapping[str, tuple[str, ...]]
     """Model -> for each run without figures, which it is and why."""
+    against: str | None = None
+    """The one that the others were to be compared with; None: the best, which these figures found."""
+
+    @property
+    def reference(self) -> str | None:
+        """What the others are compared with; None where it has no figures."""
+        if self.against is None:
+            return self.rows[0].model if self.rows else None
+        return self.against if any(row.model == self.against for row in self.rows) else None
 
     @property
     def protocol_line(self) -> str:
@@ -85,10 +94,16 @@ class Measured:
     seeded: bool
 
 
-def tabulate(done: Sequence[Measured], on: Part, seeds: int | None, failed: Mapping[str, tuple[str, ...]]) -> Table:
-    """The table of all runs that have figures; runs of one name are the seeds of one row."""
+def tabulate(
+    done: Sequence[Measured],
+    on: Part,
+    seeds: int | None,
+    failed: Mapping[str, tuple[str, ...]],
+    against: str | None = None,
+) -> Table:
+    """The table of all runs that have figures; runs of one name are the seeds of one row. `against` as in `Table`."""
     if not done:
-        return Table(on, (), None, seeds, failed)
+        return Table(on, (), None, seeds, failed, against)
     whole = concat([one.ledger for one in done])
     # Ledgers kept before 0.2 do not say it of themselves.
     unseeded = {name for one in done if not one.seeded for name in one.ledger.protocols}
@@ -96,16 +111,18 @@ def tabulate(done: Sequence[Measured], on: Part, seeds: int | None, failed: Mapp
     measured = {name: measure(whole.of(name)) for name in whole.runs}
     order = sorted(whole.runs, key=lambda name: -measured[name][DECIDES])
     tests: dict[str, Comparison] = {}
-    if len(order) > 1 and measured[order[0]].users > 1:
+    reference = against or order[0]
+    if len(order) > 1 and reference in measured and measured[reference].users > 1:
         # A model that knows the request time may be compared with one that does not: the line says who is which.
-        found = paired(whole, order[0], order[1:], metric=DECIDES, allow=("request_time",))
+        others = [name for name in order if name != reference]
+        found = paired(whole, reference, others, metric=DECIDES, allow=("request_time",))
         tests = {one.run: one for one in found}
     rows = []
     for name in order:
         mine = [one for one in done if name in one.ledger.protocols]
         cost = cost_of([one.card for one in mine])
         rows.append(Row(name, measured[name], cost, mine[0].seeded, tests.get(name)))
-    return Table(on, tuple(rows), whole, seeds, failed)
+    return Table(on, tuple(rows), whole, seeds, failed, against)
 
 
 def cost_of(cards: Sequence[Mapping[str, Any]]) -> Cost:
@@ -152,13 +169,15 @@ def plain(table: Table) -> dict[str, Any]:
         "protocol": None if table.ledger is None else table.protocol_line,
         "sorted by": DECIDES,
         "seeds": table.seeds,
-        "rows": [_plain_row(row) for row in table.rows],
+        "compared with": table.reference,
+        "rows": [_plain_row(row, table.against) for row in table.rows],
         "without figures": {model: list(reasons) for model, reasons in table.failed.items()},
     }
 
 
-def _plain_row(row: Row) -> dict[str, Any]:
+def _plain_row(row: Row, against: str | None) -> dict[str, Any]:
     metrics, cost = row.metrics, row.cost
+    difference = None if row.comparison is None else dataclasses.asdict(row.comparison)
     return {
         "model": row.model,
         "seeds": list(metrics.seeds),
@@ -169,7 +188,8 @@ def _plain_row(row: Row) -> dict[str, Any]:
         "targets": metrics.targets,
         "questions": metrics.targets,  # its name before 0.2
         "misses": metrics.misses // len(metrics.seeds),  # the same targets with every seed
-        "minus the best": None if row.comparison is None else dataclasses.asdict(row.comparison),
+        "difference": difference,
+        "minus the best": difference if against is None else None,  # its name before 0.2
         "cost": dataclasses.asdict(cost),
     }
 
