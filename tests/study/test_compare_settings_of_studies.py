@@ -1,4 +1,4 @@
-"""The files of benchmarks/whole_life and benchmarks/ablations are read strictly, and every model in them can be built."""
+"""The files of benchmarks/whole_life and benchmarks/ablations are read strictly, and all their models can be built."""
 
 from __future__ import annotations
 
