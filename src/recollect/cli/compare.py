@@ -18,7 +18,7 @@ ALL = "all"
 @with_reading
 def compare(
     ctx: typer.Context,
-    out: Annotated[Path, typer.Option(help="Where the runs and the table are kept; there it also goes on.")],
+    *,
     models: Annotated[
         str | None,
         typer.Option(
@@ -27,6 +27,7 @@ def compare(
             show_default=False,
         ),
     ] = None,
+    out: Annotated[Path, typer.Option(help="Where the runs and the table are kept; there it also goes on.")],
     data: RunData = None,
     seen: RunSeen = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many times each model is trained.")] = 3,
@@ -41,7 +42,6 @@ def compare(
     sets: Sets = None,
     jobs: Annotated[int, typer.Option(min=1, help="How many runs are made at the same time.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print the table as JSON for a program to read.")] = False,
-    *,
     reading: dict[str, Any],
 ) -> None:
     """Train any set of models on one log, with several seeds, and compare them.

@@ -167,8 +167,8 @@ def _stop(running: Sequence[Child]) -> None:
     for child in running:
         child.let_go()
     try:
-        for child in running:
-            child.process.wait()
+        while any(child.process.poll() is None for child in running):
+            time.sleep(TICK)  # not wait(): a signal just before it goes to sleep would be heard when it wakes
     except KeyboardInterrupt:
         for child in running:
             child.process.kill()
