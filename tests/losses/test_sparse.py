@@ -1,4 +1,4 @@
-"""Items that are no candidates, and logits that are added to: every loss against its dense form, with gradients."""
+"""Items that are no candidates, and items that were met: every loss against its dense form, with gradients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recollect.losses import full
 from recollect.losses.choice import LossSettings, loss_of
 from recollect.losses.full import full_cross_entropy
 from recollect.losses.sampled import bayesian_personalised_ranking, binary_cross_entropy, sampled_softmax
-from recollect.losses.sparse import Added, Excluded, Lists
+from recollect.losses.sparse import Excluded, Lists, Scored
 
 
 def draw(N: int, V: int, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -109,15 +109,25 @@ def test_where_nothing_is_left_but_the_target_nothing_is_to_be_learnt() -> None:
     assert all(not grad.any() for grad in torch.autograd.grad(loss, (hidden, table, bias)))
 
 
-def values_in(out: Tensor) -> Tensor:
-    """[N V] float64: a number where `out` is, 0 elsewhere."""
-    return torch.where(out, torch.randn(out.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64), 0)
+def head(out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """kept [N], share [N] and scores [N V] of a repeat head, float64."""
+    made = torch.Generator().manual_seed(1)
+    kept, share, scores = (
+        torch.randn(shape, generator=made, dtype=torch.float64) for shape in (len(out),) * 2 + (out.shape,)
+    )
+    return tuple(one.detach().requires_grad_() for one in (kept, share.sigmoid(), scores))  # type: ignore[return-value]
 
 
-def as_added(dense: Tensor) -> Added:
+def dense_logits(logits: Tensor, met: Tensor, kept: Tensor, share: Tensor, scores: Tensor) -> Tensor:
+    """The sum of both ways to choose what was met, as probabilities are summed."""
+    again = (kept[:, None] + logits).exp() + (scores + share[:, None] * logits).exp()
+    return torch.where(met, again.log(), logits)
+
+
+def as_scored(met: Tensor, kept: Tensor, share: Tensor, scores: Tensor) -> Scored:
     """The entries of a dense table as lists; gradients reach the table."""
-    listed = as_lists(dense != 0)
-    return Added(listed.lists, listed.items, dense[listed.lists.targets, listed.items])
+    listed = as_lists(met)
+    return Scored(listed.lists, listed.items, kept, share, scores[listed.lists.targets, listed.items])
 
 
 @given(
@@ -128,39 +138,51 @@ def as_added(dense: Tensor) -> Added:
     calm=st.sampled_from([0.0, full.CALM]),
     seed=st.integers(0, 500),
 )
-def test_what_is_added_is_part_of_the_logits_and_gets_its_gradient(
+def test_what_was_met_has_mixed_logits_and_all_get_their_gradients(
     N: int, V: int, cells: int, also: bool, calm: float, seed: int
 ) -> None:
-    hidden, table, bias, targets, out = draw(N, V, seed)
-    dense, weights = values_in(out).requires_grad_(), torch.rand(N, dtype=torch.float64)
-    gone = torch.roll(out, 1, dims=1) & also
+    hidden, table, bias, targets, met = draw(N, V, seed)
+    learnt, weights = head(met), torch.rand(N, dtype=torch.float64)
+    gone = torch.roll(met, 1, dims=1) & also
     gone[:, 0] = False
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(full, "CHUNK_CELLS", cells)
         patch.setattr(full, "CALM", calm)
         excluded = as_lists(gone) if also else None
-        ours = full_cross_entropy(hidden, table, targets, bias, weights, excluded, as_added(dense))
-    logits = (hidden @ table.T + bias + dense).masked_fill(apart_from_targets(gone, targets), -torch.inf)
+        ours = full_cross_entropy(hidden, table, targets, bias, weights, excluded, as_scored(met, *learnt))
+    logits = dense_logits(hidden @ table.T + bias, met, *learnt).masked_fill(
+        apart_from_targets(gone, targets), -torch.inf
+    )
     theirs = (F.cross_entropy(logits[:, 1:], targets - 1, reduction="none") * weights).sum() / weights.sum()
     torch.testing.assert_close(ours, theirs)
-    inputs = (hidden, table, bias, dense)
-    *found, added = torch.autograd.grad(ours, inputs)
-    *wanted, everywhere = torch.autograd.grad(theirs, inputs)
-    torch.testing.assert_close(found, wanted)
-    torch.testing.assert_close(added, torch.where(dense != 0, everywhere, 0))
+    inputs = (hidden, table, bias, *learnt)
+    torch.testing.assert_close(torch.autograd.grad(ours, inputs), torch.autograd.grad(theirs, inputs))
 
 
 @given(N=st.integers(1, 10), V=st.integers(3, 12), shared=st.booleans(), seed=st.integers(0, 300))
-def test_sampled_losses_add_to_positives_and_negatives(N: int, V: int, shared: bool, seed: int) -> None:
-    hidden, table, bias, targets, out = draw(N, V, seed)
+def test_sampled_losses_mix_positives_and_negatives(N: int, V: int, shared: bool, seed: int) -> None:
+    hidden, table, bias, targets, met = draw(N, V, seed)
     negatives = torch.randint(1, V, (7,) if shared else (N, 7), generator=torch.Generator().manual_seed(seed))
-    dense = values_in(out).requires_grad_()
-    logits = hidden @ table.T + bias + dense
+    learnt = head(met)
+    logits = dense_logits(hidden @ table.T + bias, met, *learnt)
     wide = negatives.expand(N, -1)
     positive, against = logits.gather(1, targets[:, None])[:, 0], logits.gather(1, wide)
     gone = wide == targets[:, None]
     theirs = (F.softplus(-positive) + F.softplus(against).masked_fill(gone, 0).sum(-1)).mean() / 8
-    ours = binary_cross_entropy(hidden, table, targets, negatives, bias, added=as_added(dense))
+    ours = binary_cross_entropy(hidden, table, targets, negatives, bias, scored=as_scored(met, *learnt))
     torch.testing.assert_close(ours, theirs, check_dtype=False, rtol=1e-5, atol=1e-5)
-    (one,), (two,) = (torch.autograd.grad(loss, dense) for loss in (ours + 0 * dense.sum(), theirs))
-    torch.testing.assert_close(one, torch.where(dense != 0, two, 0), rtol=1e-4, atol=1e-6)
+    inputs = (hidden, table, *learnt)
+    found = torch.autograd.grad(ours + 0 * sum(one.sum() for one in learnt), inputs)
+    torch.testing.assert_close(found, torch.autograd.grad(theirs, inputs), rtol=1e-4, atol=1e-5)
+
+
+def test_what_scores_very_high_or_low_stays_finite() -> None:
+    """The head can make sure that what was met comes again, or that it never does."""
+    hidden, table, bias, targets, met = draw(8, 6, 3)
+    met = met.scatter(1, targets[:, None], True)
+    for kept, score in ((-200.0, 200.0), (-200.0, -200.0), (200.0, -200.0)):
+        learnt = [torch.full((8,), kept), torch.full((8,), 0.5), torch.full((8, 6), score)]
+        inputs = [one.double().requires_grad_() for one in learnt]
+        loss = full_cross_entropy(hidden, table, targets, bias, scored=as_scored(met, *inputs))
+        for grad in torch.autograd.grad(loss, (hidden, table, bias, *inputs)):
+            assert loss.isfinite() and grad.isfinite().all()

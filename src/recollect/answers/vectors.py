@@ -58,7 +58,7 @@ def user_vectors(
     trained: Known, log: Any = None, *, users: Iterable[Any] | None = None, at: int | None = None
 ) -> Frame:
     """Users after their whole histories: columns user and vector [N D] float32. `log`, `users`, `at`: as in
-    `recommend_all`. What a repeat head adds to the logits of items that a user has met is in no vector.
+    `recommend_all`. How a repeat head scores what a user has met is in no vector.
 
     A factorisation answers somebody whose events say nothing to it by popularity: that vector is zero, or says nothing.
     Raises ConfigError where the model has no vectors of users.

@@ -51,7 +51,7 @@ def vectors(
     if "bias" in found.columns:
         note(f"{trained.name} adds a bias to each item: logit = user vector x item vector + bias")
     if users and trained.model.met_events:
-        note(f"{trained.name} adds to the logits of items that a user has met, and no vector holds that")
+        note(f"{trained.name} scores items that a user has met apart, and no vector holds that")
     if json:
         about = {"model": trained.name, "digest": trained.digest, "of": "users" if users else "items"}
         print_json({**about, "vectors": len(found), "width": width, "files": [str(one) for one in files]})

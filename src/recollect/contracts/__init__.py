@@ -11,7 +11,8 @@ Read the files in this order; each imports only from those before it:
     state         State                  the memory of users, as a value
     catalog       Catalog, Histories     the items, and whole histories to count
     request       Request, Met           what is known at the moment of asking
-    recommender   Recommender, Counting, Network, Carried, HasOwnLoss, Repeats
+    repeats       Repeats, mixed         how a score of what was met meets the logit of every item
+    recommender   Recommender, Counting, Network, Carried, HasOwnLoss
     window        Window, Cloze          models that look at the last events only
 """
 
@@ -24,9 +25,9 @@ from recollect.contracts.recommender import (
     HasOwnLoss,
     Network,
     Recommender,
-    Repeats,
     take_last,
 )
+from recollect.contracts.repeats import Repeats, mixed
 from recollect.contracts.request import Met, Request
 from recollect.contracts.state import State
 from recollect.contracts.window import Cloze, Window, push_recent
@@ -50,6 +51,7 @@ __all__ = [
     "Request",
     "State",
     "Window",
+    "mixed",
     "push_recent",
     "take_last",
 ]

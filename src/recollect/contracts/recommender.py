@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from recollect.config import Settings
 from recollect.contracts.catalog import Catalog, Histories
 from recollect.contracts.events import PAD, Events
-from recollect.contracts.request import Met, Request
+from recollect.contracts.repeats import Repeats, mixed
+from recollect.contracts.request import Request
 from recollect.contracts.state import State
 
 
@@ -88,7 +89,7 @@ class Network(nn.Module, Recommender):
     def __init__(self) -> None:
         super().__init__()
         self.repeat: Repeats | None = None
-        """What adds to the logits of items that were met, in a network that has such a head."""
+        """What scores items that were met, in a network that has such a head."""
 
     @property
     def met_events(self) -> int:
@@ -109,11 +110,12 @@ class Network(nn.Module, Recommender):
             if self.repeat is None or request is None or request.met is None:
                 return scores
             met = request.met
-            added = self.repeat.of_request(hidden, met, request.at if self.request_time else None)
+            kept, share, again = self.repeat.of_request(hidden, met, request.at if self.request_time else None)
             if items is None:
-                return scores.scatter_add(1, met.items, added)
-            same = items.expand(len(hidden), -1)[:, :, None] == met.items[:, None]  # [B K M]
-            return scores + (same * added[:, None]).sum(-1)
+                own = scores.gather(1, met.items)
+                return scores.scatter(1, met.items, mixed(own, kept, share, again).where(met.mask, own))
+            same = (items.expand(len(hidden), -1)[:, :, None] == met.items[:, None]) & met.mask[:, None]  # [B K M]
+            return mixed(scores, kept, share, (same * again[:, None]).sum(-1)).where(same.any(-1), scores)
 
     def _logits(self, hidden: Tensor, items: Tensor | None) -> Tensor:
         table, bias = self.item_vectors().float(), self.item_bias()
@@ -190,24 +192,6 @@ class RespondsInTime(Protocol):
 
     def respond(self, hidden: Tensor, memory: Mapping[str, Tensor], at: Tensor | None) -> Tensor:
         """hidden [N D], the part's own memory [N ...], at [N] seconds (None: not told) -> [N D]."""
-        ...
-
-
-class Repeats(Protocol):
-    """A head that adds to the logits of what a user has met. `events`: over how many of the last it looks."""
-
-    events: int
-
-    def coefficients(self, hidden: Tensor) -> Tensor:
-        """[N K] of hidden [N D]: what decides how much is added."""
-        ...
-
-    def __call__(self, coefficients: Tensor, counts: Tensor, since: Tensor, elapsed: Tensor | None) -> Tensor:
-        """coefficients [... K], and of what was met [...] its count, events and seconds since -> [...] to add."""
-        ...
-
-    def of_request(self, hidden: Tensor, met: Met, at: Tensor | None) -> Tensor:
-        """hidden [B D], met [B M] -> [B M], 0 where no item stands; `at` [B]: the time of asking."""
         ...
 
 

@@ -15,7 +15,7 @@ from recollect.losses.sampled import (
     draw_negatives,
     sampled_softmax,
 )
-from recollect.losses.sparse import Added, Excluded
+from recollect.losses.sparse import Excluded, Scored
 
 
 class LossSettings(Settings):
@@ -60,19 +60,19 @@ def loss_of(
     bias: Tensor | None,
     weights: Tensor | None = None,
     excluded: Excluded | None = None,
-    added: Added | None = None,
+    scored: Scored | None = None,
 ) -> Tensor:
     """hidden [N D], table [V D], targets [N] -> the mean loss of the chosen kind, by `weights` [N] where there are.
 
-    `excluded`: items that are no candidates of a target. `added`: what is added to the logits of some items.
+    `excluded`: items that are no candidates of a target. `scored`: what was met, and how it scores.
     """
     if settings.kind == "full":
-        return full_cross_entropy(hidden, table, targets, bias, weights, excluded, added)
+        return full_cross_entropy(hidden, table, targets, bias, weights, excluded, scored)
     shape = (settings.negatives,) if settings.shared_negatives else (len(targets), settings.negatives)
     negatives = draw_negatives(shape, len(table), hidden.device)
     if settings.kind == "sampled":
-        return sampled_softmax(hidden, table, targets, negatives, bias, weights, excluded, added)
+        return sampled_softmax(hidden, table, targets, negatives, bias, weights, excluded, scored)
     if settings.kind == "bpr":
-        return bayesian_personalised_ranking(hidden, table, targets, negatives, bias, weights, excluded, added)
+        return bayesian_personalised_ranking(hidden, table, targets, negatives, bias, weights, excluded, scored)
     calibration = settings.calibration if settings.kind == "gbce" else 0.0
-    return binary_cross_entropy(hidden, table, targets, negatives, bias, calibration, weights, excluded, added)
+    return binary_cross_entropy(hidden, table, targets, negatives, bias, calibration, weights, excluded, scored)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recollect.losses.sparse import Added, Excluded, Lists
+from recollect.contracts import mixed
+from recollect.losses.sparse import Excluded, Lists, Scored
 
 CHUNK_CELLS = 2_000_000
 """Logits alive at once on a CPU, at most (8 MB in fp32)."""
@@ -43,26 +44,26 @@ def full_cross_entropy(
     bias: Tensor | None = None,
     weights: Tensor | None = None,
     excluded: Excluded | None = None,
-    added: Added | None = None,
+    scored: Scored | None = None,
 ) -> Tensor:
     """hidden [N D], table [V D] (row 0 is padding and never a candidate), targets [N] codes -> mean loss.
 
     `weights` [N]: what each target counts in the mean (the sum of weighted losses over the sum of weights).
-    `excluded`: items that are no candidates of a target. `added`: what is added to the logits of some items.
+    `excluded`: items that are no candidates of a target. `scored`: what was met, and how it scores.
     Products are taken in hidden's dtype (bf16 under mixed precision), the softmax in fp32 (fp64 for an fp64 table).
     """
     if torch.is_autocast_enabled(hidden.device.type):
         hidden = hidden.to(torch.get_autocast_dtype(hidden.device.type))
-    values = None if added is None else added.values
-    loss: Tensor = _ChunkedCrossEntropy.apply(hidden, table, targets, bias, values, weights, excluded, added)  # type: ignore[no-untyped-call]
+    head = (None, None, None) if scored is None else (scored.kept, scored.share, scored.scores)
+    loss: Tensor = _ChunkedCrossEntropy.apply(hidden, table, targets, bias, *head, weights, excluded, scored)  # type: ignore[no-untyped-call]
     return loss
 
 
-def _calm(hidden: Tensor, candidates: Tensor, bias: Tensor | None, values: Tensor | None) -> bool:
+def _calm(hidden: Tensor, candidates: Tensor, *others: Tensor | None) -> bool:
     """Whether all logits are surely within `CALM`, by their factors' norms. Only a CPU is asked: it need not wait."""
     if hidden.device.type != "cpu":
         return False
-    largest = [0.0 if x is None or x.numel() == 0 else float(x.abs().max()) for x in (bias, values)]
+    largest = [0.0 if x is None or x.numel() == 0 else float(x.abs().max()) for x in others]
     longest = [float(x.float().norm(dim=1).max()) if len(x) else 0.0 for x in (hidden, candidates)]
     return longest[0] * longest[1] + sum(largest) < CALM
 
@@ -75,6 +76,40 @@ def _log_probability(at_target: Tensor, hit: Tensor, logits: Tensor) -> Tensor:
     return at_target.log()
 
 
+def _cells(lists: Lists, codes: Tensor, start: int, logits: Tensor) -> tuple[slice, Tensor, Tensor]:
+    """The entries of the targets of a chunk [C V - 1] from `start` on, their targets, and their places in the chunk."""
+    some = lists.part(start, start + len(logits))
+    targets = lists.targets[some]
+    return some, targets, torch.add(codes[some] - 1, targets - start, alpha=logits.shape[1])
+
+
+class _Mixing:
+    """`mixed`, written into a chunk's logits, and its chain rule, written into their gradient."""
+
+    def __init__(self, scored: Scored, dtype: torch.dtype) -> None:
+        self.lists, self.items = scored.lists, scored.items
+        self.kept, self.share, self.scores = (one.to(dtype) for one in (scored.kept, scored.share, scored.scores))
+        self.grads = tuple(torch.zeros_like(one) for one in (self.kept, self.share, self.scores))
+
+    def forward(self, logits: Tensor, start: int) -> None:
+        self.some, self.targets, self.places = _cells(self.lists, self.items, start, logits)
+        self.own = logits.view(-1)[self.places]
+        kept, self.shared = self.kept[self.targets], self.share[self.targets]
+        made = mixed(self.own, kept, self.shared, self.scores[self.some])
+        self.first = (kept + self.own - made).exp_()  # how much of it the first term is
+        logits.view(-1).index_copy_(0, self.places, made)
+
+    def backward(self, slope: Tensor, scale: Tensor, start: int) -> None:
+        """slope [C V - 1], whose rows times `scale` [C 1] are the gradient of the chunk's mixed logits."""
+        again, here = 1 - self.first, slope.view(-1)[self.places]
+        slope.view(-1).index_copy_(0, self.places, here * (self.first + again * self.shared))
+        here = here * scale[self.targets - start, 0]
+        kept, share, scores = self.grads
+        kept.index_add_(0, self.targets, here * self.first)
+        scores[self.some] = here * again
+        share.index_add_(0, self.targets, scores[self.some] * self.own)
+
+
 class _ChunkedCrossEntropy(torch.autograd.Function):
     """The mean's gradient is known up to one factor, so it is made on the way forward."""
 
@@ -85,10 +120,12 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         table: Tensor,
         targets: Tensor,
         bias: Tensor | None,
-        values: Tensor | None,
+        kept: Tensor | None,
+        share: Tensor | None,
+        scores: Tensor | None,
         weights: Tensor | None,
         excluded: Excluded | None,
-        added: Added | None,
+        scored: Scored | None,
     ) -> Tensor:
         tokens, items = len(hidden), len(table)
         dtype, wide = hidden.dtype, torch.promote_types(table.dtype, torch.float32)
@@ -101,18 +138,12 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         hidden = F.pad(hidden, (0, 0, 0, short))
         wanted = F.pad(targets - 1, (0, short)).unsqueeze(1)
         worth = F.pad(hidden.new_ones(tokens, dtype=wide) if weights is None else weights.to(wide), (0, short))[:, None]
-        calm = _calm(hidden, candidates, bias, values)
+        calm = _calm(hidden, candidates, bias, kept, scores)
         grad_hidden = torch.empty_like(hidden)
         grad_across = torch.zeros_like(across, dtype=wide)
         grad_bias = None if bias is None else torch.zeros_like(bias, dtype=wide)
-        grad_values = None if values is None else torch.zeros_like(values)
+        mixing = None if scored is None else _Mixing(scored, wide)
         room = hidden.new_empty(min(chunk, len(hidden)), items - 1, dtype=wide)
-
-        def cells(lists: Lists, codes: Tensor, start: int) -> tuple[slice, Tensor, Tensor]:
-            """The entries of the targets from `start` on, their rows, and their places in the logits of the chunk."""
-            some = lists.part(start, start + chunk)
-            rows = lists.targets[some] - start
-            return some, rows, torch.add(codes[some] - 1, rows, alpha=items - 1)
 
         total = hidden.new_zeros((), dtype=wide)
         for start in range(0, tokens, chunk):
@@ -125,12 +156,11 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                 logits.copy_(read @ across)
             if bias is not None:
                 logits += bias[1:].to(wide)
-            if added is not None:
-                some, rows, met = cells(added.lists, added.items, start)
-                logits.view(-1).index_add_(0, met, added.values[some].to(wide))
+            if mixing is not None:
+                mixing.forward(logits, start)
             hit = logits.gather(1, wanted[part])
-            past = None if excluded is None else cells(excluded.lists, excluded.items, start)[2]
-            # Either way `mass` is the softmax, but for a factor `share` of each row.
+            past = None if excluded is None else _cells(excluded.lists, excluded.items, start, logits)[2]
+            # Either way `mass` is the softmax, but for a factor `scale` of each row.
             if calm:
                 mass = logits.exp_()
             else:
@@ -144,25 +174,27 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                     mass.view(-1).index_fill_(0, past, 0)
                     mass.scatter_(1, wanted[part], at_target)
                 whole = mass.sum(dim=-1, keepdim=True)
-                likely, share = at_target.log() - whole.log(), worth[part] / whole
+                likely, scale = at_target.log() - whole.log(), worth[part] / whole
             else:
                 whole = mass.new_ones(())
-                likely, share = _log_probability(at_target, hit, logits), worth[part]
+                likely, scale = _log_probability(at_target, hit, logits), worth[part]
             total -= (likely * worth[part]).sum()
             mass.scatter_(1, wanted[part], at_target - whole)
+            if mixing is not None:
+                mixing.backward(mass, scale, start)
             if grad_bias is not None:
-                grad_bias[1:].addmv_(mass.T, share.squeeze(1))
-            if grad_values is not None:
-                grad_values[some] = (mass.view(-1)[met] * share[rows, 0]).to(grad_values.dtype)
+                grad_bias[1:].addmv_(mass.T, scale.squeeze(1))
             slope = mass.to(dtype)
-            grad_hidden[part] = (slope @ candidates) * share
-            # The share goes to the narrower factor.
+            grad_hidden[part] = (slope @ candidates) * scale
+            # The factor goes to the narrower side.
             if dtype == wide:
-                grad_across.addmm_((read * share).T, slope)
+                grad_across.addmm_((read * scale).T, slope)
             else:
-                grad_across += (read * share).to(dtype).T @ slope
+                grad_across += (read * scale).to(dtype).T @ slope
         grad_table = F.pad(grad_across.T, (0, 0, 1, 0))
-        ctx.save_for_backward(grad_hidden[:tokens], grad_table, grad_bias, grad_values)
+        ctx.save_for_backward(
+            grad_hidden[:tokens], grad_table, grad_bias, *((None,) * 3 if mixing is None else mixing.grads)
+        )
         ctx.table_dtype, ctx.bias_dtype = table.dtype, None if bias is None else bias.dtype
         count = None if weights is None else weights.sum()
         ctx.mass = max(tokens, 1) if count is None else torch.where(count > 0, count, 1.0).to(wide)
@@ -170,14 +202,14 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        hidden, table, bias, values = ctx.saved_tensors
+        hidden, table, bias, *head = ctx.saved_tensors
         scale = grad / ctx.mass
         return (
             hidden * scale.to(hidden.dtype),
             (table * scale).to(ctx.table_dtype),
             None,
             None if bias is None else (bias * scale).to(ctx.bias_dtype),
-            None if values is None else values * scale.to(values.dtype),
+            *(None if one is None else one * scale.to(one.dtype) for one in head),
             None,
             None,
             None,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recollect.losses.sparse import Added, Excluded, added_to, among
+from recollect.losses.sparse import Excluded, Scored, among, mixed_into
 
 
 def draw_negatives(shape: tuple[int, ...], size: int, device: torch.device) -> Tensor:
@@ -30,7 +30,7 @@ def _scores(
     negatives: Tensor,
     bias: Tensor | None,
     excluded: Excluded | None,
-    added: Added | None,
+    scored: Scored | None,
 ) -> tuple[Tensor, Tensor]:
     """Scores of the targets [N] and of the negatives [N K], fp32; a negative that is the target, or excluded, scores
     -inf."""
@@ -40,9 +40,9 @@ def _scores(
     if bias is not None:
         positive, negative = positive + bias[targets].float(), negative + bias[negatives].float()
     size, each = len(table), negatives.expand(len(targets), -1)
-    if added is not None:
-        positive = positive + added_to(targets[:, None], added, size).squeeze(1)
-        negative = negative + added_to(each, added, size)
+    if scored is not None:
+        positive = mixed_into(positive[:, None], targets[:, None], scored, size).squeeze(1)
+        negative = mixed_into(negative, each, scored, size)
     out = negatives == targets[:, None]
     if excluded is not None:
         out = out | among(each, excluded, size)
@@ -64,14 +64,14 @@ def sampled_softmax(
     bias: Tensor | None = None,
     weights: Tensor | None = None,
     excluded: Excluded | None = None,
-    added: Added | None = None,
+    scored: Scored | None = None,
 ) -> Tensor:
     """hidden [N D], table [V D], targets [N], negatives [K] or [N K] drawn uniformly -> mean loss.
 
     logQ of a uniform draw is the same for every negative: each counts for (V - 1) / K items of the full sum, the
     target for itself.
     """
-    positive, negative = _scores(hidden, table, targets, negatives, bias, excluded, added)
+    positive, negative = _scores(hidden, table, targets, negatives, bias, excluded, scored)
     negative = negative + math.log((len(table) - 1) / negatives.shape[-1])
     total = torch.logaddexp(positive, negative.logsumexp(-1))
     return _mean(total - positive, weights)
@@ -86,14 +86,14 @@ def binary_cross_entropy(
     calibration: float = 0.0,
     weights: Tensor | None = None,
     excluded: Excluded | None = None,
-    added: Added | None = None,
+    scored: Scored | None = None,
 ) -> Tensor:
     """Target against negatives as yes and no; `calibration` t in [0, 1] is gBCE's, which undoes overconfidence.
 
     With sampling rate a = K / (V - 2), the positive's log-likelihood is scaled by b = a (t (1 - 1/a) + 1/a). As gBCE is
     published, a target's loss is the mean over it and its K negatives; one that is the target adds nothing to it.
     """
-    positive, negative = _scores(hidden, table, targets, negatives, bias, excluded, added)
+    positive, negative = _scores(hidden, table, targets, negatives, bias, excluded, scored)
     rate = min(1.0, negatives.shape[-1] / max(1, len(table) - 2))
     power = rate * (calibration * (1 - 1 / rate) + 1 / rate)
     finite = negative.isfinite()
@@ -109,10 +109,10 @@ def bayesian_personalised_ranking(
     bias: Tensor | None = None,
     weights: Tensor | None = None,
     excluded: Excluded | None = None,
-    added: Added | None = None,
+    scored: Scored | None = None,
 ) -> Tensor:
     """Mean over targets and negatives of -log sigmoid(positive - negative)."""
-    positive, negative = _scores(hidden, table, targets, negatives, bias, excluded, added)
+    positive, negative = _scores(hidden, table, targets, negatives, bias, excluded, scored)
     finite = negative.isfinite()
     pairs = torch.where(finite, F.softplus(negative.masked_fill(~finite, 0.0) - positive[:, None]), 0.0)
     if weights is None:

@@ -1,8 +1,8 @@
-"""What a loss is told of single items of single targets: which are no candidates, and what is added to their logits.
+"""What a loss is told of single items of single targets: which are no candidates, which were met and how they score.
 
 Where seen items will be hidden they are left out of the loss as well: a model that is asked for new items should not
-spend itself on pushing down the old ones, which the filter hides anyway. Where items may come again, a repeat head adds
-to the logits of those that were met.
+spend itself on pushing down the old ones, which the filter hides anyway. Where items may come again, a repeat head
+scores those that were met.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import dataclasses
 
 import torch
 from torch import Tensor
+
+from recollect.contracts import mixed
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,12 +52,17 @@ class Excluded:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Added:
-    """`values` [E] fp32 that are added to the logits of `items` [E]; no item stands twice in a list."""
+class Scored:
+    """Items [E] that were met, and what makes their logits (`contracts.mixed`); no item stands twice in a list."""
 
     lists: Lists
     items: Tensor
-    values: Tensor
+    kept: Tensor
+    """[N] fp32, of each target."""
+    share: Tensor
+    """[N] fp32, of each target."""
+    scores: Tensor
+    """[E] fp32, of each item."""
 
 
 def among(candidates: Tensor, entries: Excluded, size: int) -> Tensor:
@@ -63,14 +70,15 @@ def among(candidates: Tensor, entries: Excluded, size: int) -> Tensor:
     return torch.isin(_keys(candidates, size), entries.lists.targets * size + entries.items)
 
 
-def added_to(candidates: Tensor, entries: Added, size: int) -> Tensor:
-    """candidates [N K] codes below `size` -> [N K]: what is added to the logit of each, 0 where it is in no list."""
+def mixed_into(logits: Tensor, candidates: Tensor, entries: Scored, size: int) -> Tensor:
+    """logits [N K] of candidates [N K], codes below `size` -> [N K]: those of the items that were met are mixed."""
     if len(entries.items) == 0:
-        return torch.zeros(candidates.shape, device=candidates.device)
+        return logits
     keys, order = (entries.lists.targets * size + entries.items).sort()
     wanted = _keys(candidates, size)
     place = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
-    return torch.where(keys[place] == wanted, entries.values[order[place]], 0.0)
+    met = keys[place] == wanted
+    return mixed(logits, entries.kept[:, None], entries.share[:, None], entries.scores[order[place]]).where(met, logits)
 
 
 def _keys(candidates: Tensor, size: int) -> Tensor:

@@ -1,10 +1,14 @@
-"""The repeat head: what a user already has gets logits of its own, by how often and how long ago it was met.
+"""The repeat head: what a user already has is scored by how often and how long ago it was met.
 
-    logit_v += b(h) + w1(h) ln(1 + n_v) - w2(h) ln(1 + events since) - w3(h) ln(1 + time since)     for v that was met
+    score_v = b(h) + w1(h) ln(1 + n_v) - w2(h) ln(1 + events since) - w3(h) ln(1 + time since)     for v that was met
+    logit_v <- ln(exp(kept(h) + logit_v) + exp(score_v + share(h) logit_v))
 
-b and w1 are linear in the hidden vector h, w2 and w3 are softplus of linear maps, so that both kinds of age only ever
-take away. Source: RepeatNet (Ren et al. 2019) for the split into repeating and exploring, ACT-R (Anderson & Schooler
-1991) for counts and ages in logarithms; here one softmax over all items decides between the two.
+b, w1 and kept are linear in the hidden vector h; w2 and w3 are softplus of linear maps, so that both kinds of age only
+ever take away; share is a sigmoid. With a share of 1 and nothing kept the score would be added to the logit; then what
+everybody chooses weighs among the things of one's own as much as elsewhere, which it does not (docs/log.md).
+
+Source: RepeatNet (Ren et al. 2019) for the split into repeating and exploring, ACT-R (Anderson & Schooler 1991) for
+counts and ages in logarithms.
 """
 
 from __future__ import annotations
@@ -29,37 +33,38 @@ class RepeatSettings(Settings):
 
 
 class RepeatHead(nn.Module):
-    """hidden [N D] and what was met -> what to add to the logits of the items met. `events`: how far it looks back."""
+    """hidden [N D] and what was met -> scores of the items met. `events`: how far it looks back."""
 
     def __init__(self, width: int, events: int) -> None:
         super().__init__()
         self.events = events
-        self.linear = nn.Linear(width, 4)
+        self.linear = nn.Linear(width, 6)
         nn.init.zeros_(self.linear.weight)
         with torch.no_grad():  # it begins by preferring what was met often and lately, for everybody alike
-            self.linear.bias.copy_(torch.tensor([0.0, 1.0, 0.0, -3.0]))
+            self.linear.bias.copy_(torch.tensor([0.0, 0.0, 0.0, 1.0, 0.0, -3.0]))
 
-    def coefficients(self, hidden: Tensor) -> Tensor:
-        """[N 4]: b, w1, w2, w3 of each hidden vector; fp32."""
+    def weights(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """kept [N], share [N], and b, w1, w2, w3 [N 4] of each hidden vector; fp32."""
         raw = F.linear(hidden.float(), self.linear.weight, self.linear.bias)
-        return torch.cat([raw[..., :2], F.softplus(raw[..., 2:])], dim=-1)
+        return raw[..., 0], raw[..., 1].sigmoid(), torch.cat([raw[..., 2:4], F.softplus(raw[..., 4:])], dim=-1)
 
     def forward(self, coefficients: Tensor, counts: Tensor, since: Tensor, elapsed: Tensor | None) -> Tensor:
         """coefficients [... 4], and of what was met [...] counts, events since, seconds since (None: no clock) -> [...]
-        logits to add."""
+        scores."""
         b, often, events, time = coefficients.unbind(-1)
-        added = b + often * counts.float().log1p() - events * since.float().log1p()
-        return added if elapsed is None else added - time * (elapsed.clamp(min=0).float() / HOUR).log1p()
+        scores = b + often * counts.float().log1p() - events * since.float().log1p()
+        return scores if elapsed is None else scores - time * (elapsed.clamp(min=0).float() / HOUR).log1p()
 
-    def of_request(self, hidden: Tensor, met: Met, at: Tensor | None) -> Tensor:
-        """hidden [B D], met [B M] -> [B M], 0 where there is no item. `at` [B]: without it time is counted from the
-        newest meeting."""
+    def of_request(self, hidden: Tensor, met: Met, at: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """hidden [B D], met [B M] -> kept [B 1], share [B 1], scores [B M], 0 where there is no item. `at` [B]: without
+        it time is counted from the newest meeting."""
         elapsed = None
         if met.times is not None and met.items.shape[1]:
             present = met.times.masked_fill(~met.mask, torch.iinfo(torch.int64).min).amax(1) if at is None else at
             elapsed = (present[:, None] - met.times).masked_fill(~met.mask, 0)
-        added = self(self.coefficients(hidden)[:, None], met.counts, met.since, elapsed)
-        return added.masked_fill(~met.mask, 0.0)
+        kept, share, coefficients = self.weights(hidden)
+        scores = self(coefficients[:, None], met.counts, met.since, elapsed)
+        return kept[:, None], share[:, None], scores.masked_fill(~met.mask, 0.0)
 
 
 def repeat_head(width: int, events: int) -> RepeatHead | None:

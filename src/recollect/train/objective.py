@@ -29,7 +29,7 @@ from recollect.contracts import (
     take_last,
 )
 from recollect.losses.choice import LossSettings, loss_of
-from recollect.losses.sparse import Added, Excluded, Lists
+from recollect.losses.sparse import Excluded, Lists, Scored
 
 
 class Sealed:
@@ -94,9 +94,11 @@ class Objective(nn.Module):
                 predicting = take_last(hidden, read.lengths, first.to(hidden.dtype))[places[0]]
         wanted = events.codes[places]
         worth = None if weights is None else weights[places]
-        added = None if met is None or self.model.repeat is None else _added(self.model.repeat, predicting, batch, met)
+        scored = (
+            None if met is None or self.model.repeat is None else _scored(self.model.repeat, predicting, batch, met)
+        )
         loss = loss_of(
-            self.loss, predicting, self.model.item_vectors(), wanted, self.model.item_bias(), worth, excluded, added
+            self.loss, predicting, self.model.item_vectors(), wanted, self.model.item_bias(), worth, excluded, scored
         )
         figures = {"loss": loss.detach()}
         if isinstance(self.model, HasOwnLoss):
@@ -133,11 +135,12 @@ def _met(batch: Mapping[str, Any], places: tuple[Tensor, ...]) -> Lists | None:
     return Lists.of((ends - lengths)[places], lengths[places])
 
 
-def _added(head: Repeats, hidden: Tensor, batch: Mapping[str, Any], lists: Lists) -> Added:
-    """hidden [N D] of the targets -> what the head adds to the logits of the items they have met."""
+def _scored(head: Repeats, hidden: Tensor, batch: Mapping[str, Any], lists: Lists) -> Scored:
+    """hidden [N D] of the targets -> how the head scores the items they have met."""
     counts, since, items = (batch[name][lists.places] for name in ("met_counts", "met_since", "met_items"))
     elapsed = batch["met_elapsed"][lists.places] if "met_elapsed" in batch else None
-    return Added(lists, items, head(head.coefficients(hidden)[lists.targets], counts, since, elapsed))
+    kept, share, coefficients = head.weights(hidden)
+    return Scored(lists, items, kept, share, head(coefficients[lists.targets], counts, since, elapsed))
 
 
 def _shifted(first: Tensor, hidden: Tensor) -> Tensor:
