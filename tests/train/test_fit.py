@@ -12,13 +12,14 @@ import pytest
 import torch
 
 from recollect.artifact import load
-from recollect.config import ConfigError
+from recollect.config import ConfigError, plain
 from recollect.contracts import Counting
 from recollect.data.histories import Targets
 from recollect.data.sources import read
 from recollect.data.splits import everything, loo
 from recollect.evaluate.metrics import measure
 from recollect.evaluate.ranking import rank
+from recollect.evaluate.settings import EvaluateSettings
 from recollect.study.scoring import whole_log
 from recollect.study.settings import settings_in
 from recollect.train.fit import _some, best_so_far, fit
@@ -155,22 +156,26 @@ def test_a_termination_is_no_wish_to_go_on(tmp_path: Path) -> None:
         run("gru4rec", folder=tmp_path, report=Interrupts(1))
 
 
+ALLOWED = EvaluateSettings(seen="allowed")
+
+
 def test_the_best_so_far_of_a_checkpoint_is_that_of_the_interrupted_run(tmp_path: Path) -> None:
     rows = {"epochs": 6, "patience": 6, "learning_rate": 0.05}
     with pytest.raises(Interrupted):
         run("gru4rec", tmp_path, Interrupts(4), **rows)
     with pytest.warns(UserWarning):
         expected = run("gru4rec", report=Interrupts(4), **rows)
-    found = best_so_far("gru4rec", SMALL["gru4rec"], loo(log()), settings(**rows), "allowed", tmp_path)
+    found = best_so_far("gru4rec", SMALL["gru4rec"], loo(log()), settings(**rows), ALLOWED, tmp_path)
     assert found.best_epoch == expected.best_epoch and found.interrupted and len(found.history) == 4
+    assert found.settings["evaluate"] == plain(ALLOWED)
     for name, tensor in expected.model.tensors().items():
         assert torch.equal(found.model.tensors()[name], tensor), name
     with pytest.raises(ConfigError, match="another training settings"):
-        best_so_far("gru4rec", SMALL["gru4rec"], loo(log()), settings(), "allowed", tmp_path)
+        best_so_far("gru4rec", SMALL["gru4rec"], loo(log()), settings(), ALLOWED, tmp_path)
 
 
 def test_without_a_validated_epoch_there_is_no_best(tmp_path: Path) -> None:
-    asked = ("gru4rec", SMALL["gru4rec"], loo(log()), settings(), "allowed", tmp_path)
+    asked = ("gru4rec", SMALL["gru4rec"], loo(log()), settings(), ALLOWED, tmp_path)
     with pytest.raises(ConfigError, match="no checkpoint was written yet"):
         best_so_far(*asked)  # type: ignore[arg-type]
     with pytest.raises(Interrupted):

@@ -18,11 +18,11 @@ from typing import Any
 from pydantic import Field
 
 from recollect.config import ConfigError, Settings, decode, plain
+from recollect.evaluate.settings import EvaluateSettings
 from recollect.registry import model_class
 from recollect.registry import names as registered
 from recollect.study.settings import (
     DataSettings,
-    EvaluateSettings,
     RunSettings,
     SplitSettings,
     layered,

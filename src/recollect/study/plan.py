@@ -15,11 +15,12 @@ from recollect.artifact import SETTINGS, is_artifact, read_card
 from recollect.config import ConfigError, decode, plain, read_toml
 from recollect.contracts import Network
 from recollect.data.log import EventLog
+from recollect.evaluate.settings import EvaluateSettings
 from recollect.registry import model_class
 from recollect.study.compare_settings import CompareSettings
 from recollect.study.run import VALIDATION, placed
 from recollect.study.scoring import TEST, Part
-from recollect.study.settings import EvaluateSettings, RunSettings, SplitSettings, settings_in, to_plain
+from recollect.study.settings import RunSettings, SplitSettings, settings_in, to_plain
 from recollect.train.checkpoint import identity_of
 from recollect.train.fit import CHECKPOINT
 

@@ -138,13 +138,7 @@ def finish(folder: str | Path, *, report: Reporter | None = None, log: EventLog 
     for line in remarks(split):
         report.note(line)
     trained = best_so_far(
-        settings.model_name,
-        settings.model_fields_given,
-        split,
-        settings.train,
-        settings.evaluate.seen,
-        folder,
-        settings.evaluate.history,
+        settings.model_name, settings.model_fields_given, split, settings.train, settings.evaluate, folder
     )
     report.note(f"kept: epoch {trained.best_epoch}, the best of {len(trained.history)}")
     return _measured(settings, split, folder, trained, report)
@@ -213,7 +207,7 @@ def _run(settings: RunSettings, split: Split, folder: Path, report: Reporter, *,
                 settings.train,
                 model=settings.model_fields_given,
                 seen=settings.evaluate.seen,
-                request_time=settings.evaluate.request_time == "used",
+                request_time=settings.evaluate.tells_time,
                 history=settings.evaluate.history,
                 folder=folder,
                 resume=resume,
@@ -234,7 +228,7 @@ def _measured(settings: RunSettings, split: Split, folder: Path, trained: Traine
                 split.log,
                 split.validation,
                 seen=settings.evaluate.seen,
-                request_time=settings.evaluate.request_time == "used",
+                request_time=settings.evaluate.tells_time,
                 last=settings.evaluate.history,
                 run=name,
                 seed=settings.train.seed,

@@ -73,7 +73,7 @@ def score(
         log,
         dataclasses.replace(targets, split=targets.split + note),
         seen=seen or settings.evaluate.seen,
-        request_time=settings.evaluate.request_time == "used",
+        request_time=settings.evaluate.tells_time,
         last=told_of(settings, history),
         run=run or trained.name,
         seed=settings.train.seed,
@@ -101,7 +101,7 @@ def shown(
     index, _ = ranges(starts, ends)
     offsets = np.concatenate([[0], np.cumsum(ends - starts)])
     histories = Ragged(log.items[index].astype(np.int64), log.times[index], offsets)
-    at = log.times[positions] if settings.evaluate.request_time == "used" else None
+    at = log.times[positions] if settings.evaluate.tells_time else None
     tally = ListTally(np.bincount(split.train.items, minlength=log.item_ids.size))
     asked, last = seen or settings.evaluate.seen, told_of(settings, history)
     for lists in top_lists(trained.model, histories, k=k, seen=asked, at=at, clock=log.clock, last=last):

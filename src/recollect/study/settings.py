@@ -16,9 +16,8 @@ from recollect.artifact import SETTINGS, is_artifact, read_card, verify
 from recollect.config import ConfigError, Settings, apply_sets, decode, did_you_mean, plain, read_toml
 from recollect.data.filters import FilterConfig
 from recollect.data.reading import Reading
-from recollect.data.seen import Seen
 from recollect.data.splits import Target
-from recollect.evaluate.protocol import RequestTime
+from recollect.evaluate.settings import EvaluateSettings
 from recollect.registry import model_class
 from recollect.train.settings import INIT_ITEMS, TrainSettings
 
@@ -56,18 +55,6 @@ class SplitSettings(Settings):
     """temporal: which of a user's events in a period are targets: first, last or all."""
     refit_of: str | None = None
     """none: the run whose settings and number of epochs these are."""
-
-
-class EvaluateSettings(Settings):
-    """How answers are ranked."""
-
-    seen: Seen = "hidden"
-    """Whether items of the user's own history can be answers; allowed is for data with repeats."""
-    request_time: RequestTime = "unused"
-    """Whether a model that can use the request time (that of the target) is given it."""
-    history: int | None = Field(None, ge=1)
-    """How many of the last events before a target the model may know of; unset: the whole history. (What was seen
-    before them is hidden all the same, where seen items are.)"""
 
 
 class RunSettings(Settings):

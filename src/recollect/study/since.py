@@ -105,7 +105,7 @@ def score_since(
     shown, place, answerable = _in_codes_of(log, trained.items, targets)
     name = run or trained.name
     split = f"events since {moment(start)} UTC, target {target}"
-    used = settings.evaluate.request_time == "used"
+    used = settings.evaluate.tells_time
     ledger = rank(
         trained.model,
         shown,

@@ -25,6 +25,7 @@ from recollect.data.seen import Seen
 from recollect.data.splits import loo
 from recollect.evaluate.metrics import measure
 from recollect.evaluate.ranking import rank
+from recollect.evaluate.settings import EvaluateSettings
 from recollect.losses.choice import refuse_one_for_all
 from recollect.train.checkpoint import Progress, load_best
 from recollect.train.choice import Model, chosen, vectors_apart
@@ -83,8 +84,8 @@ def fit(
     built: Recommender = kind(config, split.catalog)  # type: ignore[call-arg]
     if split.log.weights is not None and not built.weighs:
         report.note(f"{name} counts every event alike: the weights of kinds of events change nothing in it")
-    asked = _settings(name, config, settings, seen, request_time, history)
-    about = {"split": split, "seen": seen, "settings": asked}
+    asked = EvaluateSettings(seen=seen, request_time="used" if request_time else "unused", history=history)
+    about = {"split": split, "seen": seen, "settings": _settings(name, config, settings, asked)}
     begun = time.monotonic()
     if isinstance(built, Counting):
         for line in _without_table(name, settings):
@@ -114,12 +115,12 @@ def fit(
             built,
             split.train,
             settings.model_copy(update={"loss": settings.loss.asked(seen)}),
-            _validation(name, split, settings, seen, request_time, history),
+            _validation(name, split, settings, asked),
             report,
             clock=split.log.clock,
             save_to=path,
             resume=resume,
-            identity=identity(name, config, settings, split, seen, history),
+            identity=identity(name, config, settings, split, asked),
         )
     except Interrupted as stop:
         if path is not None or stop.by != signal.SIGINT:
@@ -134,16 +135,15 @@ def best_so_far(
     fields: Mapping[str, Any],
     split: Split,
     settings: TrainSettings,
-    seen: Seen,
+    asked: EvaluateSettings,
     folder: Path,
-    history: int | None = None,
 ) -> Trained:
     """The best validated epoch of an interrupted run, from its checkpoint. Raises ConfigError where there is none."""
     name, kind, config = chosen(name, fields)
     path = folder / CHECKPOINT
     if not path.is_file():
         raise ConfigError(f"{folder}: no checkpoint was written yet, so there is nothing to keep; start it again")
-    progress, weights = load_best(path, identity(name, config, settings, split, seen, history))
+    progress, weights = load_best(path, identity(name, config, settings, split, asked))
     if not weights:
         raise ConfigError(
             f"{folder}: no epoch of it has been validated yet, so there is no best one; go on with it: "
@@ -153,7 +153,7 @@ def best_so_far(
     built.restore(weights)
     if isinstance(built, Network):
         built.to(device_of(settings)).eval()
-    about = {"split": split, "seen": seen, "settings": _settings(name, config, settings, seen, False, history)}
+    about = {"split": split, "seen": asked.seen, "settings": _settings(name, config, settings, asked)}
     return _trained(name, built, progress, about, interrupted=True)
 
 
@@ -165,16 +165,14 @@ def _trained(
 
 
 def _settings(
-    name: str, config: Settings, settings: TrainSettings, seen: Seen, request_time: bool, history: int | None
+    name: str, config: Settings, settings: TrainSettings, asked: EvaluateSettings
 ) -> dict[str, dict[str, Any]]:
     """[model], [train] and [evaluate] as run.toml holds them."""
-    known = {} if history is None else {"history": history}
-    asked = {"seen": seen, "request_time": "used" if request_time else "unused", **known}
-    return {"model": {"name": name, **plain(config)}, "train": plain(settings), "evaluate": asked}
+    return {"model": {"name": name, **plain(config)}, "train": plain(settings), "evaluate": plain(asked)}
 
 
 def identity(
-    name: str, config: Settings, settings: TrainSettings, split: Split, seen: Seen, history: int | None
+    name: str, config: Settings, settings: TrainSettings, split: Split, asked: EvaluateSettings
 ) -> dict[str, Any]:
     """What a run must share with its checkpoint to be taken up from it."""
     return {
@@ -182,13 +180,13 @@ def identity(
         "training settings": plain(settings),
         "data": split.log.digest,
         "split": split.protocol,
-        "seen filter": seen,
-        "history asked": history,
+        "seen filter": asked.seen,
+        "history asked": asked.history,
     }
 
 
 def _validation(
-    name: str, split: Split, settings: TrainSettings, seen: Seen, request_time: bool, history: int | None
+    name: str, split: Split, settings: TrainSettings, asked: EvaluateSettings
 ) -> Callable[[Network], dict[str, float]] | None:
     """What measures an epoch; None where nothing is held out."""
     if len(split.validation) == 0:
@@ -196,7 +194,15 @@ def _validation(
     targets = _some(split.validation, settings)
 
     def validate(network: Network) -> dict[str, float]:
-        ledger = rank(network, split.log, targets, seen=seen, request_time=request_time, last=history, run=name)
+        ledger = rank(
+            network,
+            split.log,
+            targets,
+            seen=asked.seen,
+            request_time=asked.tells_time,
+            last=asked.history,
+            run=name,
+        )
         metrics = measure(ledger, ["hr@10", "ndcg@10"])
         return {"hr@10": metrics["hr@10"], "ndcg@10": metrics["ndcg@10"]}
 
