@@ -1,4 +1,4 @@
-"""The files of benchmarks/whole_life and benchmarks/ablations are read strictly, and all their models can be built."""
+"""The studies under benchmarks/ are read strictly, and all their models can be built."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from recollect.registry import model_class
 from recollect.study.compare_settings import CompareSettings, compose_comparison
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-WHOLE_LIFE, ABLATIONS = (sorted((BENCHMARKS / study).glob("*.toml")) for study in ("whole_life", "ablations"))
+WHOLE_LIFE, ABLATIONS, REPEATS = (
+    sorted((BENCHMARKS / study).glob("*.toml")) for study in ("whole_life", "ablations", "repeats")
+)
 
 
 def build(settings: CompareSettings, name: str) -> None:
@@ -36,10 +38,11 @@ def test_every_log_of_the_study_has_one() -> None:
         "spanish-test", "algebra05-test", "assist2017", "sympy-commits", "simulated-long-memory"
     }  # fmt: skip
     assert {path.stem for path in ABLATIONS} == {"ml-1m", "algebra05-test"}
+    assert {path.stem for path in REPEATS} == {"online-retail", "foursquare-nyc", "sympy-commits", "assist2017"}
 
 
-@pytest.mark.parametrize("path", ABLATIONS, ids=lambda path: path.stem)
-def test_an_ablation_takes_one_part_from_the_whole(path: Path) -> None:
+@pytest.mark.parametrize("path", [*ABLATIONS, *REPEATS], ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_variants_differ_from_the_whole(path: Path) -> None:
     settings = compose_comparison(path, {})
     assert settings.data.source == path.stem
     whole = settings.run_of("xlstm-lsr", 0)
