@@ -14,7 +14,7 @@ from .tree import PACKAGE, ROOT, Source, sources
 LINES = 400
 VAGUE = {"util", "utils", "helper", "helpers", "common", "base", "manager", "managers", "misc", "shared", "tools"}
 MACHINE_PATH = re.compile(r"(?<![\w./:~$}-])/(?:home|Users|root|work|mnt|opt|srv|tmp|private)/[\w.-]+")
-CROSSING = {"accelerator", "architecture", "conformance", "papers"}
+CROSSING = {"accelerator", "architecture", "benchmarks", "conformance", "papers"}
 """Folders of tests that mirror no part of the package: about the whole of it, or about what stands beside it."""
 WHOLE = {"documents", "results", "wheel"}
 """Tests at the top that are about the whole package, or its pages."""
