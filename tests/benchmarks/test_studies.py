@@ -20,8 +20,7 @@ WHOLE_LIFE, ABLATIONS, REPEATS = (
 def build(settings: CompareSettings, name: str) -> None:
     run = settings.run_of(name, 3)
     kind = model_class(run.model_name)
-    fields = {field: value for field, value in run.model.items() if field != "name"}
-    kind(decode(kind.Config, fields, where="model"), Catalog(100))  # type: ignore[call-arg]
+    kind(decode(kind.Config, run.model_fields_given, where="model"), Catalog(100))  # type: ignore[call-arg]
     assert run.train.seed == 3
 
 
