@@ -95,6 +95,14 @@ def test_a_name_with_a_line_end_in_it(tmp_path: Path) -> None:
     assert len(sources.read(path, user="user\nid", on_bad="skip")) == 1
 
 
+@pytest.mark.parametrize("notes", ["\n;\n", ";\n", "\n;;\n;;\n;;\n"])
+def test_a_first_record_over_several_lines(notes: str, tmp_path: Path) -> None:
+    """What stands in quotes further below is no row to measure the first one by."""
+    path = tmp_path / "x.csv"
+    path.write_text("".join(f'"{notes if k else ";" + chr(10)}";{u};{i};{t}\n' for k, (u, i, t) in enumerate(ROWS)))
+    assert len(sources.read(path, user="2", item="3", time="4")) == len(ROWS)
+
+
 def test_parts_of_a_file_that_was_split_take_the_header_of_the_first(tmp_path: Path) -> None:
     _write(tmp_path / "part-1.csv", ("user", "item", "time"), *ROWS[:4])
     _write(tmp_path / "part-2.csv", *ROWS[4:])

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from recollect.data.raw_table import shorten
+from recollect.data.times.forms import MONTH, WEEKDAYS
 
 TAB = "\t"
 SEPARATORS = (",", TAB, ";", "|", "::", " ")
@@ -22,6 +23,8 @@ USUAL = {".csv": ",", ".tsv": TAB, ".tab": TAB}
 
 _QUOTED_PART = re.compile('"[^"]*"')
 _TYPED = re.compile(r"\\t|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[0-7]{3}")
+_DAY_OR_MONTH = rf"(?:{MONTH}|\d\d?)"
+_COMMA_OF_DATE = re.compile(rf"(?i)\b(?:{WEEKDAYS}, |{_DAY_OR_MONTH} {_DAY_OR_MONTH}, (?=\d{{4}}\b))")
 _EXCEL_LINE = re.compile(r'^"?sep=(.|\\t)"?$', re.IGNORECASE)
 
 
@@ -58,12 +61,17 @@ def parse_quoted(lines: Sequence[str], separator: str) -> tuple[list[str], int]:
         csv.field_size_limit(limit)
 
 
+def outside_quotes(lines: Sequence[str]) -> list[str]:
+    """The lines without what stands in quotes, line ends as well; a last one with a quote left open is left out."""
+    text, opened, _ = _QUOTED_PART.sub("", "\n".join(lines)).partition('"')
+    return text.split("\n")[: -1 if opened else None]
+
+
 def detect(lines: Sequence[str], ending: str = "") -> str:
     """The separator of a file by its first lines (none of them empty); `ending` is that of its name."""
     usual = USUAL.get(ending)
     # Quoted parts are left out: first as they may span lines, then within lines, as a quote may be a mere sign.
-    text, opened, _ = _QUOTED_PART.sub("", "\n".join(lines)).partition('"')
-    spanning = [line for line in text.split("\n")[: -1 if opened else None] if line]  # one may be open at the end
+    spanning = [line for line in outside_quotes(lines) if line]
     plain = [_QUOTED_PART.sub("", line) for line in lines]
     for candidate in (spanning, plain):
         found = _even(candidate, usual)
@@ -90,10 +98,11 @@ def _within(usual: str, other: str, lines: Sequence[str]) -> bool:
     """Whether the usual separator is a sign of the fields that the other one cuts: the comma of `17;3,5;2` in a .csv.
 
     The other cuts more fields, and the first one already: a list (`17,a|b|c`) stands further back, as users come first.
-    No list is cut by tabs, so a tab does not need to come first (`Sun, 09 Sep 2001` may be the first field).
+    That first field may be a date (`Sun, 09 Sep 2001`), whose comma does not count. No list is cut by tabs.
     """
     fewer = lines[0].count(usual) < lines[0].count(other)
-    return fewer and (other == TAB or all(line.index(other) < line.index(usual) for line in lines))
+    firsts = (_COMMA_OF_DATE.sub("", line).partition(other)[0] for line in lines)
+    return fewer and (other == TAB or not any(usual in first for first in firsts))
 
 
 def sniff(line: str) -> str | None:

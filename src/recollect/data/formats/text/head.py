@@ -8,7 +8,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from recollect.data.formats.text.dialect import TAB, Dialect, name_of, parse_quoted, seldom, sniff, split_fields, typed
+from recollect.data.formats.text.dialect import (
+    TAB,
+    Dialect,
+    name_of,
+    outside_quotes,
+    parse_quoted,
+    seldom,
+    sniff,
+    split_fields,
+    typed,
+)
 from recollect.data.formats.text.opening import Text
 from recollect.data.formats.text.shape import outline
 from recollect.data.log import DataError
@@ -297,7 +307,8 @@ def _first(lines: list[str], at: int, dialect: Dialect) -> First:
         fields, used = parse_quoted(over, dialect.separator)
     except ValueError:
         return First(at + 1, raw, 1, problem)
-    usual = [len(line.split(dialect.separator)) for line in lines[at + used :] if line.strip() and '"' not in line]
+    below = [line for line in outside_quotes(lines[at + used :]) if line.strip()]
+    usual = [line.count(dialect.separator) + 1 for line in below]
     width = max(set(usual), key=usual.count) if usual else len(fields)
     if 1 < len(raw) == width != len(fields):  # a record over several lines would not be like those below
         return First(at + 1, raw, 1, problem)
