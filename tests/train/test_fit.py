@@ -13,9 +13,8 @@ import torch
 
 from recollect.artifact import load
 from recollect.config import ConfigError, plain
-from recollect.contracts import Counting, Events, Request
+from recollect.contracts import Counting
 from recollect.data.histories import Targets
-from recollect.data.log import build_log
 from recollect.data.sources import read
 from recollect.data.splits import everything, loo
 from recollect.evaluate.metrics import measure
@@ -218,22 +217,3 @@ def test_a_model_kept_from_python_knows_how_its_log_was_read(tmp_path: Path) -> 
 def test_what_cannot_be_meant_is_said_in_one_line(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         fit("sasrec", **{"data": log(), "report": Silent(), **given})
-
-
-@pytest.mark.parametrize("name", ["gru4rec", "sasrec"])
-def test_whose_events_count(name: str) -> None:
-    """Few users with long histories go from a to b, many with short ones from a to c; the last two are held out."""
-    sequences = [list("ab" * 40)] * 3 + [list("acde")] * 30
-    users = np.repeat(np.arange(len(sequences)), [len(one) for one in sequences])
-    split = loo(build_log(users, np.concatenate(sequences), np.arange(len(users))))
-    a, b, c = split.log.item_ids.encode(list("abc"), unknown=0).tolist()
-
-    def likelier(users_alike: float) -> int:
-        chosen = settings(epochs=30, learning_rate=0.01, loss={"users_alike": users_alike})
-        model = fit(name, split, chosen, model=SMALL[name], seen="allowed", report=Silent()).model
-        with torch.inference_mode():
-            scores = model.score(model.advance(model.fresh(1), Events.of([[a]])), Request())[0]
-        return int(b if scores[b] > scores[c] else c)
-
-    assert likelier(0.0) == b
-    assert likelier(1.0) == c

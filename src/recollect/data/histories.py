@@ -51,19 +51,6 @@ class Ragged:
         """The last so many events of every row."""
         return self._spans(np.maximum(self.offsets[:-1], self.offsets[1:] - events), self.offsets[1:])
 
-    def users_alike(self, power: float) -> Ragged:
-        """The same with every event weighing what it did / (what all of its row weigh) ^ power; the sum stays as it is.
-
-        With a power of 1 every row weighs alike, however long it is; with 0 nothing changes.
-        """
-        own = np.ones(len(self.items)) if self.weights is None else self.weights.astype(np.float64)
-        row = np.repeat(np.arange(len(self)), self.lengths)
-        whole = np.bincount(row, own, minlength=len(self))
-        scaled = own * np.where(whole > 0, whole, 1.0)[row] ** -power
-        total = scaled.sum()
-        weights = scaled * (own.sum() / total) if total > 0 else own
-        return dataclasses.replace(self, weights=weights.astype(np.float32))
-
     def _spans(self, starts: np.ndarray, ends: np.ndarray) -> Ragged:
         """Rows of the events `starts[r]:ends[r]`."""
         index, _ = ranges(starts, ends)

@@ -35,10 +35,6 @@ class LossSettings(Settings):
     A loss that is taken by itself cannot know what validation asks: there, auto is allowed.
     """
 
-    users_alike: float = Field(0.0, ge=0, le=1)
-    """0: every event counts alike, and who has many counts for much; 1: every user does, as in the metrics; between
-    them, an event counts (events of its user) to the power of minus this."""
-
     def asked(self, seen: Literal["hidden", "allowed"]) -> LossSettings:
         """The same, with `auto` decided."""
         return self.model_copy(update={"seen": seen}) if self.seen == "auto" else self

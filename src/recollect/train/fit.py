@@ -113,7 +113,7 @@ def fit(
     try:
         progress = train(
             built,
-            split.train.users_alike(settings.loss.users_alike) if settings.loss.users_alike else split.train,
+            split.train,
             settings.model_copy(update={"loss": settings.loss.asked(seen)}),
             _validation(name, split, settings, asked),
             report,
