@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -29,8 +32,10 @@ def test_every_place_of_every_history(rows: list[list[int]], last: int, clock: b
         for place, item in enumerate(history):
             walked.pop(item, None)  # the newest meeting stands last
             walked[item] = place
+        seen = history[max(0, end - last) :]
+        after = Counter(item for before, item in pairwise(seen) if before == seen[-1])
         wanted = [
-            (item, history.count(item), end - 1 - place, offsets[user] * 10 + place * 10)
+            (item, history.count(item), end - 1 - place, after[item], offsets[user] * 10 + place * 10)
             for item, place in walked.items()
             if place >= end - last
         ]
@@ -38,8 +43,9 @@ def test_every_place_of_every_history(rows: list[list[int]], last: int, clock: b
         assert met.items[q][here].tolist() == [one[0] for one in wanted]
         assert met.counts[q][here].tolist() == [one[1] for one in wanted]
         assert met.since[q][here].tolist() == [one[2] for one in wanted]
+        assert met.followed[q][here].tolist() == [one[3] for one in wanted]
         if met.times is not None:
-            assert met.times[q][here].tolist() == [one[3] for one in wanted]
+            assert met.times[q][here].tolist() == [one[4] for one in wanted]
     assert (met.times is None) is not clock
 
 
@@ -64,7 +70,8 @@ def test_the_last_part_of_a_history_is_all_there_is(rows: list[list[int]], last:
         wanted = alone.before(np.array([0]), np.array([end - start]), last)
         here = met.mask[q]
         for found, hoped in zip(
-            (met.items, met.counts, met.since, met.times), (wanted.items, wanted.counts, wanted.since, wanted.times),
+            (met.items, met.counts, met.since, met.followed, met.times),
+            (wanted.items, wanted.counts, wanted.since, wanted.followed, wanted.times),
             strict=True,
         ):  # fmt: skip
             assert found is not None and hoped is not None
@@ -73,6 +80,7 @@ def test_the_last_part_of_a_history_is_all_there_is(rows: list[list[int]], last:
     assert batch["met_items"].tolist() == met.items[met.mask].tolist()
     assert batch["met_counts"].tolist() == met.counts[met.mask].tolist()
     assert batch["met_since"].tolist() == met.since[met.mask].tolist()
+    assert batch["met_followed"].tolist() == met.followed[met.mask].tolist()
 
 
 def test_nobody_and_nothing() -> None:

@@ -21,7 +21,7 @@ def head(seed: int, events: int = 5) -> RepeatHead:
 
 
 def scores_of(made: RepeatHead, hidden: Tensor, counts: Tensor, since: Tensor, elapsed: Tensor | None) -> Tensor:
-    return made(made.weights(hidden)[2], counts, since, elapsed)
+    return made(made.weights(hidden)[2], counts, since, torch.zeros_like(counts), elapsed)
 
 
 @given(seed=st.integers(0, 50), count=st.integers(1, 50), since=st.integers(0, 500), elapsed=st.integers(0, 10**8))
@@ -34,13 +34,13 @@ def test_both_kinds_of_age_only_take_away(seed: int, count: int, since: int, ela
     assert (scores_of(made, hidden, one[0], one[1], None) >= base).all()
 
 
-def test_it_begins_by_preferring_what_was_met_often_and_lately() -> None:
+def test_it_begins_by_preferring_what_was_met_often_and_lately_and_came_next() -> None:
     made, hidden = RepeatHead(8, 5), torch.randn(4, 8)
     kept, share, coefficients = made.weights(hidden)
     assert not kept.any() and (share == 0.5).all() and (coefficients == coefficients[:1]).all()
-    rare, often, old = (torch.tensor(values) for values in ([1, 0], [9, 0], [1, 90]))
-    first, second, third = (made(coefficients[0], counts, since, None) for counts, since in (rare, often, old))
-    assert second > first > third
+    told = ([1, 0, 0], [9, 0, 0], [1, 90, 0], [9, 0, 3])
+    rare, often, old, next_one = (made(coefficients[0], *map(torch.tensor, one), None) for one in told)
+    assert next_one > often > rare > old
 
 
 def test_with_nothing_kept_and_the_whole_share_the_score_is_added() -> None:
@@ -55,7 +55,7 @@ def test_what_is_padding_scores_nothing_and_time_is_counted_from_the_newest_meet
     items = torch.tensor([[3, 4, PAD], [5, PAD, PAD]])
     counts, since = items.ne(PAD).long(), torch.tensor([[0, 2, 0], [1, 0, 0]])
     times = torch.tensor([[7200, 3600, 0], [10**9, 0, 0]])
-    met = Met(items, counts, since, times)
+    met = Met(items, counts, since, torch.zeros_like(counts), times)
     kept, share, scores = made.of_request(hidden, met, None)
     assert kept.shape == share.shape == (2, 1) and not scores[~met.mask].any()
     newest = made.of_request(hidden, met, torch.tensor([7200, 10**9]))[2]
@@ -69,7 +69,10 @@ def test_only_what_was_met_is_scored_otherwise(candidates: Tensor | None) -> Non
     network.repeat = head(2)
     hidden = torch.randn(2, 8)
     met = Met(
-        torch.tensor([[3, 4, PAD], [5, PAD, PAD]]), torch.tensor([[2, 1, 0], [1, 0, 0]]), torch.zeros(2, 3).long()
+        torch.tensor([[3, 4, PAD], [5, PAD, PAD]]),
+        torch.tensor([[2, 1, 0], [1, 0, 0]]),
+        torch.zeros(2, 3).long(),
+        torch.tensor([[1, 0, 0], [0, 0, 0]]),
     )
     plain = network.logits(hidden, candidates)
     logits = network.logits(hidden, candidates, Request(met=met))

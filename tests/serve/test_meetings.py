@@ -47,7 +47,7 @@ def test_it_is_that_of_the_log_however_the_events_come(
         assert all(torch.equal(given_state[name], kept[name]) for name in kept), "a state is a value"
         begin = end
         met, expected = meetings.met(state), on_a_log([events[:end] for events in whole], last, timed)
-        for name in ("items", "counts", "since", "times"):
+        for name in ("items", "counts", "since", "followed", "times"):
             mine, theirs = getattr(met, name), getattr(expected, name)
             assert (mine is None and theirs is None) or torch.equal(mine, theirs), name
         alone = meetings.met(state.rows([0]))

@@ -15,6 +15,7 @@ from recollect.artifact import load
 from recollect.config import ConfigError, plain
 from recollect.contracts import Counting
 from recollect.data.histories import Targets
+from recollect.data.log import build_log
 from recollect.data.sources import read
 from recollect.data.splits import everything, loo
 from recollect.evaluate.metrics import measure
@@ -217,3 +218,20 @@ def test_a_model_kept_from_python_knows_how_its_log_was_read(tmp_path: Path) -> 
 def test_what_cannot_be_meant_is_said_in_one_line(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         fit("sasrec", **{"data": log(), "report": Silent(), **given})
+
+
+def test_a_repeat_head_learns_that_users_go_their_own_ways_again() -> None:
+    """Everybody goes round the same eight items in an order of their own: only a user's own past tells what is next."""
+    draw = np.random.default_rng(0)
+    rounds = np.concatenate([np.tile(draw.permutation(8), 4) for _ in range(60)])
+    split = loo(build_log(np.repeat(np.arange(60), 32), rounds, np.arange(len(rounds))))
+
+    def first_of_all(repeat: int) -> float:
+        trained = fit(
+            "gru4rec", split, settings(epochs=6), model=SMALL["gru4rec"] | {"repeat": repeat}, seen="allowed",
+            report=Silent(),
+        )  # fmt: skip
+        return float((rank(trained, split.log, split.validation, seen="allowed").rank == 1).mean())
+
+    assert first_of_all(20) > 0.9
+    assert first_of_all(0) < 0.4

@@ -3,8 +3,9 @@
     logit of an item that was met = ln(exp(kept + logit) + exp(score + share * logit))
 
 It can be chosen as any item can (the first term), or as something to come back to (the second), which knows how often
-and how long ago it was met and, as far as `share` lets it, what the network thinks of it. One softmax over all items
-decides between the two and among them. Source: RepeatNet (Ren et al. 2019), which mixes two softmaxes by a gate.
+and how long ago it was met, how often it came next where the user now is and, as far as `share` lets it, what the
+network thinks of it. One softmax over all items decides between the two and among them. Source: RepeatNet (Ren et al.
+2019), which mixes two softmaxes by a gate.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ class Repeats(Protocol):
         """hidden [N D] -> `kept` [N], `share` [N], and [N K], by which it scores what was met."""
         ...
 
-    def __call__(self, coefficients: Tensor, counts: Tensor, since: Tensor, elapsed: Tensor | None) -> Tensor:
-        """coefficients [... K], and of what was met [...] its count, events and seconds since -> [...] scores."""
+    def __call__(
+        self, coefficients: Tensor, counts: Tensor, since: Tensor, followed: Tensor, elapsed: Tensor | None
+    ) -> Tensor:
+        """coefficients [... K], and of what was met [...] what `Met` says of it, with seconds since -> [...] scores."""
         ...
 
     def of_request(self, hidden: Tensor, met: Met, at: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:

@@ -27,6 +27,8 @@ class Met:
     """[B M] int64: how often the user has met it, in the whole history."""
     since: Tensor
     """[B M] int64: how many events came after the last meeting; 0 for the item of the newest event."""
+    followed: Tensor
+    """[B M] int64: how often it came right after the item of the newest event, in the events that are looked at."""
     times: Tensor | None = None
     """[B M] int64 seconds: the time of the last meeting; None for a log that has only an order."""
 
@@ -54,7 +56,7 @@ class Request:
 
         met = None
         if self.met is not None:
-            parts = (self.met.items, self.met.counts, self.met.since, self.met.times)
+            parts = (self.met.items, self.met.counts, self.met.since, self.met.followed, self.met.times)
             met = Met(*map(changed, parts))  # type: ignore[arg-type]
         return Request(changed(self.at), met)
 

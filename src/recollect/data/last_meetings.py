@@ -1,4 +1,4 @@
-"""What a user has met lately, at any place of a history: which items, how often, how long ago.
+"""What a user has met lately, at any place of a history: which items, how often, how long ago, and after what.
 
 An event is the last meeting of its item until the user meets that again. So each event knows the place up to which it
 is the last one, and what was met before a place is the events near it that still are.
@@ -59,7 +59,9 @@ class LastMeetings:
 
         times = None if self.times is None else packed(self.times[events], 0)
         counts = self._counts(events, row, starts)
-        return Met(packed(self.items[events], PAD), packed(counts, 0), packed(ends[row] - 1 - events, 0), times)
+        followed = self._followed(events, row, starts, ends, last)
+        since = ends[row] - 1 - events
+        return Met(packed(self.items[events], PAD), packed(counts, 0), packed(since, 0), packed(followed, 0), times)
 
     def of_step(
         self, step: Step, targets: np.ndarray, last: int, at: bool, context: int | None = None
@@ -83,6 +85,7 @@ class LastMeetings:
             "met_items": self.items[events].astype(np.int64),
             "met_counts": self._counts(events, which, starts),
             "met_since": ends[which] - 1 - events,
+            "met_followed": self._followed(events, which, starts, ends, last),
         }
         if self.times is not None:
             found["met_elapsed"] = self.times[ends[which] - (not at)] - self.times[events]
@@ -99,15 +102,33 @@ class LastMeetings:
         # Asked of the rows and not of their many events: this is part of every training step.
         if np.array_equal(self.offsets[np.searchsorted(self.offsets, starts, side="right") - 1], starts):
             return self.nth[events]
-        rank, keys = self._by_meeting
+        rank, keys, _ = self._by_meeting
         group = keys[rank[events]] - events
         return rank[events] - np.searchsorted(keys, group + starts[row]) + 1
 
+    def _followed(
+        self, events: np.ndarray, row: np.ndarray, starts: np.ndarray, ends: np.ndarray, last: int
+    ) -> np.ndarray:
+        """How often the item of each of these events, which `_last` found, came right after that of the newest event,
+        among the last `last` events of each `starts[q]:ends[q]`."""
+        rank, keys, order = self._by_meeting
+        asked = np.flatnonzero(ends > starts)
+        newest = ends[asked] - 1
+        oldest = np.maximum(starts, ends - last)[asked]
+        # Earlier meetings of that item stand right before its newest one.
+        earlier, of = ranges(np.searchsorted(keys, keys[rank[newest]] - newest + oldest), rank[newest])
+        after, of = order[earlier] + 1, asked[of]
+        # What came after them is counted at the last meeting of the same item, which is the one that was found.
+        found = order[np.searchsorted(keys, keys[rank[after]] - after + ends[of]) - 1]
+        whole = len(order) + 1
+        place = np.searchsorted(row * whole + events, of * whole + found)
+        return np.bincount(place, minlength=len(events))
+
     @functools.cached_property
-    def _by_meeting(self) -> tuple[np.ndarray, np.ndarray]:
-        """[events] each: the place of each event among all, sorted by user and item; and in that order a number that
-        is the event's own plus one for its user and item, so that the numbers rise."""
+    def _by_meeting(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """[events] each: the place of each event among all, sorted by user and item; in that order a number that is
+        the event's own plus one for its user and item, so that the numbers rise; and the events in that order."""
         order, again = by_item(self.items, self.offsets)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
-        return rank, order + (np.cumsum(~again) - 1) * (len(order) + 1)
+        return rank, order + (np.cumsum(~again) - 1) * (len(order) + 1), order

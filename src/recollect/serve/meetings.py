@@ -1,7 +1,7 @@
 """What users have met lately, for models that look at it: a value that is kept and saved beside the model's memory.
 
-It is advanced with the same events, so that a list need not read them again. Of the last events that the model knows it
-has each item once, as `data.last_meetings` has it for a log.
+It is advanced with the same events, so that a list need not read them again: it holds the last events that the model
+knows, and says of them what `data.last_meetings` says of those of a log.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from recollect.contracts import PAD, Met, State
 class Meetings:
     """Of the last `last` known events of each user. `timed` False: the times of the events mean nothing.
 
-    The state: `items`, `counts`, `places`, `times` [B last], in the order of the meetings, and how many known `events`
-    there were [B]. A place is that of an item's last meeting among the known events, from 0.
+    The state: `items`, `counts`, `times` [B last] of these events, oldest first and right-padded, and how many there
+    are, `held` [B]. A count is how often the item was met by then or later; that of its newest event is up to date.
     """
 
     def __init__(self, last: int, *, timed: bool) -> None:
         self.last, self._timed = last, timed
 
     def fresh(self, users: int) -> State:
-        narrow = {name: torch.zeros(users, self.last, dtype=torch.int32) for name in ("items", "counts", "places")}
+        narrow = {name: torch.zeros(users, self.last, dtype=torch.int32) for name in ("items", "counts")}
         times = torch.zeros(users, self.last, dtype=torch.int64)
-        return State({**narrow, "times": times, "events": torch.zeros(users, dtype=torch.int64)})
+        return State({**narrow, "times": times, "held": torch.zeros(users, dtype=torch.int64)})
 
     def advance(
         self, state: State, lengths: np.ndarray, items: np.ndarray, times: np.ndarray, counts: np.ndarray
@@ -36,37 +36,48 @@ class Meetings:
         """
         if not len(items):
             return state
-        before = state["events"].numpy()
-        held = np.nonzero(state["items"].numpy())
+        held = state["held"].numpy()
+        old_row, old_place = np.nonzero(state["items"].numpy())
         new_row = np.repeat(np.arange(len(lengths)), lengths)
-        new_place = np.arange(len(items)) + (before - np.cumsum(lengths) + lengths)[new_row]
-        row = np.concatenate([held[0], new_row])
-        place = np.concatenate([state["places"].numpy()[held], new_place])
-        item = np.concatenate([state["items"].numpy()[held], items])
-        events = before + lengths
-        order = np.lexsort((place, item, row))
-        last = np.ones(len(order), bool)
-        last[:-1] = (np.diff(row[order]) != 0) | (np.diff(item[order]) != 0)
-        kept = order[last]
-        kept = kept[place[kept] >= events[row[kept]] - self.last]
-        kept = kept[np.lexsort((place[kept], row[kept]))]
-        held_now = np.bincount(row[kept], minlength=len(lengths))
-        column = np.arange(len(kept)) - (np.cumsum(held_now) - held_now)[row[kept]]
-        tensors = {"events": torch.from_numpy(events)}
-        values = {"items": item, "places": place}
-        for name, new in (("counts", counts), ("times", times)):
-            values[name] = np.concatenate([state[name].numpy()[held], new])
-        for name, value in values.items():
+        new_place = np.arange(len(items)) + (held - np.cumsum(lengths) + lengths)[new_row]
+        events = held + lengths
+        row, place = np.concatenate([old_row, new_row]), np.concatenate([old_place, new_place])
+        place = place - np.maximum(events - self.last, 0)[row]
+        kept = place >= 0
+        tensors = {"held": torch.from_numpy(np.minimum(events, self.last))}
+        for name, new in (("items", items), ("counts", counts), ("times", times)):
+            values = np.concatenate([state[name].numpy()[old_row, old_place], new])
             table = torch.zeros_like(state[name]).numpy()
-            table[row[kept], column] = value[kept]
+            table[row[kept], place[kept]] = values[kept]
             tensors[name] = torch.from_numpy(table)
         return State({name: tensors[name] for name in state})
 
     def met(self, state: State) -> Met:
         """What a request says of it: no more columns than the longest row needs."""
-        held = state["items"] != PAD
-        width = int(held.sum(1).max()) if len(held) else 0
-        names = ("items", "counts", "places", "times")
-        items, counts, places, times = (state[name][:, :width].long() for name in names)
-        since = (state["events"][:, None] - 1 - places).masked_fill(~held[:, :width], 0)
-        return Met(items, counts, since, times if self._timed else None)
+        items, held = state["items"].numpy(), state["held"].numpy()
+        row, place = np.nonzero(items)
+        order = np.lexsort((place, items[row, place], row))  # the meetings of an item side by side, the newest last
+        newest = np.ones(len(order), bool)
+        newest[:-1] = (np.diff(row[order]) != 0) | (np.diff(items[row, place][order]) != 0)
+        comes_next = np.zeros_like(items, dtype=bool)  # whether the event before is of the item that is the newest
+        if self.last > 1 and len(items):
+            comes_next[:, 1:] = items[:, :-1] == items[np.arange(len(items)), np.maximum(held - 1, 0)][:, None]
+        group = np.cumsum(newest) - newest
+        followed = np.bincount(group, comes_next[row, place][order], minlength=int(newest.sum()))
+        again = np.lexsort((place[order[newest]], row[order[newest]]))
+        row, place, followed = row[order[newest]][again], place[order[newest]][again], followed[again]
+        width = np.bincount(row, minlength=len(items))
+        column = np.arange(len(row)) - (np.cumsum(width) - width)[row]
+
+        def packed(values: np.ndarray, filler: int = 0) -> torch.Tensor:
+            table = np.full((len(items), int(width.max(initial=0))), filler, dtype=np.int64)
+            table[row, column] = values
+            return torch.from_numpy(table)
+
+        return Met(
+            packed(items[row, place], PAD),
+            packed(state["counts"].numpy()[row, place]),
+            packed(held[row] - 1 - place),
+            packed(followed),
+            packed(state["times"].numpy()[row, place]) if self._timed else None,
+        )

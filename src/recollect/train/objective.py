@@ -137,10 +137,12 @@ def _met(batch: Mapping[str, Any], places: tuple[Tensor, ...]) -> Lists | None:
 
 def _scored(head: Repeats, hidden: Tensor, batch: Mapping[str, Any], lists: Lists) -> Scored:
     """hidden [N D] of the targets -> how the head scores the items they have met."""
-    counts, since, items = (batch[name][lists.places] for name in ("met_counts", "met_since", "met_items"))
+    items, counts, since, followed = (
+        batch[f"met_{name}"][lists.places] for name in ("items", "counts", "since", "followed")
+    )
     elapsed = batch["met_elapsed"][lists.places] if "met_elapsed" in batch else None
     kept, share, coefficients = head.weights(hidden)
-    return Scored(lists, items, kept, share, head(coefficients[lists.targets], counts, since, elapsed))
+    return Scored(lists, items, kept, share, head(coefficients[lists.targets], counts, since, followed, elapsed))
 
 
 def _shifted(first: Tensor, hidden: Tensor) -> Tensor:
