@@ -6,10 +6,13 @@ knows, and says of them what `data.last_meetings` says of those of a log.
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import torch
 
 from recollect.contracts import PAD, Met, State
+from recollect.data.last_meetings import LastMeetings
 
 
 class Meetings:
@@ -55,29 +58,13 @@ class Meetings:
     def met(self, state: State) -> Met:
         """What a request says of it: no more columns than the longest row needs."""
         items, held = state["items"].numpy(), state["held"].numpy()
-        row, place = np.nonzero(items)
-        order = np.lexsort((place, items[row, place], row))  # the meetings of an item side by side, the newest last
-        newest = np.ones(len(order), bool)
-        newest[:-1] = (np.diff(row[order]) != 0) | (np.diff(items[row, place][order]) != 0)
-        comes_next = np.zeros_like(items, dtype=bool)  # whether the event before is of the item that is the newest
-        if self.last > 1 and len(items):
-            comes_next[:, 1:] = items[:, :-1] == items[np.arange(len(items)), np.maximum(held - 1, 0)][:, None]
-        group = np.cumsum(newest) - newest
-        followed = np.bincount(group, comes_next[row, place][order], minlength=int(newest.sum()))
-        again = np.lexsort((place[order[newest]], row[order[newest]]))
-        row, place, followed = row[order[newest]][again], place[order[newest]][again], followed[again]
-        width = np.bincount(row, minlength=len(items))
-        column = np.arange(len(row)) - (np.cumsum(width) - width)[row]
-
-        def packed(values: np.ndarray, filler: int = 0) -> torch.Tensor:
-            table = np.full((len(items), int(width.max(initial=0))), filler, dtype=np.int64)
-            table[row, column] = values
-            return torch.from_numpy(table)
-
-        return Met(
-            packed(items[row, place], PAD),
-            packed(state["counts"].numpy()[row, place]),
-            packed(held[row] - 1 - place),
-            packed(followed),
-            packed(state["times"].numpy()[row, place]) if self._timed else None,
+        real = items != PAD
+        offsets = np.concatenate([[0], np.cumsum(held)])
+        meetings = LastMeetings.of(
+            items[real].astype(np.int64), state["times"].numpy()[real] if self._timed else None, offsets
         )
+        met = meetings.before(offsets[:-1], offsets[1:], self.last)
+        # It has counted these events alone; of all there were the count stands at the last meeting of each.
+        place = (state["held"][:, None] - 1 - met.since).clamp(min=0)
+        counts = state["counts"].long().gather(1, place).masked_fill(~met.mask, 0)
+        return dataclasses.replace(met, counts=counts)
